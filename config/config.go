@@ -1,0 +1,121 @@
+// Package config reads a configuration folder: every *.edgeplan.hcl file of it,
+// checked as a whole, into typed values with the place where each was written.
+// All faults are reported at once, as hcl.Diagnostics.
+package config
+
+import (
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Config is a checked configuration.
+type Config struct {
+	Dir      string // the folder it was read from
+	Settings Settings
+	Nodes    []*Node    // in order of address
+	Links    []*Link    // in order of address
+	Networks []*Network // in order of address
+	Models   []*Model   // in order of name
+
+	// Sources holds the files as read, for diagnostics with snippets.
+	Sources map[string]*hcl.File
+
+	outputs *outputs
+}
+
+// Settings is the `edgeplan` block.
+type Settings struct {
+	RequiredVersion string // a constraint such as ">= 0.1"; checked by Load
+	// ReplanThreshold is the share of bottleneck latency (0.05 is 5 %) that a new
+	// placement must save before it replaces the deployed one.
+	ReplanThreshold float64
+	// Engines are paths of ONNX Runtime libraries by architecture, as
+	// "linux/arm64"; absolute. They win over the cache and npm.
+	Engines map[string]string
+}
+
+// Node is one device.
+type Node struct {
+	Address string // node.pi["hall"]
+	SSH     SSH
+	Path    string // edgeplan's folder on the device; default ".edgeplan" (in the home folder)
+	Memory  int64  // bytes that edgeplan may use
+	Compute float64
+	// Architecture is linux/amd64, linux/arm64 or linux/arm; "" is asked over SSH.
+	Architecture string
+	// PipelineAddress is where the other devices reach this one; default: the SSH host.
+	PipelineAddress string
+	PipelinePort    int // first port of the pipeline; default 7433
+	Enabled         bool
+	Range           hcl.Range // the block's header
+}
+
+// SSH is how to connect to a node: the `ssh` block with what the node overrides.
+type SSH struct {
+	Host         string // the node's `address`
+	Port         int    // default 22
+	User         string // default: the operator's user name
+	IdentityFile string // absolute, ~ expanded; "" is the agent, then the default keys
+	KnownHosts   string // absolute; "" is ~/.ssh/known_hosts
+	HostKey      string // "ssh-ed25519 AAAA…"; "" is known_hosts
+}
+
+// Link is one pair of nodes, both ways. It wins over a network.
+type Link struct {
+	Address   string // link.hall_gate
+	Between   [2]string
+	Bandwidth float64       // bytes per second, each way
+	Latency   time.Duration // one way
+	Range     hcl.Range
+}
+
+// Network connects every pair of its nodes, or the pairs of Links.
+type Network struct {
+	Address   string // network.wifi
+	Nodes     []string
+	Bandwidth float64 // bytes per second of every pair; 0 when Links are given
+	Latency   time.Duration
+	Shared    bool          // one medium: transfers add up
+	Links     []NetworkLink // measured pairs, one way each; nil: every pair
+	Range     hcl.Range
+}
+
+// NetworkLink is one measured direction of a network.
+type NetworkLink struct {
+	From, To  string
+	Bandwidth float64
+	Latency   time.Duration
+}
+
+// Model is a neural network to run as a pipeline.
+type Model struct {
+	Address    string // model.resnet50
+	Name       string // resnet50
+	Source     string // absolute path of the .onnx file
+	Dimensions map[string]int64
+	Gateway    string // node address; default: the first enabled node
+	// Optimization is disabled, basic, extended (the default) or all.
+	Optimization string
+	Threads      int // inside one operator; 0 lets the engine choose
+	Solver       Solver
+	// RequireThroughput in inferences per second; 0 requires nothing.
+	RequireThroughput float64
+
+	Range        hcl.Range // the block's header
+	SourceRange  hcl.Range // the value of source
+	RequireRange hcl.Range // the value of require.throughput
+}
+
+// Solver is a model's `solver` block.
+type Solver struct {
+	Algorithm string        // auto (the default), exact, greedy
+	TimeLimit time.Duration // default 10 s
+}
+
+// ModelResult is what an output may ask of a model: model.resnet50.throughput.
+type ModelResult struct {
+	Throughput float64 // inferences per second
+	Latency    float64 // seconds
+	Release    string
+}

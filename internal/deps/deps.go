@@ -1,0 +1,30 @@
+// Package deps keeps modules in go.mod until their first import; removed before release.
+package deps
+
+import (
+	_ "github.com/cenkalti/backoff/v5"
+	_ "github.com/ebitengine/purego"
+	_ "github.com/gofrs/flock"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/google/renameio/v2"
+	_ "github.com/hashicorp/hcl/v2"
+	_ "github.com/hashicorp/hcl/v2/hclsyntax"
+	_ "github.com/hashicorp/hcl/v2/ext/tryfunc"
+	_ "github.com/hashicorp/hcl/v2/hclwrite"
+	_ "github.com/pkg/sftp"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/skeema/knownhosts"
+	_ "github.com/zclconf/go-cty-yaml"
+	_ "github.com/zclconf/go-cty/cty"
+	_ "github.com/zclconf/go-cty/cty/function/stdlib"
+	_ "golang.org/x/crypto/ssh"
+	_ "golang.org/x/crypto/ssh/agent"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/term"
+	_ "google.golang.org/grpc"
+	_ "google.golang.org/grpc/credentials"
+	_ "google.golang.org/grpc/test/bufconn"
+	_ "google.golang.org/protobuf/proto"
+	_ "pgregory.net/rapid"
+)

@@ -1,0 +1,99 @@
+// Package solver partitions a chain of segments into stages and places the
+// stages on nodes so that the bottleneck, the busiest resource per inference,
+// is as small as possible, and proves how good the answer is.
+//
+// It knows no ONNX, no HCL and no SSH: a Problem is dense ints and floats.
+// Evaluate is the one definition of cost.
+//
+// The problem widens the one of A. Parthasarathy and B. Krishnamachari,
+// "Partitioning and Placement of Deep Neural Networks on Distributed Edge
+// Devices to Maximize Inference Throughput", arXiv 2210.12219 (the paper): nodes
+// differ, compute and memory count, cuts and nodes are chosen together.
+package solver
+
+// Problem is a chain of L segments, numbered 0..L-1, and a cluster of n nodes.
+// Position b, 0..L, lies before segment b; the tensors alive there are cut b.
+type Problem struct {
+	Name string `json:"name,omitempty"`
+
+	// CutBytes has L+1 entries: the bytes of each cut. Cut 0 enters from the
+	// gateway and cut L returns to it.
+	CutBytes []int64 `json:"cut_bytes"`
+	// SegmentBytes has L entries: the memory each segment needs while its stage
+	// is loaded (its weights).
+	SegmentBytes []int64 `json:"segment_bytes"`
+	// ActivationBytes has L entries: the activations alive while the segment
+	// runs. A stage needs its largest. Nil means none.
+	ActivationBytes []int64 `json:"activation_bytes,omitempty"`
+	// A stage from cut i to cut j also needs InBuffers*CutBytes[i] +
+	// OutBuffers*CutBytes[j] bytes.
+	InBuffers  int64 `json:"in_buffers,omitempty"`
+	OutBuffers int64 `json:"out_buffers,omitempty"`
+
+	// Gateway is the node where cut 0 starts and cut L ends; nil means that
+	// both cost nothing.
+	Gateway *int `json:"gateway"`
+
+	Nodes []Node `json:"nodes"`
+
+	// Bandwidth in bytes per second from node u (row) to node v (column); 0 is
+	// not connected. The diagonal is not read.
+	Bandwidth [][]float64 `json:"bandwidth_bytes_per_second"`
+	// Latency in seconds one way, added to a transfer for the end-to-end
+	// latency and never for the bottleneck. Nil means 0.
+	Latency [][]float64 `json:"latency_seconds,omitempty"`
+	// Shared networks: the transfer times over a network's pairs add up.
+	Shared []Shared `json:"shared,omitempty"`
+
+	// AllowedCuts are the inner positions where the chain may be cut; nil is
+	// every one of 1..L-1. An empty, non-nil list allows none.
+	AllowedCuts []int `json:"allowed_cuts,omitempty"`
+	// MaxStages bounds the stages; 0 is as many as there are nodes.
+	MaxStages int `json:"max_stages,omitempty"`
+	// Pinned segments must run on the given node.
+	Pinned []Pin `json:"pinned,omitempty"`
+	// ExcludedNodes run no stage (one of them may still be the gateway).
+	ExcludedNodes []int `json:"excluded_nodes,omitempty"`
+	// Start is a placement to start from. The solver returns it unless it does
+	// not fit or a strictly better one is found.
+	Start []Placed `json:"start,omitempty"`
+	// HeldBytes[v][s] are the bytes of segment s that node v already has; nil is
+	// none. Among equal bottlenecks the fewest bytes to move win.
+	HeldBytes [][]int64 `json:"-"`
+}
+
+// Node is a device that can run one stage.
+type Node struct {
+	Name string `json:"name"`
+	// MemoryBytes is what the stage may use in all; BaseBytes of it are used
+	// whatever the stage is.
+	MemoryBytes int64 `json:"memory_bytes"`
+	BaseBytes   int64 `json:"base_bytes,omitempty"`
+	// SegmentSeconds has L entries: how long each segment takes here.
+	SegmentSeconds []float64 `json:"segment_seconds"`
+	// CPUSecondsPerByte is added to the stage's time for every byte in and out
+	// that crosses a link.
+	CPUSecondsPerByte float64 `json:"cpu_seconds_per_byte,omitempty"`
+}
+
+// Shared is a medium, such as one radio channel, that its pairs share.
+type Shared struct {
+	Name  string   `json:"name"`
+	Pairs [][2]int `json:"pairs"` // from, to
+}
+
+// Pin fixes one segment to one node.
+type Pin struct {
+	Segment int `json:"segment"`
+	Node    int `json:"node"`
+}
+
+// Placed is one stage: segments FirstSegment..LastSegment, both included, on a node.
+type Placed struct {
+	Node         int `json:"node"`
+	FirstSegment int `json:"first_segment"`
+	LastSegment  int `json:"last_segment"`
+}
+
+// Segments is L, the length of the chain.
+func (p *Problem) Segments() int { return len(p.SegmentBytes) }

@@ -1,0 +1,110 @@
+package solver
+
+import "time"
+
+// Status says what is known of a Solution.
+type Status string
+
+// The statuses of the problem file format.
+const (
+	Optimal    Status = "optimal"    // the lower bound meets the cost: proven
+	Feasible   Status = "feasible"   // it fits; a better one may exist
+	Infeasible Status = "infeasible" // proven: nothing fits; Reason names the tightest limit
+	Unknown    Status = "unknown"    // nothing found and nothing proven in the time given
+)
+
+// Algorithm names a way of solving.
+type Algorithm string
+
+// The algorithms.
+const (
+	Auto   Algorithm = "auto"   // exact where that is quick, else the best heuristic with a bound
+	Exact  Algorithm = "exact"  // a proven optimum of cuts and nodes together
+	Greedy Algorithm = "greedy" // best of simple walks; quick, no proof
+)
+
+// Options of Solve.
+type Options struct {
+	Algorithm Algorithm     // "" is Auto
+	TimeLimit time.Duration // 0 is none; running out ends the search with the best so far
+}
+
+// Solution is an answer of Solve.
+type Solution struct {
+	Status Status
+	// Stages in pipeline order; nil unless Status is Optimal or Feasible.
+	Stages []Placed
+	// Cost of Stages as Evaluate defines it; nil when there are none.
+	Cost *Cost
+	// LowerBoundSeconds is proven: no placement has a smaller bottleneck.
+	// It is rounded down.
+	LowerBoundSeconds float64
+	Algorithm         Algorithm
+	// Reason is why the search stopped early, or which limit makes the problem
+	// infeasible and by how much; "" for a proven optimum.
+	Reason string
+	// Work counts the labels, nodes or rounds that were looked at.
+	Work int64
+}
+
+// Gap is (bottleneck - lower bound) / bottleneck, 0 when proven optimal.
+func (s *Solution) Gap() float64 {
+	if s.Cost == nil || s.Cost.BottleneckSeconds <= 0 {
+		return 0
+	}
+	return max(0, (s.Cost.BottleneckSeconds-s.LowerBoundSeconds)/s.Cost.BottleneckSeconds)
+}
+
+// Cost is what a placement costs per inference.
+type Cost struct {
+	// BottleneckSeconds is the time of the busiest resource; the throughput is
+	// its reciprocal.
+	BottleneckSeconds float64
+	// Bottleneck is that resource.
+	Bottleneck Resource
+	// LatencySeconds is one inference through an empty pipeline: every stage
+	// and every transfer, propagation included.
+	LatencySeconds float64
+	// MovedBytes are weights that the nodes of the placement do not hold yet.
+	MovedBytes int64
+	Stages     []StageCost // one for each stage
+	// Transfers over links in pipeline order. A transfer from the gateway to
+	// itself is not listed.
+	Transfers []Transfer
+	// Resources are all busy resources with their seconds per inference, in a
+	// fixed order: nodes, links, shared networks.
+	Resources []Resource
+}
+
+// StageCost is one stage of a Cost.
+type StageCost struct {
+	Seconds     float64
+	MemoryBytes int64 // needed, all parts included
+}
+
+// Transfer is one cut moved over one link.
+type Transfer struct {
+	Cut      int // position, 0..L
+	From, To int // nodes
+	Bytes    int64
+	Seconds  float64 // Bytes over bandwidth
+	Latency  float64 // seconds of propagation
+}
+
+// ResourceKind is what kind of thing is busy.
+type ResourceKind string
+
+// The kinds of resource.
+const (
+	NodeResource    ResourceKind = "node"
+	LinkResource    ResourceKind = "link"
+	NetworkResource ResourceKind = "network"
+)
+
+// Resource is one thing that is busy for some seconds per inference.
+type Resource struct {
+	Kind    ResourceKind
+	From    int // the node; a link's sender; the index of a shared network
+	To      int // a link's receiver
+	Seconds float64
+}

@@ -1,0 +1,79 @@
+package worker
+
+import "github.com/edgeplan/edgeplan/internal/tensor"
+
+// ManifestVersion is the format of manifest.json that this version reads and writes.
+const ManifestVersion = 1
+
+// Names of the files in a release folder.
+const (
+	ManifestFile = "manifest.json"       // the Manifest
+	PeersFile    = "peers.json"          // Peers; beside the release, not part of its id
+	GraphFile    = "slice.onnx"          // the graph of the slice; its weights are beside it, named by digest
+	EngineFile   = "libonnxruntime.so.1" // the engine library
+	ProgramFile  = "edgeplan-worker"     // the worker itself
+	SocketFile   = "control.sock"        // the worker's Unix socket: the Open Inference Protocol for the operator
+	LogFile      = "worker.log"          // standard output and error of a started worker
+	LockFile     = "worker.lock"         // held (flock) while the worker runs; contains its process id
+)
+
+// Manifest is everything a worker is told: which release it belongs to, what
+// it runs and who its neighbours are. Every device of a release has one
+// manifest; the same release id stands in all of them.
+type Manifest struct {
+	FormatVersion int    `json:"format_version"`
+	Model         string `json:"model"`
+	// Release is the id of the whole pipeline's release, a prefix of the digest
+	// of all its manifests. A worker refuses tensors of another release.
+	Release string `json:"release"`
+	// Node is the address of the device this manifest is for, as `node.pi["hall"]`.
+	Node string `json:"node"`
+	// Listen is where neighbours connect, as host:port. A host that is an
+	// address of the device is bound; any other name listens on all addresses.
+	Listen string `json:"listen"`
+	// Queue is how many requests wait before and after the engine.
+	Queue int `json:"queue"`
+
+	Stage   *Stage   `json:"stage,omitempty"`   // nil on a gateway without a stage
+	Gateway *Gateway `json:"gateway,omitempty"` // nil but on the gateway
+}
+
+// Stage is one slice of the model and its place in the pipeline.
+type Stage struct {
+	Index int `json:"index"` // 0 is the first
+	Count int `json:"count"` // stages in the pipeline
+	// Optimization is ONNX Runtime's graph optimisation level: disabled, basic,
+	// extended or all.
+	Optimization string `json:"optimization"`
+	// Threads the engine uses inside one operator; 0 lets the engine choose.
+	Threads int `json:"threads"`
+	// Inputs and Outputs are the tensors of the cut before and after the stage.
+	// An output that is also an input passes through.
+	Inputs  []tensor.Info `json:"inputs"`
+	Outputs []tensor.Info `json:"outputs"`
+	// Previous sends to this stage and Next receives from it; the gateway is
+	// previous to the first stage and next to the last.
+	Previous Peer `json:"previous"`
+	Next     Peer `json:"next"`
+}
+
+// Gateway is where requests enter the pipeline and results leave it.
+type Gateway struct {
+	Inputs  []tensor.Info `json:"inputs"`
+	Outputs []tensor.Info `json:"outputs"`
+	First   Peer          `json:"first"` // the first stage
+	Last    Peer          `json:"last"`  // the last stage
+	// TimeoutSeconds bounds one request from entry to answer.
+	TimeoutSeconds float64 `json:"timeout_seconds"`
+}
+
+// Peer is a neighbour in the pipeline. A peer on the same node is the same
+// process, and is handed its tensors in memory.
+type Peer struct {
+	Node    string `json:"node"`
+	Address string `json:"address"` // host:port
+}
+
+// Peers maps the address of a neighbouring node to the public key of its
+// worker (standard base64 of the 32 bytes of an Ed25519 key).
+type Peers map[string]string
