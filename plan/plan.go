@@ -10,6 +10,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // Action is what happens to one thing, written as its printed symbol.
@@ -47,9 +48,27 @@ type Plan struct {
 	Changes []Change // in order of address, without NoOp
 	Models  []Model  // in order of name: what to print of each desired model
 	Uploads []Upload // by node, each blob once; what the devices lack by what is known
+	// Deployments are the models that change, in order of name: what the
+	// deployer does. Destroying is a Deployment with a nil To.
+	Deployments []Deployment
 
 	// Blobs opens the content of every blob of Desired, by digest.
 	Blobs BlobSource
+}
+
+// Deployment is one pipeline going from one release to another.
+type Deployment struct {
+	Model    string
+	From, To *statefile.Model // nil: not deployed; to be removed
+	Switch   Switch
+	// Manifests of To by node address; nil when To is nil.
+	Manifests map[string]worker.Manifest
+}
+
+// Drift is something found on a device that differs from the state.
+type Drift struct {
+	Model, Node string
+	Problem     string // "the worker is not running", "release 1f… is missing"
 }
 
 // BlobSource opens blobs by digest.
