@@ -50,6 +50,9 @@ type Cut struct {
 	// (convolution, batch normalisation and activation; layer normalisation;
 	// attention): cutting there costs speed, and rounding differs.
 	SplitsFusion bool
+	// Uncuttable says why the model cannot be cut here: what crosses has no size
+	// known before it runs, or is no tensor. It is empty where it can.
+	Uncuttable string
 }
 
 // Slice is a range of segments as a model of its own.

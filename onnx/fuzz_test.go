@@ -1,0 +1,76 @@
+package onnx
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+)
+
+// seed gives a fuzz target all models of the builders.
+func seed(f *testing.F) {
+	f.Helper()
+	all, err := modelbuilder.All(1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, m := range all {
+		_ = m.AddValueInfo() // where the builder knows all shapes
+		raw, err := m.Bytes()
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+}
+
+// FuzzLoad: whatever a file holds, reading it ends in a chain or an error.
+func FuzzLoad(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "model.onnx")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(t.Context(), path, Options{Dimensions: map[string]int64{"sequence": 8}})
+		if err == nil && len(c.Cuts) != len(c.Segments)+1 {
+			t.Errorf("%d cuts for %d segments", len(c.Cuts), len(c.Segments))
+		}
+	})
+}
+
+// FuzzSlice: what loads can be cut anywhere, or says why not; slices load again.
+func FuzzSlice(f *testing.F) {
+	seed(f)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "model.onnx")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(t.Context(), path, Options{})
+		if err != nil {
+			return
+		}
+		middle := len(c.Segments) / 2
+		for _, r := range [][2]int{{0, len(c.Segments) - 1}, {middle, len(c.Segments) - 1}, {0, max(middle-1, 0)}} {
+			s, err := c.Slice(r[0], r[1])
+			if err != nil {
+				continue
+			}
+			for _, blob := range s.Weights {
+				in, err := blob.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				n, err := io.Copy(io.Discard, in)
+				_ = in.Close()
+				if err != nil || n != blob.Size {
+					t.Errorf("blob of %d bytes gives %d: %v", blob.Size, n, err)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,122 @@
+package onnx
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// source is a file that weights are read from: the model file, or one beside it.
+type source struct {
+	folder string // weights outside this folder are refused
+	name   string // relative to the folder
+	size   int64
+	stamp  time.Time
+}
+
+// newSource looks at a file without reading it.
+func newSource(folder, name string) (*source, error) {
+	file, err := openInside(folder, name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", filepath.Join(folder, name))
+	}
+	return &source{folder: folder, name: name, size: info.Size(), stamp: info.ModTime()}, nil
+}
+
+// openInside opens a file of a folder and refuses names and symbolic links that
+// lead out of it, as the engine does.
+func openInside(folder, name string) (*os.File, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return root.Open(filepath.FromSlash(name))
+}
+
+// modelSource opens the model file itself, which may be a symbolic link to anywhere.
+func modelSource(path string) (*source, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	return newSource(filepath.Dir(real), filepath.Base(real))
+}
+
+func (s *source) path() string { return filepath.Join(s.folder, s.name) }
+
+// open opens the file again, and fails when it is not the one that was read.
+func (s *source) open() (*os.File, error) {
+	file, err := openInside(s.folder, s.name)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && (info.Size() != s.size || !info.ModTime().Equal(s.stamp)) {
+		err = fmt.Errorf("%s has changed since it was read: start again", s.path())
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+// section opens a range of the file.
+func (s *source) section(offset, size int64) (io.ReadCloser, error) {
+	file, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(file, offset, size), file}, nil
+}
+
+// digest is the sha256 of the whole file.
+func (s *source) digest(ctx context.Context) (string, error) {
+	file, err := s.open()
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	return digestOf(ctx, file)
+}
+
+// digestOf is the sha256 of what a reader gives, as hex digits.
+func digestOf(ctx context.Context, r io.Reader) (string, error) {
+	hash := sha256.New()
+	buf := make([]byte, 1<<18)
+	for {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		n, err := r.Read(buf)
+		hash.Write(buf[:n])
+		if errors.Is(err, io.EOF) {
+			return hex.EncodeToString(hash.Sum(nil)), nil
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+}
+
+// missing says whether an error means that there is no such file.
+func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -1,0 +1,345 @@
+package onnx
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/edgeplan/edgeplan/internal/onnxpb"
+	"github.com/edgeplan/edgeplan/internal/tensor"
+)
+
+// inferShapes asks the engine for the tensors that the file does not describe.
+func (m *model) inferShapes(shapes ShapeInferrer, lacking []string) error {
+	twin, err := m.twin()
+	if err != nil {
+		return err
+	}
+	m.takeInputs(twin)
+	for _, name := range lacking {
+		if !known(m.infos[m.graph.index[name]]) {
+			twin.Graph.Output = append(twin.Graph.Output, &onnxpb.ValueInfoProto{Name: proto.String(name)})
+		}
+	}
+	if len(twin.Graph.Output) == 0 {
+		return nil
+	}
+	found, err := ask(shapes, twin)
+	if err != nil {
+		return fmt.Errorf("finding the shapes of %d tensors with the engine: %w", len(lacking), err)
+	}
+	var scalars []int
+	for _, info := range found {
+		if i, ok := m.graph.index[info.Name]; ok {
+			m.infos[i] = info
+			if len(info.Shape) == 0 && info.Type != tensor.Undefined {
+				scalars = append(scalars, i)
+			}
+		}
+	}
+	return m.probeRanks(shapes, twin, scalars)
+}
+
+// takeInputs notes what is known of the inputs of a twin.
+func (m *model) takeInputs(twin *onnxpb.ModelProto) {
+	for _, in := range twin.Graph.Input {
+		if info, ok := stated(in); ok && !known(m.infos[m.graph.index[info.Name]]) {
+			m.infos[m.graph.index[info.Name]] = info
+		}
+	}
+}
+
+// probeRanks tells scalars from tensors of which not even the rank is known, which
+// the engine describes alike: the shape of a scalar is a vector of 0 elements, that
+// of the others a vector of an unknown number.
+func (m *model) probeRanks(shapes ShapeInferrer, twin *onnxpb.ModelProto, scalars []int) error {
+	if len(scalars) == 0 {
+		return nil
+	}
+	probes := map[string]int{}
+	twin.Graph.Output = nil
+	for n, i := range scalars {
+		name := m.unusedName(fmt.Sprintf("rank_%d", n))
+		probes[name] = i
+		twin.Graph.Node = append(twin.Graph.Node, &onnxpb.NodeProto{
+			OpType: proto.String("Shape"), Input: []string{m.graph.values[i].name}, Output: []string{name},
+		})
+		twin.Graph.Output = append(twin.Graph.Output, &onnxpb.ValueInfoProto{Name: proto.String(name)})
+	}
+	found, err := ask(shapes, twin)
+	if err != nil {
+		return fmt.Errorf("finding the ranks of %d tensors with the engine: %w", len(scalars), err)
+	}
+	for _, info := range found {
+		if i, ok := probes[info.Name]; ok && (len(info.Shape) != 1 || info.Shape[0] != 0) {
+			m.unranked[i] = true
+		}
+	}
+	return nil
+}
+
+// unusedName is a name that no tensor of the graph has.
+func (m *model) unusedName(name string) string {
+	for {
+		if _, taken := m.graph.index[name]; !taken {
+			return name
+		}
+		name += "_"
+	}
+}
+
+// ask gives a model to the engine.
+func ask(shapes ShapeInferrer, twin *onnxpb.ModelProto) ([]tensor.Info, error) {
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(twin)
+	if err != nil {
+		return nil, err
+	}
+	return shapes.InferShapes(raw)
+}
+
+// twin is the model without large weights, which become typed inputs, and without
+// outputs: the tensors whose shapes are wanted become these. The engine loads it in
+// milliseconds and knows the shapes then.
+func (m *model) twin() (*onnxpb.ModelProto, error) {
+	p := &onnxpb.ModelProto{
+		IrVersion:   proto.Int64(max(m.proto.GetIrVersion(), 4)), // from 4 on, initializers need not be inputs
+		OpsetImport: m.proto.OpsetImport,
+		Functions:   m.proto.Functions,
+		Graph:       &onnxpb.GraphProto{Name: m.proto.Graph.Name, SparseInitializer: m.proto.Graph.SparseInitializer},
+	}
+	g := p.Graph
+	for _, i := range m.graph.inputs {
+		g.Input = append(g.Input, m.inputProto(i))
+	}
+	for _, t := range m.proto.Graph.Initializer {
+		if p := m.payloads[t]; p != nil && !p.inline() {
+			g.Input = append(g.Input, valueInfo(tensor.Info{Name: t.GetName(), Type: tensor.Type(t.GetDataType()), Shape: t.GetDims()}))
+			continue
+		}
+		full, err := m.inlined(t)
+		if err != nil {
+			return nil, err
+		}
+		g.Initializer = append(g.Initializer, full)
+	}
+	for _, at := range m.graph.sorted {
+		n := &m.graph.nodes[at]
+		if n.dead {
+			continue
+		}
+		if info, ok := m.filled(n); ok && info.Type != tensor.Int64 {
+			g.Input = append(g.Input, valueInfo(info))
+			continue
+		}
+		light, err := m.lightNode(n.NodeProto)
+		if err != nil {
+			return nil, err
+		}
+		g.Node = append(g.Node, light)
+		if !standardDomain(n.GetDomain()) || len(bodies(n.NodeProto)) > 0 {
+			g.ValueInfo = append(g.ValueInfo, m.statedFor(n)...)
+		}
+	}
+	return p, nil
+}
+
+// filled describes the large weight that a ConstantOfShape node makes of a shape in
+// the file. As an input of the twin it is described and never made.
+func (m *model) filled(n *node) (tensor.Info, bool) {
+	if n.GetOpType() != "ConstantOfShape" || !standardDomain(n.GetDomain()) || len(n.inputs) != 1 || n.inputs[0] < 0 || len(n.outputs) != 1 {
+		return tensor.Info{}, false
+	}
+	t := m.graph.values[n.inputs[0]].weight
+	if t == nil || m.payloads[t] != nil || tensor.Type(t.GetDataType()) != tensor.Int64 {
+		return tensor.Info{}, false
+	}
+	raw, err := elementsOf(t, m.file.folder)
+	if err != nil || len(raw)%8 != 0 {
+		return tensor.Info{}, false
+	}
+	info := tensor.Info{Name: n.Output[0], Type: tensor.Float32, Shape: []int64{}}
+	for ; len(raw) > 0; raw = raw[8:] {
+		info.Shape = append(info.Shape, int64(binary.LittleEndian.Uint64(raw)))
+	}
+	if value := attribute(n.NodeProto, "value").GetT(); value != nil {
+		info.Type = tensor.Type(value.GetDataType())
+	}
+	size, err := info.Bytes()
+	return info, err == nil && size >= inlineLimit && n.outputs[0] >= 0 && !m.graph.values[n.outputs[0]].output
+}
+
+// inputProto is the file's own declaration of a graph input.
+func (m *model) inputProto(i int) *onnxpb.ValueInfoProto {
+	for _, in := range m.proto.Graph.Input {
+		if in.GetName() == m.graph.values[i].name {
+			return in
+		}
+	}
+	return nil
+}
+
+// statedFor are the descriptions of what a node makes, for operators that the
+// engine may not know the shapes of: the file's, and for a Loop what its body says
+// of its outputs, since the engine takes a state to change its shape.
+func (m *model) statedFor(n *node) []*onnxpb.ValueInfoProto {
+	var list []*onnxpb.ValueInfoProto
+	for at, name := range n.Output {
+		if name == "" {
+			continue
+		}
+		if info, ok := m.stated[name]; ok && known(info) {
+			list = append(list, valueInfo(info))
+		} else if info, ok := loopState(n.NodeProto, at); ok {
+			info.Name = name
+			list = append(list, valueInfo(info))
+		}
+	}
+	return list
+}
+
+// loopState is the description of a state in the body of a Loop, whose inputs are
+// the count, the condition and the states, and whose outputs are the condition, the
+// states and what is collected.
+func loopState(n *onnxpb.NodeProto, at int) (tensor.Info, bool) {
+	body := attribute(n, "body").GetG()
+	if n.GetOpType() != "Loop" || at+2 >= len(body.GetInput()) || at+1 >= len(body.GetOutput()) {
+		return tensor.Info{}, false
+	}
+	before, ok := stated(body.Input[at+2])
+	after, same := stated(body.Output[at+1])
+	return after, ok && same && known(after) && after.Type == before.Type && slices.Equal(after.Shape, before.Shape)
+}
+
+// inline says whether a payload belongs into the graph: shape inference needs the
+// values of small integer tensors, and tiny files help nobody.
+func (p *payload) inline() bool {
+	switch p.elem {
+	case tensor.Int64, tensor.Int32, tensor.Bool:
+		return p.bytes <= 64<<10
+	}
+	return p.bytes < inlineLimit
+}
+
+// inlined is a tensor with its elements inside.
+func (m *model) inlined(t *onnxpb.TensorProto) (*onnxpb.TensorProto, error) {
+	p := m.payloads[t]
+	if p == nil {
+		return t, nil
+	}
+	full := proto.CloneOf(t)
+	if err := restore(full, p); err != nil {
+		return nil, fmt.Errorf("tensor %q: %w", t.GetName(), err)
+	}
+	return full, nil
+}
+
+// lightNode is a node whose bodies hold zeros in place of large weights.
+func (m *model) lightNode(n *onnxpb.NodeProto) (*onnxpb.NodeProto, error) {
+	if len(bodies(n)) == 0 {
+		return n, nil
+	}
+	return m.copyNode(n, func(body *onnxpb.GraphProto, t *onnxpb.TensorProto) error {
+		p := m.payloads[t]
+		if p == nil || p.inline() || !zeroable(tensor.Type(t.GetDataType())) {
+			full, err := m.inlined(t)
+			body.Initializer = append(body.Initializer, full)
+			return err
+		}
+		shape := t.GetName() + "_shape_of_zeros"
+		body.Initializer = append(body.Initializer, int64Tensor(shape, t.GetDims()))
+		zero := &onnxpb.TensorProto{DataType: t.DataType, Dims: []int64{1}, RawData: make([]byte, tensor.Type(t.GetDataType()).Bits()/8)}
+		body.Node = append([]*onnxpb.NodeProto{{
+			OpType: proto.String("ConstantOfShape"), Input: []string{shape}, Output: []string{t.GetName()},
+			Attribute: []*onnxpb.AttributeProto{{Name: proto.String("value"), Type: onnxpb.AttributeProto_TENSOR.Enum(), T: zero}},
+		}}, body.Node...)
+		return nil
+	})
+}
+
+// zeroable says whether ConstantOfShape makes tensors of a type since opset 9.
+func zeroable(t tensor.Type) bool {
+	switch t {
+	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64,
+		tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Bool:
+		return true
+	}
+	return false
+}
+
+// copyNode copies a node and the graphs inside it; weight decides what becomes of
+// each of their initializers.
+func (m *model) copyNode(n *onnxpb.NodeProto, weight func(body *onnxpb.GraphProto, t *onnxpb.TensorProto) error) (*onnxpb.NodeProto, error) {
+	c := &onnxpb.NodeProto{
+		Input: n.Input, Output: n.Output, Name: n.Name, OpType: n.OpType, Domain: n.Domain, Overload: n.Overload,
+		DocString: n.DocString, MetadataProps: n.MetadataProps,
+	}
+	for _, a := range n.Attribute {
+		if a.G != nil {
+			body, err := m.copyBody(a.G, weight)
+			if err != nil {
+				return nil, err
+			}
+			a = &onnxpb.AttributeProto{Name: a.Name, Type: a.Type, DocString: a.DocString, G: body}
+		} else if len(a.Graphs) > 0 {
+			list := make([]*onnxpb.GraphProto, len(a.Graphs))
+			for i, g := range a.Graphs {
+				body, err := m.copyBody(g, weight)
+				if err != nil {
+					return nil, err
+				}
+				list[i] = body
+			}
+			a = &onnxpb.AttributeProto{Name: a.Name, Type: a.Type, DocString: a.DocString, Graphs: list}
+		}
+		c.Attribute = append(c.Attribute, a)
+	}
+	return c, nil
+}
+
+func (m *model) copyBody(g *onnxpb.GraphProto, weight func(body *onnxpb.GraphProto, t *onnxpb.TensorProto) error) (*onnxpb.GraphProto, error) {
+	c := &onnxpb.GraphProto{
+		Name: g.Name, DocString: g.DocString, Input: g.Input, Output: g.Output, ValueInfo: g.ValueInfo,
+		SparseInitializer: g.SparseInitializer, QuantizationAnnotation: g.QuantizationAnnotation, MetadataProps: g.MetadataProps,
+	}
+	for _, n := range g.Node {
+		if len(bodies(n)) > 0 {
+			var err error
+			if n, err = m.copyNode(n, weight); err != nil {
+				return nil, err
+			}
+		}
+		c.Node = append(c.Node, n)
+	}
+	for _, t := range g.Initializer {
+		if err := weight(c, t); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+func int64Tensor(name string, values []int64) *onnxpb.TensorProto {
+	return &onnxpb.TensorProto{
+		Name: proto.String(name), DataType: proto.Int32(int32(tensor.Int64)), Dims: []int64{int64(len(values))}, Int64Data: values,
+	}
+}
+
+// valueInfo states a type, and the dimensions that are known.
+func valueInfo(info tensor.Info) *onnxpb.ValueInfoProto {
+	shape := &onnxpb.TensorShapeProto{}
+	for _, d := range info.Shape {
+		dim := &onnxpb.TensorShapeProto_Dimension{}
+		if d >= 0 {
+			dim.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: d}
+		}
+		shape.Dim = append(shape.Dim, dim)
+	}
+	return &onnxpb.ValueInfoProto{
+		Name: proto.String(info.Name),
+		Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: &onnxpb.TypeProto_Tensor{
+			ElemType: proto.Int32(int32(info.Type)), Shape: shape,
+		}}},
+	}
+}
