@@ -16,6 +16,8 @@ package solver
 type Problem struct {
 	Name string `json:"name,omitempty"`
 
+	// SegmentNames has L entries, or is nil: what messages call a segment.
+	SegmentNames []string `json:"segment_names,omitempty"`
 	// CutBytes has L+1 entries: the bytes of each cut. Cut 0 enters from the
 	// gateway and cut L returns to it.
 	CutBytes []int64 `json:"cut_bytes"`

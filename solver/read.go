@@ -1,0 +1,90 @@
+package solver
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// ReadProblem reads the JSON problem file. Fields that it does not know are
+// refused. Every fault of form comes as a *FieldError with the path of the
+// value, and so do the faults that Validate finds.
+func ReadProblem(r io.Reader) (*Problem, error) {
+	dec := json.NewDecoder(r)
+	var raw json.RawMessage
+	if err := dec.Decode(&raw); err != nil {
+		if errors.Is(err, io.EOF) {
+			return nil, errors.New("problem file: it is empty")
+		}
+		return nil, fmt.Errorf("problem file: no valid JSON at byte %d: %w", dec.InputOffset(), err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("problem file: there is more after the problem, from byte %d on; one object is expected", dec.InputOffset())
+	}
+	p := &Problem{}
+	var f faults
+	f.object("", raw, p.fields(&f), "cut_bytes", "segment_bytes", "nodes", "bandwidth_bytes_per_second")
+	if len(f.all) > 0 {
+		return nil, errors.Join(f.all...)
+	}
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *Problem) fields(f *faults) map[string]field {
+	return map[string]field{
+		"name":                       into(f, &p.Name),
+		"segment_names":              listInto(f, &p.SegmentNames),
+		"cut_bytes":                  listInto(f, &p.CutBytes),
+		"segment_bytes":              listInto(f, &p.SegmentBytes),
+		"activation_bytes":           listInto(f, &p.ActivationBytes),
+		"in_buffers":                 into(f, &p.InBuffers),
+		"out_buffers":                into(f, &p.OutBuffers),
+		"gateway":                    p.gatewayField(f),
+		"nodes":                      objectsInto(f, &p.Nodes, nodeFields, "memory_bytes", "segment_seconds"),
+		"bandwidth_bytes_per_second": rowsInto(f, &p.Bandwidth),
+		"latency_seconds":            rowsInto(f, &p.Latency),
+		"shared":                     objectsInto(f, &p.Shared, sharedFields, "pairs"),
+		"allowed_cuts":               listInto(f, &p.AllowedCuts),
+		"max_stages":                 into(f, &p.MaxStages),
+		"pinned":                     objectsInto(f, &p.Pinned, pinFields, "segment", "node"),
+		"excluded_nodes":             listInto(f, &p.ExcludedNodes),
+		"start":                      objectsInto(f, &p.Start, placedFields, "node", "first_segment", "last_segment"),
+	}
+}
+
+func (p *Problem) gatewayField(f *faults) field {
+	return func(path string, raw json.RawMessage) {
+		p.Gateway = new(int)
+		into(f, p.Gateway)(path, raw)
+	}
+}
+
+func nodeFields(f *faults, n *Node) map[string]field {
+	return map[string]field{
+		"name":                 into(f, &n.Name),
+		"memory_bytes":         into(f, &n.MemoryBytes),
+		"base_bytes":           into(f, &n.BaseBytes),
+		"segment_seconds":      listInto(f, &n.SegmentSeconds),
+		"cpu_seconds_per_byte": into(f, &n.CPUSecondsPerByte),
+	}
+}
+
+func sharedFields(f *faults, s *Shared) map[string]field {
+	return map[string]field{"name": into(f, &s.Name), "pairs": pairsInto(f, &s.Pairs)}
+}
+
+func pinFields(f *faults, p *Pin) map[string]field {
+	return map[string]field{"segment": into(f, &p.Segment), "node": into(f, &p.Node)}
+}
+
+func placedFields(f *faults, s *Placed) map[string]field {
+	return map[string]field{
+		"node":          into(f, &s.Node),
+		"first_segment": into(f, &s.FirstSegment),
+		"last_segment":  into(f, &s.LastSegment),
+	}
+}
