@@ -1,0 +1,20 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+)
+
+// finish checks what concerns several blocks and puts everything in order of
+// address.
+func (e *evaluator) finish() {
+	e.checkDevices()
+	e.checkNetworks(e.checkLinks())
+	e.checkModelNames()
+	c := e.config
+	slices.SortFunc(c.Nodes, func(a, b *Node) int { return cmp.Compare(a.Address, b.Address) })
+	slices.SortFunc(c.Links, func(a, b *Link) int { return cmp.Compare(a.Address, b.Address) })
+	slices.SortFunc(c.Networks, func(a, b *Network) int { return cmp.Compare(a.Address, b.Address) })
+	slices.SortFunc(c.Models, func(a, b *Model) int { return cmp.Compare(a.Name, b.Name) })
+	c.outputs = &outputs{e}
+}

@@ -1,0 +1,139 @@
+package config
+
+import (
+	"path"
+	"strings"
+
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/edgeplan/edgeplan/internal/quantity"
+)
+
+const (
+	defaultPath         = ".edgeplan"
+	defaultPipelinePort = 7433
+)
+
+// architectures that a worker exists for.
+func architectures() []string { return []string{"linux/amd64", "linux/arm64", "linux/arm"} }
+
+// nodeType is what a reference to a node gives.
+func nodeType() cty.Type {
+	return cty.Object(map[string]cty.Type{
+		idAttribute: cty.String, "address": cty.String, "memory": cty.String, "compute": cty.String,
+		"architecture": cty.String, "path": cty.String, "pipeline_address": cty.String, "pipeline_port": cty.Number,
+		"enabled": cty.Bool, "user": cty.String, "port": cty.Number,
+	})
+}
+
+// node reads one node and gives what references to it see.
+func (e *evaluator) node(r *reader) cty.Value {
+	n := &Node{Address: r.inst.address, Range: r.rng}
+	n.SSH = r.sshOver(e.ssh)
+	n.SSH.Host = r.host()
+	if n.SSH.User == "" {
+		n.SSH.User = r.operator()
+	}
+	n.Memory = needed(r, "memory", quantity.ParseBytes)
+	n.Compute = needed(r, "compute", quantity.ParseCompute)
+	n.Architecture = r.architecture()
+	n.Path = r.devicePath()
+	n.PipelineAddress = r.pipelineAddress(n.SSH.Host)
+	n.PipelinePort = int(r.whole("pipeline_port", 1, maxPort, defaultPipelinePort))
+	n.Enabled = r.boolean("enabled", true)
+
+	e.nodes[n.Address] = n
+	e.config.Nodes = append(e.config.Nodes, n)
+	r.seen[idAttribute] = cty.StringVal(n.Address)
+	return r.object(nodeType())
+}
+
+// operator is the user to connect as when the configuration names none.
+func (r *reader) operator() string {
+	name := operatorName()
+	if name == "" {
+		r.fault(&r.rng, missingArgument, "%s has no user, and the name of yours is not known. Add a line such as:\n  user = \"pi\"", r.name)
+	}
+	r.seen["user"] = cty.StringVal(name)
+	return name
+}
+
+func (r *reader) architecture() string {
+	if !r.given("architecture") {
+		return ""
+	}
+	a, ok := r.get("architecture", cty.String)
+	if !ok {
+		return ""
+	}
+	if s, known := canonicalArchitecture(a.value.AsString()); known {
+		r.bad("architecture", a, invalidValue, "architecture is %q. Write %q.", a.value.AsString(), s)
+		return s
+	}
+	return r.choice("architecture", "", architectures())
+}
+
+// canonicalArchitecture translates the names that uname and dpkg use.
+func canonicalArchitecture(s string) (string, bool) {
+	switch strings.TrimPrefix(strings.ToLower(s), "linux/") {
+	case "x86_64", "x64", "amd64":
+		return "linux/amd64", s != "linux/amd64"
+	case "aarch64", "arm64", "arm64v8":
+		return "linux/arm64", s != "linux/arm64"
+	case "armv7l", "armv6l", "armhf", "armv7", "arm/v7", "arm":
+		return "linux/arm", s != "linux/arm"
+	}
+	return "", false
+}
+
+// devicePath reads edgeplan's folder on the device: absolute, or from the home
+// folder there. destroy empties it, so it may not be a folder of anything else.
+func (r *reader) devicePath() string {
+	given := r.text("path", defaultPath)
+	if given == defaultPath {
+		return given
+	}
+	clean := path.Clean(strings.TrimPrefix(given, "~/"))
+	shared := clean == "." || clean == "/" || clean == "~" || clean == ".." || strings.HasPrefix(clean, "../")
+	if given == "" || shared || strings.ContainsAny(given, "\x00\r\n") || strings.HasPrefix(clean, "~") {
+		r.bad("path", r.argument("path"), invalidValue,
+			"path is %q. It must be a folder of edgeplan's own: absolute, or from the home folder, as \".edgeplan\".", given)
+		return defaultPath
+	}
+	return clean
+}
+
+func (r *reader) pipelineAddress(host string) string {
+	given := r.text("pipeline_address", host)
+	if given == host {
+		return host
+	}
+	if problem := hostProblem(given); problem != "" {
+		problem = strings.NewReplacer("port =", "pipeline_port =", "address =", "pipeline_address =").Replace(problem)
+		r.bad("pipeline_address", r.argument("pipeline_address"), invalidValue, "pipeline_address is %q. %s", given, problem)
+	}
+	return given
+}
+
+// argument is one that has been read, for a fault found later.
+func (r *reader) argument(name string) argument {
+	attr := r.content.Attributes[name]
+	_, marks := r.seen[name].UnmarkDeep()
+	return argument{at: attr.Expr.Range().Ptr(), expr: attr.Expr, sensitive: len(marks) > 0}
+}
+
+// firstEnabled is the first enabled node as written, keys in order; nil when
+// there is none.
+func (e *evaluator) firstEnabled() *Node {
+	for _, d := range e.decls.order {
+		if d.kind != kindNode {
+			continue
+		}
+		for _, inst := range e.repeated[d.address] {
+			if n := e.nodes[inst.address]; n != nil && n.Enabled {
+				return n
+			}
+		}
+	}
+	return nil
+}

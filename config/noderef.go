@@ -1,0 +1,131 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// idAttribute tells which block a value stands for: its address.
+const idAttribute = "id"
+
+const unknownNode = "Unknown node"
+
+// raw evaluates an argument without asking that all of it be known: a node with
+// a fault of its own can still be named.
+func (r *reader) raw(name string) (cty.Value, *hcl.Attribute, bool) {
+	attr, ok := r.content.Attributes[name]
+	if !ok {
+		return cty.NilVal, nil, false
+	}
+	v, _ := r.value(r.d, attr.Expr, r.ctx).UnmarkDeep()
+	if !v.IsKnown() {
+		r.noteUnknown(attr.Expr.Range().Ptr(), name)
+		r.seen[name] = cty.DynamicVal
+		return v, attr, false
+	}
+	return v, attr, !v.IsNull()
+}
+
+// nodeList reads a list of nodes. It is false when there is none or one of its
+// members is faulty.
+func (r *reader) nodeList(name, fix string) ([]string, *hcl.Range, bool) {
+	v, attr, ok := r.raw(name)
+	if !ok {
+		return nil, nil, false
+	}
+	at := attr.Expr.Range().Ptr()
+	if ty := v.Type(); !ty.IsTupleType() && !ty.IsListType() && !ty.IsSetType() {
+		if t, diags := hcl.AbsTraversalForExpr(attr.Expr); isManyNodes(v) && !diags.HasErrors() && len(t) == 2 {
+			fix = fmt.Sprintf("%s = values(%s)", name, traversalAddress(t))
+		}
+		r.seen[name] = cty.DynamicVal
+		r.fault(at, wrongType, "%s must be a list of nodes, not %s. Write %s.", name, describe(v), fix)
+		return nil, at, false
+	}
+	places, _ := hcl.ExprList(attr.Expr)
+	var addresses []string
+	sound := true
+	for it, i := v.ElementIterator(), 0; it.Next(); i++ {
+		_, element := it.Element()
+		place := at
+		if len(places) == v.LengthInt() {
+			place = places[i].Range().Ptr()
+		}
+		node, ok := r.nodeAddress(element, place, name)
+		addresses = append(addresses, node)
+		sound = sound && ok
+	}
+	return addresses, at, sound
+}
+
+// nodeAddress is the address of the node that a value stands for: a reference
+// to it, or its address as a text.
+func (r *reader) nodeAddress(v cty.Value, at *hcl.Range, name string) (string, bool) {
+	text := v
+	if ty := v.Type(); v.IsKnown() && !v.IsNull() && ty.IsObjectType() && ty.HasAttribute(idAttribute) {
+		text = v.GetAttr(idAttribute)
+	}
+	switch {
+	case !text.IsKnown():
+		r.noteUnknown(at, name)
+		return "", false
+	case text.IsNull() || text.Type() != cty.String:
+		r.fault(at, wrongType, "%s needs a node here, not %s. Write a reference such as node.NAME%s.", name, describe(v), choose(v))
+		return "", false
+	}
+	return r.knownNode(text.AsString(), at)
+}
+
+func (r *reader) knownNode(node string, at *hcl.Range) (string, bool) {
+	if _, ok := r.nodes[node]; ok {
+		return node, true
+	}
+	r.fault(at, unknownNode, "%s is no node of this configuration. %s", quoted(node), didYouMean(node, r.nodeAddresses(), "node"))
+	return "", false
+}
+
+// quoted sets a text apart; addresses hold quotes themselves.
+func quoted(text string) string {
+	if strings.Contains(text, `"`) && strconv.CanBackquote(text) {
+		return "`" + text + "`"
+	}
+	return strconv.Quote(text)
+}
+
+func (e *evaluator) nodeAddresses() []string { return slices.Sorted(maps.Keys(e.nodes)) }
+
+// describe says what a value is where a node was wanted.
+func describe(v cty.Value) string {
+	switch {
+	case v.IsNull():
+		return "null"
+	case isManyNodes(v):
+		return "a block with for_each or count, which is several"
+	}
+	return "a value of type " + v.Type().FriendlyName()
+}
+
+func choose(v cty.Value) string {
+	if !isManyNodes(v) || v.LengthInt() == 0 {
+		return ""
+	}
+	var ids []string
+	for it := v.ElementIterator(); it.Next() && len(ids) < 3; {
+		_, element := it.Element()
+		if id := element.GetAttr(idAttribute); id.IsKnown() && !id.IsNull() {
+			ids = append(ids, id.AsString())
+		}
+	}
+	return ": one of " + strings.Join(ids, ", ")
+}
+
+func isManyNodes(v cty.Value) bool {
+	ty := v.Type()
+	return !v.IsNull() && v.IsKnown() && (ty.IsMapType() || ty.IsListType()) && ty.ElementType().Equals(nodeType())
+}

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// maxFileBytes bounds a configuration file; measured links belong in a CSV file.
+const maxFileBytes = 16 << 20
+
+// parse reads one HCL file and keeps it among the sources.
+func (l *loader) parse(path string) (*hcl.File, bool) {
+	src, err := readRegular(path, maxFileBytes)
+	if err != nil {
+		l.fault(nil, "File cannot be read", "%v. Make it readable, or remove it.", err)
+		return nil, false
+	}
+	l.config.Sources[path] = &hcl.File{Bytes: src}
+	if at := conflictMarker(path, src); at != nil {
+		l.fault(at, "Merge conflict in a file",
+			"A merge left both versions here, between the lines that begin with <<<<<<< and >>>>>>>. Keep the lines you want and delete the markers.")
+		return nil, false
+	}
+	if diag := checkNesting(path, src); diag != nil {
+		l.add(diag)
+		return nil, false
+	}
+	file, diags := hclsyntax.ParseConfig(src, path, hcl.InitialPos)
+	l.add(diags...)
+	if file != nil {
+		l.config.Sources[path] = file
+	}
+	return file, !diags.HasErrors()
+}
+
+// conflictMarker is where the first merge conflict begins, or nil. A file that
+// parses has none: the markers may stand in the text of a heredoc.
+func conflictMarker(path string, src []byte) *hcl.Range {
+	if !bytes.Contains(src, []byte("<<<<<<< ")) || !bytes.Contains(src, []byte("\n>>>>>>> ")) {
+		return nil
+	}
+	if checkNesting(path, src) == nil {
+		if _, diags := hclsyntax.ParseConfig(src, path, hcl.InitialPos); !diags.HasErrors() {
+			return nil
+		}
+	}
+	offset := 0
+	for i, line := range strings.SplitAfter(string(src), "\n") {
+		if strings.HasPrefix(line, "<<<<<<< ") {
+			return &hcl.Range{
+				Filename: path,
+				Start:    hcl.Pos{Line: i + 1, Column: 1, Byte: offset},
+				End:      hcl.Pos{Line: i + 1, Column: 8, Byte: offset + 7},
+			}
+		}
+		offset += len(line)
+	}
+	return nil
+}
