@@ -1,0 +1,167 @@
+// Command edgeplan-worker runs one part of a pipeline on a device. edgeplan
+// copies it there and calls it; people may too.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/edgeplan/edgeplan/internal/version"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+const usage = `Usage: edgeplan-worker COMMAND
+
+  run [-key FILE] DIR                      serve the release in DIR until SIGTERM
+  start [-key FILE] [-timeout TIME] DIR    run in the background; wait until ready; print the status
+  stop DIR                                 end the worker of DIR
+  status DIR                               print the status of the worker of DIR
+  proxy DIR                                connect standard input and output to the worker of DIR
+  key FILE                                 print the public key of FILE; make the key when there is none
+  version                                  print the version
+
+The status is one line of JSON. The key is DIR/../../../key.pem by default.
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+`
+
+// Exit codes.
+const (
+	exitOK = iota
+	exitFailed
+	exitUsage
+)
+
+// errUsage is wrapped by errors of the command line.
+var errUsage = errors.New("wrong usage")
+
+func main() {
+	syscall.Umask(0o077) // keys, logs and sockets are for this user alone
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := execute(ctx, os.Args[1:], os.Stdin, os.Stdout)
+	stop()
+	switch {
+	case err == nil:
+		os.Exit(exitOK)
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(os.Stderr, "edgeplan-worker: %v\n\n%s", err, usage)
+		os.Exit(exitUsage)
+	default:
+		fmt.Fprintf(os.Stderr, "edgeplan-worker: %v\n", err)
+		os.Exit(exitFailed)
+	}
+}
+
+// arguments of a command.
+type arguments struct {
+	dir     string // the release folder, or the file of key
+	key     string
+	timeout time.Duration
+}
+
+func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%w: no command", errUsage)
+	}
+	switch args[0] {
+	case "version":
+		_, err := fmt.Fprintln(stdout, version.Version)
+		return err
+	case "help", "-h", "-help", "--help":
+		_, err := fmt.Fprint(stdout, usage)
+		return err
+	}
+	a, err := parse(args[0], args[1:])
+	if err != nil {
+		return err
+	}
+	if args[0] == "key" {
+		return printKey(stdout, a.dir)
+	}
+	// Sockets have short addresses, so the worker works where its socket is.
+	if err := os.Chdir(a.dir); err != nil {
+		return err
+	}
+	return inFolder(ctx, args[0], a, stdin, stdout)
+}
+
+func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader, stdout io.Writer) error {
+	switch command {
+	case "run":
+		return worker.Run(ctx, ".", worker.Options{Key: a.key, Log: stdout})
+	case "start":
+		status, err := worker.Start(ctx, ".", worker.StartOptions{Key: a.key, Timeout: a.timeout})
+		return errors.Join(err, printJSON(stdout, status))
+	case "stop":
+		return worker.Stop(ctx, ".")
+	case "status":
+		status, err := worker.ReadStatus(".")
+		if err != nil {
+			return err
+		}
+		return printJSON(stdout, status)
+	default: // proxy; parse knows no other
+		return worker.Proxy(".", stdin, stdout)
+	}
+}
+
+// parse reads the flags and the one argument of a command.
+func parse(command string, args []string) (arguments, error) {
+	var a arguments
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	switch command {
+	case "start":
+		flags.DurationVar(&a.timeout, "timeout", 0, "")
+		fallthrough
+	case "run":
+		flags.StringVar(&a.key, "key", "", "")
+	case "stop", "status", "proxy", "key":
+	default:
+		return a, fmt.Errorf("%w: no command %q", errUsage, command)
+	}
+	positional, err := interleaved(flags, args)
+	if err != nil {
+		return a, fmt.Errorf("%w: %s: %v", errUsage, command, err)
+	}
+	if len(positional) != 1 {
+		return a, fmt.Errorf("%w: %s takes one argument, not %d", errUsage, command, len(positional))
+	}
+	a.dir = positional[0]
+	if a.key != "" {
+		a.key, err = filepath.Abs(a.key)
+	}
+	return a, err
+}
+
+// interleaved parses flags before and behind the positional arguments.
+func interleaved(flags *flag.FlagSet, args []string) (positional []string, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if flags.NArg() == 0 {
+			return positional, nil
+		}
+		positional, args = append(positional, flags.Arg(0)), flags.Args()[1:]
+	}
+}
+
+func printKey(stdout io.Writer, file string) error {
+	key, err := worker.EnsureKey(file)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, worker.PublicKey(key))
+	return err
+}
+
+func printJSON(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }

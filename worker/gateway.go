@@ -1,0 +1,164 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/edgeplan/edgeplan/internal/tensor"
+)
+
+const (
+	// minInFlight keeps a pipeline of some twenty stages busy; a deeper queue
+	// raises it.
+	minInFlight = 64
+	// margin is what the gateway waits beyond the time it gives the stages, so
+	// that a stage that drops a late request is heard.
+	margin = 250 * time.Millisecond
+)
+
+// gateway lets requests into the pipeline and waits for their results.
+type gateway struct {
+	Gateway
+	node    string
+	first   sink
+	reach   func() error // why requests do not reach the first stage, or nil
+	results atomic.Int32 // streams over which results come in
+	slots   chan struct{}
+
+	session string // makes ids of this process unlike those of the one before
+	count   atomic.Uint64
+
+	mu      sync.Mutex
+	pending map[string]chan *message
+}
+
+func newGateway(m Manifest) *gateway {
+	session := make([]byte, 4)
+	rand.Read(session)
+	return &gateway{
+		Gateway: *m.Gateway,
+		node:    m.Node,
+		reach:   func() error { return nil },
+		slots:   make(chan struct{}, inFlight(m)),
+		session: hex.EncodeToString(session),
+		pending: map[string]chan *message{},
+	}
+}
+
+// inFlight is how many requests the gateway lets in at once.
+func inFlight(m Manifest) int { return max(minInFlight, 4*m.Queue) }
+
+// infer takes the tensors of Gateway.Inputs through the pipeline and gives those
+// of Gateway.Outputs. Errors are statuses.
+func (g *gateway) infer(ctx context.Context, tensors []tensor.Tensor) ([]tensor.Tensor, error) {
+	deadline := time.Now().Add(g.timeout())
+	if own, ok := ctx.Deadline(); ok && own.Before(deadline) {
+		deadline = own
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline.Add(margin))
+	defer cancel()
+	select {
+	case g.slots <- struct{}{}:
+		defer func() { <-g.slots }()
+	case <-ctx.Done():
+		return nil, g.failure(ctx, codes.ResourceExhausted, fmt.Sprintf("%d requests are in flight already", cap(g.slots)))
+	}
+	m := &message{id: g.nextID(), deadline: deadline, tensors: tensors}
+	back := g.expect(m.id)
+	defer g.forget(m.id)
+	if err := g.first.put(ctx, m); err != nil {
+		return nil, g.failure(ctx, codes.ResourceExhausted, fmt.Sprintf("the first stage, %s at %s, takes no more requests", g.First.Node, g.First.Address))
+	}
+	select {
+	case m = <-back:
+		return m.tensors, m.err
+	case <-ctx.Done():
+		return nil, g.failure(ctx, codes.DeadlineExceeded, g.silence())
+	}
+}
+
+func (g *gateway) timeout() time.Duration {
+	return time.Duration(g.TimeoutSeconds * float64(time.Second))
+}
+
+// failure is the status of a request that has waited in vain: cancelled by the
+// client, or out of time for a reason.
+func (g *gateway) failure(ctx context.Context, code codes.Code, why string) error {
+	if context.Cause(ctx) == context.Canceled {
+		return status.Error(codes.Canceled, "the client has gone")
+	}
+	return status.Errorf(code, "no result within the time of the request (at most %v): %s", g.timeout(), why)
+}
+
+// silence says which neighbour has not answered.
+func (g *gateway) silence() string {
+	if err := g.reach(); err != nil {
+		return fmt.Sprintf("%s cannot reach the first stage, %s at %s: %v", g.node, g.First.Node, g.First.Address, reason(err))
+	}
+	if err := g.resultsReach(); err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("the request went to the first stage, %s at %s, and the last stage, %s at %s, which is connected, has not answered",
+		g.First.Node, g.First.Address, g.Last.Node, g.Last.Address)
+}
+
+// resultsReach tells why results do not come in, or nil.
+func (g *gateway) resultsReach() error {
+	if g.Last.Node == g.node || g.results.Load() > 0 {
+		return nil
+	}
+	return fmt.Errorf("the last stage, %s at %s, is not connected to %s", g.Last.Node, g.Last.Address, g.node)
+}
+
+// ready tells why the ends of the pipeline are not connected, or nil.
+func (g *gateway) ready() error {
+	if err := g.reach(); err != nil {
+		return err
+	}
+	return g.resultsReach()
+}
+
+func (g *gateway) nextID() string {
+	return g.session + "-" + strconv.FormatUint(g.count.Add(1), 10)
+}
+
+func (g *gateway) expect(id string) chan *message {
+	back := make(chan *message, 1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.pending[id] = back
+	return back
+}
+
+func (g *gateway) forget(id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.pending, id)
+}
+
+// put takes a result. It never waits; a result that nobody waits for any more,
+// or that came before, is dropped.
+func (g *gateway) put(_ context.Context, m *message) error {
+	g.mu.Lock()
+	back := g.pending[m.id]
+	delete(g.pending, m.id)
+	g.mu.Unlock()
+	if back != nil {
+		back <- m
+	}
+	return nil
+}
+
+// answer takes the error of a request that did not get through.
+func (g *gateway) answer(id string, err error) {
+	g.put(context.Background(), &message{id: id, err: err})
+}

@@ -1,0 +1,288 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/edgeplan/edgeplan/internal/oippb"
+)
+
+const (
+	// patience is how long a message waits for a neighbour that is away: longer
+	// than a restart takes, short enough to tell the client while it is still
+	// there.
+	patience = 3 * time.Second
+	// retryEvery is the pause between two attempts to open a stream; with the
+	// connection's own backoff a neighbour is found again within a second.
+	retryEvery = 150 * time.Millisecond
+)
+
+// releaseHeader is sent by whoever takes a stream, so that the caller knows
+// before the first tensor that the other side runs the same release.
+const releaseHeader = "edgeplan-release"
+
+type inferStream = grpc.BidiStreamingClient[oippb.ModelInferRequest, oippb.ModelStreamInferResponse]
+
+// link sends messages to a neighbour: a bounded queue, a goroutine that sends,
+// and one that keeps a stream open and hears what comes back on it.
+type link struct {
+	from, component, release string
+	peer                     Peer
+	conn                     *grpc.ClientConn
+	log                      *slog.Logger
+	// answer gets the errors of messages that could not be sent, and those that
+	// the neighbour sends back.
+	answer func(id string, err error)
+
+	queue chan *message
+	done  sync.WaitGroup
+	stop  context.CancelFunc
+
+	mu      sync.Mutex
+	stream  inferStream // nil while there is none
+	cause   error       // why there is none
+	closing bool
+	changed chan struct{} // closed when any of the above changes
+}
+
+// newLink starts a link. It is up to the caller to close it.
+func newLink(conn *grpc.ClientConn, from, component string, m Manifest, peer Peer, log *slog.Logger, answer func(string, error)) *link {
+	ctx, stop := context.WithCancel(context.Background())
+	l := &link{
+		from: from, component: component, release: m.Release, peer: peer, conn: conn,
+		log: log.With("peer", peer.Node, "address", peer.Address), answer: answer,
+		queue: make(chan *message, m.Queue), stop: stop,
+		cause: errors.New("not connected yet"), changed: make(chan struct{}),
+	}
+	l.done.Go(func() { l.connect(ctx) })
+	l.done.Go(func() { l.sendAll(ctx) })
+	return l
+}
+
+// put queues a message.
+func (l *link) put(ctx context.Context, m *message) error {
+	m.patience = time.Now().Add(patience)
+	select {
+	case l.queue <- m:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// up tells why there is no stream to the neighbour, or nil.
+func (l *link) up() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stream != nil {
+		return nil
+	}
+	return l.cause
+}
+
+// close sends what is queued until ctx ends; nobody may put any more.
+func (l *link) close(ctx context.Context) {
+	close(l.queue)
+	ended := context.AfterFunc(ctx, l.stop)
+	l.done.Wait()
+	ended()
+	l.stop()
+	l.conn.Close()
+}
+
+func (l *link) sendAll(ctx context.Context) {
+	for m := range l.queue {
+		if err := l.send(ctx, m); err != nil {
+			l.answer(m.id, err)
+		}
+	}
+	l.change(func() {
+		l.closing = true
+		if l.stream != nil {
+			l.stream.CloseSend()
+		}
+	})
+}
+
+// send gives a message to the neighbour, again when the stream breaks under it:
+// it may then arrive twice, which does no harm, as inference has no side effects.
+func (l *link) send(ctx context.Context, m *message) error {
+	for {
+		stream, err := l.await(ctx, m)
+		if err != nil {
+			return err
+		}
+		err = stream.Send(m.request(l.component, l.release, time.Now()))
+		if err == nil {
+			return nil
+		}
+		l.drop(stream)
+		if !errors.Is(err, io.EOF) { // not the stream's fault
+			return err
+		}
+	}
+}
+
+// await gives an open stream, unless the message's time or patience is over.
+func (l *link) await(ctx context.Context, m *message) (inferStream, error) {
+	if m.err == nil {
+		if err := m.late("before sending to "+l.peer.Node, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	limit := m.patience
+	if !m.deadline.IsZero() && m.deadline.Before(limit) {
+		limit = m.deadline
+	}
+	timer := time.NewTimer(time.Until(limit))
+	defer timer.Stop()
+	for {
+		l.mu.Lock()
+		stream, cause, changed := l.stream, l.cause, l.changed
+		l.mu.Unlock()
+		if stream != nil {
+			return stream, nil
+		}
+		select {
+		case <-changed:
+		case <-timer.C:
+			return nil, l.unreachable(m, cause)
+		case <-ctx.Done():
+			return nil, l.unreachable(m, cause)
+		}
+	}
+}
+
+func (l *link) unreachable(m *message, cause error) error {
+	if m.err != nil {
+		return m.err // what went wrong first says more
+	}
+	return status.Errorf(codes.Unavailable, "%s cannot reach %s at %s: %v", l.from, l.peer.Node, l.peer.Address, reason(cause))
+}
+
+// reason is an error without the frame that gRPC puts around it.
+func reason(err error) error {
+	if s, ok := status.FromError(err); ok && s.Code() != codes.OK {
+		return errors.New(s.Message())
+	}
+	return err
+}
+
+// connect opens a stream again and again until the link closes.
+func (l *link) connect(ctx context.Context) {
+	for {
+		stream, err := l.open(ctx)
+		if err == nil {
+			err = l.listen(stream)
+		}
+		if l.lost(stream, err) || ctx.Err() != nil {
+			return
+		}
+		select {
+		case <-time.After(retryEvery):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// open gives a stream that the neighbour has accepted.
+func (l *link) open(ctx context.Context) (inferStream, error) {
+	stream, err := oippb.NewGRPCInferenceServiceClient(l.conn).ModelStreamInfer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	header, err := stream.Header()
+	if err != nil {
+		return nil, err
+	}
+	release := header.Get(releaseHeader)
+	if len(release) == 0 { // refused: the status says why
+		if _, err = stream.Recv(); err == nil {
+			err = errors.New("it is no worker of edgeplan")
+		}
+		return nil, err
+	}
+	if release[0] != l.release {
+		stream.CloseSend()
+		return nil, fmt.Errorf("it runs release %s, not %s", release[0], l.release)
+	}
+	l.log.Info("connected")
+	l.change(func() {
+		l.stream, l.cause = stream, nil
+		if l.closing {
+			stream.CloseSend()
+		}
+	})
+	return stream, nil
+}
+
+// listen passes on the errors that come back, until the stream ends.
+func (l *link) listen(stream inferStream) error {
+	for {
+		response, err := stream.Recv()
+		if err != nil {
+			return err
+		}
+		if response.GetErrorMessage() != "" {
+			l.answer(response.GetInferResponse().GetId(), parseAnswer(response))
+		}
+	}
+}
+
+// lost notes that a stream has ended or did not come to be, and tells whether
+// the link is closing.
+func (l *link) lost(stream inferStream, cause error) (closing bool) {
+	l.change(func() {
+		closing = l.closing
+		if l.stream != nil && l.stream != stream {
+			return // a newer one is in use
+		}
+		if !closing && (l.cause == nil || reason(l.cause).Error() != reason(cause).Error()) {
+			l.log.Warn("not connected", "error", reason(cause))
+		}
+		l.stream, l.cause = nil, cause
+	})
+	return closing
+}
+
+// drop keeps a broken stream from being used again; why it broke, lost will tell.
+func (l *link) drop(stream inferStream) {
+	l.change(func() {
+		if l.stream == stream {
+			l.stream, l.cause = nil, errors.New("the connection was lost")
+		}
+	})
+}
+
+func (l *link) change(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// answerMessage tells the sender of a request that it has failed.
+func answerMessage(id string, err error) *oippb.ModelStreamInferResponse {
+	s := status.Convert(err)
+	return &oippb.ModelStreamInferResponse{
+		ErrorMessage: s.Message(),
+		InferResponse: &oippb.ModelInferResponse{
+			Id:         id,
+			Parameters: map[string]*oippb.InferParameter{errorCodeParameter: intParameter(int64(s.Code()))},
+		},
+	}
+}
+
+func parseAnswer(r *oippb.ModelStreamInferResponse) error {
+	return status.Error(errorCode(r.GetInferResponse().GetParameters()), r.GetErrorMessage())
+}

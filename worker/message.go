@@ -1,0 +1,171 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/edgeplan/edgeplan/internal/oippb"
+	"github.com/edgeplan/edgeplan/internal/tensor"
+)
+
+// The components of a worker, as model_name addresses them.
+func stageName(model string, index int) string { return fmt.Sprintf("%s/stage/%d", model, index) }
+func resultName(model string) string           { return model + "/result" }
+
+// Parameters of requests between workers. timeout is Triton's: what is left of
+// the request's time, in microseconds. A time of day would be wrong on a device
+// without a clock; the time on the wire is not counted.
+const (
+	timeoutParameter   = "timeout"
+	errorParameter     = "error"
+	errorCodeParameter = "error_code" // a gRPC status code
+)
+
+// message is one request on its way down the line.
+type message struct {
+	id       string
+	deadline time.Time // zero when there is none
+	patience time.Time // until when a link waits for its neighbour
+	tensors  []tensor.Tensor
+	err      error // a status; the request has failed, and only this travels on
+
+	// done, when set, takes the message after the engine; it goes no further.
+	done func(*message)
+}
+
+// sink is the next part of the pipeline. put waits while its queue is full.
+type sink interface {
+	put(ctx context.Context, m *message) error
+}
+
+// late is the status of a message whose time is over, or nil.
+func (m *message) late(where string, now time.Time) error {
+	if m.deadline.IsZero() || !now.After(m.deadline) {
+		return nil
+	}
+	return status.Errorf(codes.DeadlineExceeded, "dropped %s: its time was over %v ago",
+		where, now.Sub(m.deadline).Round(time.Millisecond))
+}
+
+// fail turns the message into its error.
+func (m *message) fail(err error) { m.err, m.tensors = err, nil }
+
+// request is the message as it travels to a component of a release.
+func (m *message) request(component, release string, now time.Time) *oippb.ModelInferRequest {
+	r := &oippb.ModelInferRequest{ModelName: component, ModelVersion: release, Id: m.id}
+	parameters := map[string]*oippb.InferParameter{}
+	if m.err != nil {
+		s := status.Convert(m.err)
+		parameters[errorParameter] = stringParameter(s.Message())
+		parameters[errorCodeParameter] = intParameter(int64(s.Code()))
+	} else {
+		oippb.SetInputs(r, m.tensors)
+	}
+	if !m.deadline.IsZero() {
+		parameters[timeoutParameter] = intParameter(max(1, m.deadline.Sub(now).Microseconds()))
+	}
+	if len(parameters) > 0 {
+		r.Parameters = parameters
+	}
+	return r
+}
+
+// parseMessage reads what request writes. Tensors that are not as wanted fail
+// the message, not the stream: the error travels on in its place.
+func parseMessage(r *oippb.ModelInferRequest, wanted []tensor.Info, now time.Time) *message {
+	m := &message{id: r.GetId()}
+	if t := r.GetParameters()[timeoutParameter].GetInt64Param(); t > 0 {
+		m.deadline = now.Add(microseconds(t))
+	}
+	if text, ok := r.GetParameters()[errorParameter]; ok {
+		m.err = status.Error(errorCode(r.GetParameters()), text.GetStringParam())
+		return m
+	}
+	tensors, err := oippb.Inputs(r)
+	if err == nil {
+		m.tensors, err = pick(tensors, wanted)
+	}
+	if err != nil {
+		m.fail(status.Error(codes.InvalidArgument, err.Error()))
+	}
+	return m
+}
+
+// errorCode is the status code that parameters carry; never that of success.
+func errorCode(parameters map[string]*oippb.InferParameter) codes.Code {
+	code := parameters[errorCodeParameter].GetInt64Param()
+	if code <= int64(codes.OK) || code > int64(codes.Unauthenticated) {
+		return codes.Unknown
+	}
+	return codes.Code(code)
+}
+
+// microseconds is a duration that stays in range for any number.
+func microseconds(n int64) time.Duration {
+	return time.Duration(min(n, maxTimeoutSeconds*1e6)) * time.Microsecond
+}
+
+// pick finds the wanted tensors by name, in the wanted order, and checks their
+// types and shapes. Others are left out: a model may have inputs that no stage
+// uses.
+func pick(tensors []tensor.Tensor, wanted []tensor.Info) ([]tensor.Tensor, error) {
+	out := make([]tensor.Tensor, len(wanted))
+	for i, w := range wanted {
+		at := slices.IndexFunc(tensors, func(t tensor.Tensor) bool { return t.Name == w.Name })
+		if at < 0 {
+			return nil, fmt.Errorf("tensor %q is missing: wanted %s", w.Name, describe(wanted))
+		}
+		if err := matches(tensors[at].Info, w); err != nil {
+			return nil, err
+		}
+		out[i] = tensors[at]
+	}
+	return out, nil
+}
+
+// pickAll is pick for a caller who must not give more than what is wanted.
+func pickAll(tensors []tensor.Tensor, wanted []tensor.Info) ([]tensor.Tensor, error) {
+	for _, t := range tensors {
+		if !slices.ContainsFunc(wanted, func(w tensor.Info) bool { return w.Name == t.Name }) {
+			return nil, fmt.Errorf("there is no tensor %q: wanted %s", t.Name, describe(wanted))
+		}
+	}
+	return pick(tensors, wanted)
+}
+
+// matches compares types and shapes; a wanted dimension that is unknown takes
+// any size.
+func matches(got, wanted tensor.Info) error {
+	same := got.Type == wanted.Type && slices.EqualFunc(got.Shape, wanted.Shape,
+		func(g, w int64) bool { return g == w || w == tensor.Unknown })
+	if !same {
+		return fmt.Errorf("tensor %q is %s%v, but must be %s%v", got.Name,
+			oippb.Datatype(got.Type), got.Shape, oippb.Datatype(wanted.Type), wanted.Shape)
+	}
+	return nil
+}
+
+// describe lists tensors for an error.
+func describe(infos []tensor.Info) string {
+	text := ""
+	for i, info := range infos {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s %s%v", info.Name, oippb.Datatype(info.Type), info.Shape)
+	}
+	return text
+}
+
+func stringParameter(s string) *oippb.InferParameter {
+	return &oippb.InferParameter{ParameterChoice: &oippb.InferParameter_StringParam{StringParam: s}}
+}
+
+func intParameter(n int64) *oippb.InferParameter {
+	return &oippb.InferParameter{ParameterChoice: &oippb.InferParameter_Int64Param{Int64Param: n}}
+}

@@ -1,0 +1,134 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/edgeplan/edgeplan/internal/tensor"
+)
+
+// stage is the middle of a worker: a bounded queue and a goroutine that runs the
+// slice. Whoever receives a message puts it into the queue and waits while it is
+// full; the next sink has a queue and a goroutine of its own. So receiving,
+// inference and sending overlap, and a slow part holds back those before it.
+type stage struct {
+	name   string // for errors: stage 1 on node.b
+	slicer *slicer
+	in     chan *message
+	next   sink
+	before upstream
+	log    *slog.Logger
+	ended  chan struct{}
+}
+
+func newStage(m Manifest, s *slicer, name string, log *slog.Logger) *stage {
+	return &stage{name: name, slicer: s, in: make(chan *message, m.Queue), log: log, ended: make(chan struct{})}
+}
+
+// put queues a message for the engine.
+func (s *stage) put(ctx context.Context, m *message) error {
+	select {
+	case s.in <- m:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run works through the queue until it is closed. When ctx ends, messages fail
+// rather than wait for the next stage.
+func (s *stage) run(ctx context.Context) {
+	defer close(s.ended)
+	for m := range s.in {
+		if m.err == nil {
+			s.infer(m)
+		}
+		if m.done != nil {
+			m.done(m)
+			continue
+		}
+		if err := s.next.put(ctx, m); err != nil {
+			s.before.answer(m.id, status.Errorf(codes.Unavailable, "%s is stopping", s.name))
+		}
+	}
+}
+
+// infer replaces the message's tensors by the slice's results, or by an error.
+func (s *stage) infer(m *message) {
+	if err := m.late("before the engine of "+s.name, time.Now()); err != nil {
+		m.fail(err)
+		return
+	}
+	out, err := s.slicer.run(m.tensors)
+	if err != nil {
+		s.log.Error("inference failed", "request", m.id, "error", err)
+		m.fail(status.Errorf(codes.Internal, "%s: %v", s.name, err))
+		return
+	}
+	m.tensors = out
+}
+
+// once runs the slice alone, in turn with the pipeline's own requests.
+func (s *stage) once(ctx context.Context, tensors []tensor.Tensor) ([]tensor.Tensor, error) {
+	back := make(chan *message, 1)
+	m := &message{tensors: tensors, done: func(m *message) { back <- m }}
+	m.deadline, _ = ctx.Deadline()
+	if err := s.put(ctx, m); err != nil {
+		return nil, status.Errorf(status.FromContextError(err).Code(), "the queue of %s is full", s.name)
+	}
+	select {
+	case m = <-back:
+		return m.tensors, m.err
+	case <-ctx.Done():
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+}
+
+// close lets the stage finish what is queued; nobody may put any more. It tells
+// whether it did before ctx ended.
+func (s *stage) close(ctx context.Context) bool {
+	close(s.in)
+	select {
+	case <-s.ended:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// upstream carries errors back to those who send to a stage.
+type upstream struct {
+	mu        sync.Mutex
+	listeners map[int]func(id string, err error)
+	next      int
+}
+
+// attach adds a listener, which must not block, and gives what removes it.
+func (u *upstream) attach(listener func(id string, err error)) (detach func()) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.listeners == nil {
+		u.listeners = map[int]func(string, error){}
+	}
+	key := u.next
+	u.next++
+	u.listeners[key] = listener
+	return func() {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		delete(u.listeners, key)
+	}
+}
+
+func (u *upstream) answer(id string, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, listener := range u.listeners {
+		listener(id, err)
+	}
+}
