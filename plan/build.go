@@ -1,0 +1,242 @@
+package plan
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/hashicorp/hcl/v2"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"github.com/edgeplan/edgeplan/config"
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// Input is everything a plan is made of.
+type Input struct {
+	Config *config.Config
+	Chains map[string]*onnx.Chain // by model name
+	// Architectures of nodes whose configuration does not say, by address.
+	Architectures map[string]string
+	// Workers and Engines by architecture. An architecture without an engine
+	// runs no stage.
+	Workers, Engines map[string]Program
+	Prior            *statefile.State
+	// Drift found on the devices; a model with drift is deployed again.
+	Drift []Drift
+	// Held are the digests that each node is known to have; nil for a node
+	// means what the prior state says of it.
+	Held map[string]map[string]bool
+	// Replan takes a better placement even within the replan threshold.
+	Replan bool
+	// Version of edgeplan, recorded in the state.
+	Version string
+}
+
+// Program is a file that runs on devices: a worker or an engine.
+type Program struct {
+	Path   string // on the operator's machine
+	Digest string // sha256, 64 hex digits
+	Size   int64  // bytes
+}
+
+// Platforms are the architectures of the enabled nodes, sorted.
+func (in *Input) Platforms() []string {
+	used := map[string]bool{}
+	for _, node := range in.Config.Nodes {
+		if node.Enabled {
+			used[in.architecture(node)] = true
+		}
+	}
+	return sortedKeys(used)
+}
+
+func (in *Input) architecture(n *config.Node) string {
+	if n.Architecture != "" {
+		return n.Architecture
+	}
+	return in.Architectures[n.Address]
+}
+
+// Build makes the plan that takes the prior state to what the configuration asks for.
+// Diagnostics carry places in the configuration; with errors the plan is nil.
+func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
+	b := newBuilder(in)
+	diags := b.checkNodes()
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	for _, model := range in.Config.Models {
+		diags = append(diags, b.add(ctx, model)...)
+	}
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	diags = append(diags, b.outputs()...)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return b.finish(), diags
+}
+
+// Destroy makes the plan that removes everything the state knows of.
+func Destroy(prior *statefile.State) *Plan {
+	desired := &statefile.State{
+		FormatVersion: statefile.FormatVersion,
+		Lineage:       prior.Lineage,
+		Serial:        prior.Serial,
+		Nodes:         map[string]statefile.Node{},
+		Models:        map[string]statefile.Model{},
+		Outputs:       map[string]json.RawMessage{},
+	}
+	p := &Plan{Prior: prior, Desired: desired, Blobs: blobs{}}
+	p.Deployments = Diff(prior, desired)
+	p.Changes = changes(p)
+	return p
+}
+
+// builder gathers the desired state, model by model.
+type builder struct {
+	in       Input
+	nodes    map[string]*config.Node // enabled, by address
+	network  network
+	desired  *statefile.State
+	models   []Model
+	blobs    blobs
+	occupied map[string]string // node -> model whose stage runs there
+	slots    slots
+}
+
+func newBuilder(in Input) *builder {
+	b := &builder{
+		in:      in,
+		nodes:   map[string]*config.Node{},
+		desired: newDesired(in),
+		blobs:   blobs{},
+		network: newNetwork(in.Config),
+
+		occupied: map[string]string{},
+		slots:    newSlots(in.Prior),
+	}
+	for _, node := range in.Config.Nodes {
+		if node.Enabled {
+			b.nodes[node.Address] = node
+		}
+	}
+	return b
+}
+
+func newDesired(in Input) *statefile.State {
+	return &statefile.State{
+		FormatVersion:   statefile.FormatVersion,
+		EdgeplanVersion: in.Version,
+		Serial:          in.Prior.Serial,
+		Lineage:         in.Prior.Lineage,
+		Nodes:           map[string]statefile.Node{},
+		Models:          map[string]statefile.Model{},
+		Outputs:         map[string]json.RawMessage{},
+	}
+}
+
+// add plans one model: place it, describe it, and keep it in the desired state.
+func (b *builder) add(ctx context.Context, model *config.Model) hcl.Diagnostics {
+	placed, diags := b.place(ctx, model)
+	if diags.HasErrors() {
+		return diags
+	}
+	desired, err := b.describe(placed)
+	if err != nil {
+		return append(diags, modelError(model, "Model cannot be sliced", err.Error()))
+	}
+	for _, node := range ReleaseNodes(desired) {
+		b.desired.Nodes[node] = b.node(node)
+	}
+	b.settle(model.Name, desired)
+	b.desired.Models[model.Name] = *desired
+	b.models = append(b.models, b.report(placed, desired))
+	for _, slice := range desired.Slices {
+		b.occupied[slice.Node] = model.Name
+	}
+	return diags
+}
+
+// node is what the state records of a configured node. The key of its worker
+// stays known while the node stays the same device.
+func (b *builder) node(address string) statefile.Node {
+	n := b.nodes[address]
+	recorded := statefile.Node{
+		SSH: statefile.SSH{
+			Host: n.SSH.Host, Port: n.SSH.Port, User: n.SSH.User,
+			IdentityFile: n.SSH.IdentityFile, KnownHosts: n.SSH.KnownHosts, HostKey: n.SSH.HostKey,
+		},
+		Path:            n.Path,
+		Architecture:    b.in.architecture(n),
+		PipelineAddress: n.PipelineAddress,
+	}
+	if prior, ok := b.in.Prior.Nodes[address]; ok {
+		recorded.PublicKey = prior.PublicKey
+	}
+	return recorded
+}
+
+// outputs evaluates the configuration's outputs with what the models came to.
+func (b *builder) outputs() hcl.Diagnostics {
+	results := map[string]config.ModelResult{}
+	for name, model := range b.desired.Models {
+		results[name] = config.ModelResult{
+			Throughput: model.Prediction.ThroughputPerSecond,
+			Latency:    model.Prediction.LatencySeconds,
+			Release:    model.Release,
+		}
+	}
+	outputs, diags := b.in.Config.EvalOutputs(results)
+	for _, output := range outputs {
+		value, err := ctyjson.Marshal(output.Value, output.Value.Type())
+		if err != nil {
+			diags = append(diags, &hcl.Diagnostic{
+				Severity: hcl.DiagError,
+				Summary:  "Output cannot be recorded",
+				Detail:   "output." + output.Name + " has a value that JSON cannot hold: " + err.Error(),
+			})
+			continue
+		}
+		if !output.Sensitive {
+			b.desired.Outputs[output.Name] = value
+		}
+	}
+	return diags
+}
+
+// finish turns the desired state into a plan.
+func (b *builder) finish() *Plan {
+	p := &Plan{Prior: b.in.Prior, Desired: b.desired, Models: b.models, Blobs: b.blobs}
+	p.Deployments = withDrift(Diff(p.Prior, p.Desired), p, b.in.Drift)
+	for i := range p.Deployments {
+		p.Deployments[i].Switch = b.switchOf(p.Deployments[i])
+	}
+	for i := range p.Models {
+		p.Models[i].Switch = switchFor(p.Deployments, p.Models[i].Name)
+	}
+	p.Uploads = uploads(p, b.in.Held)
+	p.Changes = changes(p)
+	addDriftReasons(p.Changes, b.in.Drift)
+	return p
+}
+
+func switchFor(deployments []Deployment, model string) Switch {
+	for _, d := range deployments {
+		if d.Model == model {
+			return d.Switch
+		}
+	}
+	return Beside
+}
+
+func modelError(model *config.Model, summary, detail string) *hcl.Diagnostic {
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagError,
+		Summary:  summary,
+		Detail:   model.Address + ": " + detail,
+		Subject:  model.Range.Ptr(),
+	}
+}

@@ -1,0 +1,274 @@
+package plan_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/edgeplan/edgeplan/config"
+	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/plan"
+	"github.com/edgeplan/edgeplan/solver"
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// cluster is three equal devices on a fast network; tests add to it or change it.
+const cluster = `
+node "pi" {
+  for_each     = toset(["a", "b", "c"])
+  address      = "${each.key}.local"
+  architecture = "linux/arm64"
+  memory       = "256MiB"
+  compute      = "1GFLOPS"
+}
+network "lan" {
+  nodes     = values(node.pi)
+  bandwidth = "1Gbps"
+}
+model "m" {
+  source = "m.onnx"
+}
+`
+
+// folder is a configuration with a small model in it.
+func folder(t *testing.T, configuration string) string {
+	t.Helper()
+	dir := t.TempDir()
+	model, err := modelbuilder.ResNet(7, modelbuilder.Small())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := model.WriteFile(filepath.Join(dir, "m.onnx")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.edgeplan.hcl"), []byte(configuration), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// build plans a folder against a prior state.
+func build(t *testing.T, dir string, prior *statefile.State, edit ...func(*plan.Input)) (*plan.Plan, hcl.Diagnostics) {
+	t.Helper()
+	cfg, diags := config.Load(dir, config.Options{})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	in := plan.Input{
+		Config:  cfg,
+		Chains:  map[string]*onnx.Chain{},
+		Workers: map[string]plan.Program{"linux/arm64": program(t, "worker"), "linux/arm": program(t, "worker")},
+		Engines: map[string]plan.Program{"linux/arm64": program(t, "engine")},
+		Prior:   prior,
+		Version: "test",
+	}
+	for _, model := range cfg.Models {
+		chain, err := onnx.Load(context.Background(), model.Source, onnx.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Chains[model.Name] = chain
+	}
+	for _, e := range edit {
+		e(&in)
+	}
+	return plan.Build(context.Background(), in)
+}
+
+func program(t *testing.T, name string) plan.Program {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(name), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return plan.Program{Path: path, Digest: name, Size: int64(len(name))}
+}
+
+func mustBuild(t *testing.T, dir string, prior *statefile.State, edit ...func(*plan.Input)) *plan.Plan {
+	t.Helper()
+	p, diags := build(t, dir, prior, edit...)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	return p
+}
+
+func TestBuildSpreadsTheModel(t *testing.T) {
+	p := mustBuild(t, folder(t, cluster), statefile.New())
+	m := p.Models[0]
+	if m.Status != solver.Optimal || len(m.Stages) != 3 {
+		t.Fatalf("%d stages, %s; want 3 stages on three equal devices, proven optimal", len(m.Stages), m.Status)
+	}
+	if m.Gateway != `node.pi["a"]` {
+		t.Errorf("gateway %s, want the first node", m.Gateway)
+	}
+	next := 0
+	for _, slice := range p.Desired.Models["m"].Slices {
+		if slice.FirstSegment != next {
+			t.Errorf("slice begins at segment %d, want %d", slice.FirstSegment, next)
+		}
+		next = slice.LastSegment + 1
+	}
+	if len(p.Changes) != 3 || p.UploadBytes() == 0 {
+		t.Errorf("%d changes and %d bytes, want three slices to create and something to upload", len(p.Changes), p.UploadBytes())
+	}
+	for _, upload := range p.Uploads {
+		checkBlob(t, p, upload.Blob)
+	}
+}
+
+func checkBlob(t *testing.T, p *plan.Plan, blob statefile.Blob) {
+	t.Helper()
+	content, err := p.Blobs.Open(blob.Digest)
+	if err != nil {
+		t.Errorf("open %s: %v", blob.Name, err)
+		return
+	}
+	defer content.Close()
+	if n, err := io.Copy(io.Discard, content); err != nil || n != blob.Size {
+		t.Errorf("%s has %d bytes, want %d (%v)", blob.Name, n, blob.Size, err)
+	}
+}
+
+// The same input gives the same plan, and planning against what was planned
+// gives nothing to do.
+func TestBuildIsStable(t *testing.T) {
+	dir := folder(t, cluster)
+	first, second := mustBuild(t, dir, statefile.New()), mustBuild(t, dir, statefile.New())
+	ignoreLineage := cmpopts.IgnoreFields(statefile.State{}, "Lineage")
+	if diff := cmp.Diff(first.Desired, second.Desired, ignoreLineage); diff != "" {
+		t.Errorf("two plans of one input differ:\n%s", diff)
+	}
+	again := mustBuild(t, dir, first.Desired)
+	if !again.Empty() || !again.SameState() {
+		t.Errorf("planning what was planned has %d changes: %+v", len(again.Changes), again.Changes)
+	}
+}
+
+func TestDriftIsRepaired(t *testing.T) {
+	dir := folder(t, cluster)
+	deployed := mustBuild(t, dir, statefile.New()).Desired
+	p := mustBuild(t, dir, deployed, func(in *plan.Input) {
+		in.Drift = []plan.Drift{{Model: "m", Node: `node.pi["b"]`, Problem: "the worker is not running"}}
+	})
+	if len(p.Deployments) != 1 || p.Empty() {
+		t.Fatalf("%d deployments, want the model deployed again", len(p.Deployments))
+	}
+	var reasons []string
+	for _, change := range p.Changes {
+		reasons = append(reasons, change.Reasons...)
+	}
+	if !strings.Contains(strings.Join(reasons, "; "), "changed outside of edgeplan: the worker is not running") {
+		t.Errorf("reasons %q do not tell of the drift", reasons)
+	}
+}
+
+// A new release of a model takes ports that the deployed one does not use.
+func TestReleasesListenBesideEachOther(t *testing.T) {
+	dir := folder(t, cluster)
+	deployed := mustBuild(t, dir, statefile.New()).Desired
+	change := strings.Replace(cluster, `source = "m.onnx"`, "source  = \"m.onnx\"\n  threads = 2", 1)
+	if err := os.WriteFile(filepath.Join(dir, "main.edgeplan.hcl"), []byte(change), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p := mustBuild(t, dir, deployed)
+	before, after := deployed.Models["m"], p.Desired.Models["m"]
+	if before.Release == after.Release {
+		t.Fatal("another number of threads is the same release")
+	}
+	for i := range after.Slices {
+		if after.Slices[i].Port == before.Slices[i].Port {
+			t.Errorf("slice %d listens on port %d in both releases", i, after.Slices[i].Port)
+		}
+	}
+	if p.Deployments[0].Switch != plan.Beside || p.UploadBytes() != 0 {
+		t.Errorf("switch %s with %d bytes, want beside and nothing to upload", p.Deployments[0].Switch, p.UploadBytes())
+	}
+}
+
+// A placement that saves less than the threshold is offered, and taken on demand.
+func TestReplanThreshold(t *testing.T) {
+	faster := func(compute string) string {
+		return strings.Replace(cluster, `compute      = "1GFLOPS"`,
+			fmt.Sprintf(`compute = each.key == "c" ? "%s" : "1GFLOPS"`, compute), 1)
+	}
+	dir := folder(t, cluster)
+	deployed := mustBuild(t, dir, statefile.New()).Desired
+	tests := []struct {
+		name    string
+		compute string
+		replan  bool
+		stays   bool
+	}{
+		{"a little faster", "1.02GFLOPS", false, true},
+		{"four times as fast", "4GFLOPS", false, false},
+		{"four times as fast, asked for", "4GFLOPS", true, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if err := os.WriteFile(filepath.Join(dir, "main.edgeplan.hcl"), []byte(faster(test.compute)), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			p := mustBuild(t, dir, deployed, func(in *plan.Input) { in.Replan = test.replan })
+			if p.Empty() != test.stays {
+				t.Errorf("nothing to do: %v, want %v", p.Empty(), test.stays)
+			}
+		})
+	}
+}
+
+func TestBuildRefuses(t *testing.T) {
+	tests := []struct {
+		name          string
+		configuration string
+		summary       string
+		detail        string
+	}{
+		{"a model that fits no device", strings.Replace(cluster, "256MiB", "40MiB", 1),
+			"Model does not fit the cluster", "MiB"},
+		{"throughput beyond reach", strings.Replace(cluster, `source = "m.onnx"`, "source = \"m.onnx\"\n  require {\n    throughput = 1000000\n  }", 1),
+			"Required throughput cannot be met", "requires 1000000 inferences per second"},
+		{"only 32-bit devices", strings.Replace(cluster, "linux/arm64", "linux/arm", 1),
+			"Model does not fit the cluster", ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p, diags := build(t, folder(t, test.configuration), statefile.New())
+			if p != nil || !diags.HasErrors() {
+				t.Fatalf("a plan was made, want the error %q", test.summary)
+			}
+			err := diags.Errs()[0].(*hcl.Diagnostic)
+			if err.Summary != test.summary || !strings.Contains(err.Detail, test.detail) {
+				t.Errorf("got %q: %q\nwant %q with %q", err.Summary, err.Detail, test.summary, test.detail)
+			}
+			if err.Subject == nil {
+				t.Error("the error points nowhere")
+			}
+			t.Log(err.Detail)
+		})
+	}
+}
+
+// Two models divide the devices, and each keeps its own.
+func TestTwoModels(t *testing.T) {
+	two := cluster + "model \"n\" {\n  source = \"m.onnx\"\n}\n"
+	p := mustBuild(t, folder(t, two), statefile.New())
+	used := map[string]string{}
+	for name, m := range p.Desired.Models {
+		for _, slice := range m.Slices {
+			if other, taken := used[slice.Node]; taken {
+				t.Errorf("%s runs stages of %s and %s", slice.Node, name, other)
+			}
+			used[slice.Node] = name
+		}
+	}
+}

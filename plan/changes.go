@@ -1,0 +1,110 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// changes are the lines of the diff: every slice of every deployment, and a
+// gateway that runs no stage.
+func changes(p *Plan) []Change {
+	var list []Change
+	for _, d := range p.Deployments {
+		list = append(list, sliceChanges(d, p)...)
+		if change, ok := gatewayChange(d); ok {
+			list = append(list, change)
+		}
+	}
+	countUploads(list, p.Uploads)
+	return list
+}
+
+// countUploads gives each upload to the first change on its node.
+func countUploads(list []Change, uploads []Upload) {
+	for _, u := range uploads {
+		i := slices.IndexFunc(list, func(c Change) bool { return c.AfterNode == u.Node && needs(c, u.Blob) })
+		if i < 0 {
+			i = slices.IndexFunc(list, func(c Change) bool { return c.AfterNode == u.Node })
+		}
+		if i >= 0 {
+			list[i].UploadBytes += u.Blob.Size
+		}
+	}
+}
+
+func needs(c Change, blob statefile.Blob) bool {
+	if c.After == nil {
+		return false
+	}
+	return c.After.Graph.Digest == blob.Digest ||
+		slices.ContainsFunc(c.After.Weights, func(w statefile.Blob) bool { return w.Digest == blob.Digest })
+}
+
+func sliceChanges(d Deployment, p *Plan) []Change {
+	before, after := slicesOf(d.From), slicesOf(d.To)
+	var list []Change
+	for i := range max(len(before), len(after)) {
+		change := Change{Model: d.Model, Address: fmt.Sprintf("slice.%s[%d]", d.Model, i)}
+		if i < len(before) {
+			change.Before, change.BeforeNode = &before[i], before[i].Node
+		}
+		if i < len(after) {
+			change.After, change.AfterNode = &after[i], after[i].Node
+		}
+		change.Action = actionOf(change)
+		change.Reasons = reasons(change, d, p)
+		list = append(list, change)
+	}
+	return list
+}
+
+func slicesOf(m *statefile.Model) []statefile.Slice {
+	if m == nil {
+		return nil
+	}
+	return m.Slices
+}
+
+func actionOf(c Change) Action {
+	switch {
+	case c.BeforeNode == "":
+		return Create
+	case c.AfterNode == "":
+		return Delete
+	case c.BeforeNode != c.AfterNode:
+		return Replace
+	}
+	return Update
+}
+
+// gatewayChange is the line of a gateway without a stage, before or after.
+func gatewayChange(d Deployment) (Change, bool) {
+	before, after := loneGateway(d.From), loneGateway(d.To)
+	if before == "" && after == "" {
+		return Change{}, false
+	}
+	change := Change{Model: d.Model, Address: "gateway." + d.Model, BeforeNode: before, AfterNode: after}
+	change.Action = actionOf(change)
+	switch change.Action {
+	case Replace:
+		change.Reasons = []string{"the gateway moved"}
+	case Update:
+		change.Reasons = []string{"neighbour moved"}
+	}
+	return change, true
+}
+
+// loneGateway is the gateway node of a model when no stage runs there.
+func loneGateway(m *statefile.Model) string {
+	if m == nil {
+		return ""
+	}
+	for _, slice := range m.Slices {
+		if slice.Node == m.Gateway {
+			return ""
+		}
+	}
+	return m.Gateway
+}

@@ -1,0 +1,128 @@
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/solver"
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+// describe turns a placement into what the state holds of a model, and keeps
+// the content of its blobs. Ports and release are settled later.
+func (b *builder) describe(p *placed) (*statefile.Model, error) {
+	m := &statefile.Model{
+		SourceDigest:   p.chain.Digest,
+		Optimization:   p.model.Optimization,
+		Threads:        p.model.Threads,
+		Queue:          DefaultQueue,
+		Gateway:        p.model.Gateway,
+		TimeoutSeconds: DefaultTimeoutSeconds,
+		Inputs:         p.chain.Inputs,
+		Outputs:        p.chain.Outputs,
+		Programs:       map[string][]statefile.Blob{},
+		Prediction:     b.prediction(p),
+	}
+	for i, stage := range p.solution.Stages {
+		slice, err := b.slice(p, stage)
+		if err != nil {
+			return nil, err
+		}
+		slice.MemoryBytes = p.solution.Cost.Stages[i].MemoryBytes
+		m.Slices = append(m.Slices, slice)
+	}
+	b.addPrograms(m)
+	return m, nil
+}
+
+func (b *builder) slice(p *placed, stage solver.Placed) (statefile.Slice, error) {
+	cut, err := p.chain.Slice(stage.FirstSegment, stage.LastSegment)
+	if err != nil {
+		return statefile.Slice{}, err
+	}
+	slice := statefile.Slice{
+		Node:         p.problem.Nodes[stage.Node].Name,
+		FirstSegment: stage.FirstSegment,
+		LastSegment:  stage.LastSegment,
+		FirstNode:    p.chain.Segments[stage.FirstSegment].Node,
+		LastNode:     p.chain.Segments[stage.LastSegment].Node,
+		Inputs:       cut.Inputs,
+		Outputs:      cut.Outputs,
+		Graph:        b.keepGraph(cut),
+		Weights:      []statefile.Blob{},
+	}
+	for _, weight := range cut.Weights {
+		b.blobs[weight.Digest] = weight.Open
+		slice.Weights = append(slice.Weights, statefile.Blob{Name: weight.Digest, Digest: weight.Digest, Size: weight.Size})
+	}
+	return slice, nil
+}
+
+func (b *builder) keepGraph(cut *onnx.Slice) statefile.Blob {
+	sum := sha256.Sum256(cut.Graph)
+	digest := hex.EncodeToString(sum[:])
+	b.blobs[digest] = openBytes(cut.Graph)
+	return statefile.Blob{Name: worker.GraphFile, Digest: digest, Size: int64(len(cut.Graph))}
+}
+
+// addPrograms gives every node of the release its worker, and an engine where a
+// stage runs.
+func (b *builder) addPrograms(m *statefile.Model) {
+	for _, node := range ReleaseNodes(m) {
+		arch := b.in.architecture(b.nodes[node])
+		m.Programs[node] = []statefile.Blob{b.keepProgram(worker.ProgramFile, b.in.Workers[arch])}
+	}
+	for _, slice := range m.Slices {
+		engine := b.in.Engines[b.in.architecture(b.nodes[slice.Node])]
+		m.Programs[slice.Node] = append(m.Programs[slice.Node], b.keepProgram(worker.EngineFile, engine))
+	}
+}
+
+func (b *builder) keepProgram(name string, p Program) statefile.Blob {
+	b.blobs[p.Digest] = openFile(p.Path)
+	return statefile.Blob{Name: name, Digest: p.Digest, Size: p.Size}
+}
+
+func (b *builder) prediction(p *placed) statefile.Prediction {
+	cost := p.solution.Cost
+	return statefile.Prediction{
+		ThroughputPerSecond: 1 / cost.BottleneckSeconds,
+		BottleneckSeconds:   cost.BottleneckSeconds,
+		Bottleneck:          b.resourceName(p.problem, cost.Bottleneck),
+		LatencySeconds:      cost.LatencySeconds,
+		Status:              string(p.solution.Status),
+		LowerBoundSeconds:   p.solution.LowerBoundSeconds,
+	}
+}
+
+// settle gives a model its ports and release id. With the ports it has, an
+// unchanged model comes out as the release that is deployed; a changed one gets
+// ports beside those, so that both releases can run at once.
+func (b *builder) settle(name string, m *statefile.Model) {
+	if prior, ok := b.in.Prior.Models[name]; ok && b.slots.reuse(m, prior) {
+		m.Release = ReleaseID(name, m, b.desired.Nodes)
+		if m.Release == prior.Release {
+			b.slots.take(m)
+			return
+		}
+	}
+	b.assignPorts(m)
+	m.Release = ReleaseID(name, m, b.desired.Nodes)
+	b.slots.take(m)
+}
+
+func (b *builder) assignPorts(m *statefile.Model) {
+	m.GatewayPort = 0
+	for i := range m.Slices {
+		slice := &m.Slices[i]
+		slice.Port = b.slots.free(slice.Node, b.nodes[slice.Node].PipelinePort)
+		if slice.Node == m.Gateway {
+			m.GatewayPort = slice.Port
+		}
+	}
+	if m.GatewayPort == 0 {
+		m.GatewayPort = b.slots.free(m.Gateway, b.nodes[m.Gateway].PipelinePort)
+	}
+}

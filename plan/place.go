@@ -1,0 +1,189 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/edgeplan/edgeplan/config"
+	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/solver"
+)
+
+// placed is a model with the placement chosen for it.
+type placed struct {
+	model    *config.Model
+	chain    *onnx.Chain
+	problem  *solver.Problem
+	solution *solver.Solution
+	offer    *Offer
+}
+
+// checkNodes finds nodes that no stage can run on, and nodes whose folder moved
+// while they carry a release.
+func (b *builder) checkNodes() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, node := range b.cluster() {
+		arch := b.in.architecture(node)
+		if _, ok := b.in.Engines[arch]; !ok {
+			diags = append(diags, &hcl.Diagnostic{
+				Severity: hcl.DiagWarning,
+				Summary:  "Node runs no stage",
+				Detail:   fmt.Sprintf("%s is %s, and there is no ONNX Runtime for it. It can be a gateway, but no slice is placed on it.", node.Address, arch),
+				Subject:  node.Range.Ptr(),
+			})
+		}
+		prior, ok := b.in.Prior.Nodes[node.Address]
+		if ok && prior.Path != node.Path {
+			diags = append(diags, &hcl.Diagnostic{
+				Severity: hcl.DiagError,
+				Summary:  "Folder of a node in use changed",
+				Detail: fmt.Sprintf("%s carries files in %q and the configuration now says %q. Set path back to %q, or run `edgeplan destroy` first.",
+					node.Address, prior.Path, node.Path, prior.Path),
+				Subject: node.Range.Ptr(),
+			})
+		}
+	}
+	return diags
+}
+
+// place chooses the cuts and nodes of a model. A node runs stages of one model,
+// so that each prediction holds, and several models share the nodes evenly; nodes
+// that another model is deployed on are taken from it only where there is no
+// other way.
+func (b *builder) place(ctx context.Context, model *config.Model) (*placed, hcl.Diagnostics) {
+	must := b.excluded()
+	may := b.deployedElsewhere(model, must)
+	result, err := b.solve(ctx, model, may)
+	if err == nil && result.solution.Status == solver.Infeasible && len(may) > len(must) {
+		result, err = b.solve(ctx, model, must)
+	}
+	if err != nil {
+		return nil, hcl.Diagnostics{modelError(model, "Placement cannot be computed", err.Error())}
+	}
+	if diags := b.checkSolution(result); diags.HasErrors() {
+		return nil, diags
+	}
+	b.keepDeployed(result)
+	return result, b.checkRequired(result)
+}
+
+// excluded are nodes without an engine and nodes that run another model's stage.
+func (b *builder) excluded() map[string]bool {
+	excluded := map[string]bool{}
+	for _, node := range b.cluster() {
+		_, engine := b.in.Engines[b.in.architecture(node)]
+		_, taken := b.occupied[node.Address]
+		if !engine || taken {
+			excluded[node.Address] = true
+		}
+	}
+	return excluded
+}
+
+// deployedElsewhere adds the nodes where models still to be planned are deployed.
+func (b *builder) deployedElsewhere(model *config.Model, excluded map[string]bool) map[string]bool {
+	all := map[string]bool{}
+	for node := range excluded {
+		all[node] = true
+	}
+	for _, other := range b.in.Config.Models {
+		if _, planned := b.desired.Models[other.Name]; planned || other == model {
+			continue
+		}
+		for _, slice := range b.in.Prior.Models[other.Name].Slices {
+			all[slice.Node] = true
+		}
+	}
+	return all
+}
+
+func (b *builder) solve(ctx context.Context, model *config.Model, excluded map[string]bool) (*placed, error) {
+	problem := b.problemOf(model, excluded)
+	problem.MaxStages = b.fairShare(len(problem.Nodes) - len(excluded))
+	solution, err := solver.Solve(ctx, problem, solver.Options{
+		Algorithm: solver.Algorithm(model.Solver.Algorithm),
+		TimeLimit: model.Solver.TimeLimit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &placed{model: model, chain: b.in.Chains[model.Name], problem: problem, solution: solution}, nil
+}
+
+// fairShare is how many of the free nodes a model may take, so that the models
+// still to be planned find theirs.
+func (b *builder) fairShare(free int) int {
+	waiting := len(b.in.Config.Models) - len(b.desired.Models)
+	return max(1, free/waiting)
+}
+
+func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
+	switch p.solution.Status {
+	case solver.Infeasible:
+		detail := p.solution.Reason + "."
+		if len(b.occupied) > 0 {
+			detail += " Nodes that run a stage of another model were not considered."
+		}
+		return hcl.Diagnostics{modelError(p.model, "Model does not fit the cluster", detail)}
+	case solver.Unknown:
+		detail := fmt.Sprintf("no placement was found and none was proven impossible: %s. Give the solver block a longer time_limit.", p.solution.Reason)
+		return hcl.Diagnostics{modelError(p.model, "No placement found in time", detail)}
+	}
+	return nil
+}
+
+// keepDeployed lets the deployed placement stand unless the new one saves more
+// than the threshold; the better one becomes an offer.
+func (b *builder) keepDeployed(p *placed) {
+	start := p.problem.Start
+	if start == nil || slices.Equal(start, p.solution.Stages) {
+		return
+	}
+	deployed, err := solver.Evaluate(p.problem, start)
+	if err != nil {
+		return // it no longer fits
+	}
+	gain := 1 - p.solution.Cost.BottleneckSeconds/deployed.BottleneckSeconds
+	if b.in.Replan || gain > b.in.Config.Settings.ReplanThreshold {
+		return
+	}
+	p.offer = &Offer{ThroughputPerSecond: 1 / p.solution.Cost.BottleneckSeconds, Gain: gain}
+	kept := *p.solution
+	kept.Stages, kept.Cost, kept.Status = start, deployed, solver.Feasible
+	p.solution = &kept
+}
+
+func (b *builder) checkRequired(p *placed) hcl.Diagnostics {
+	required, cost := p.model.RequireThroughput, p.solution.Cost
+	if required == 0 || 1/cost.BottleneckSeconds >= required {
+		return nil
+	}
+	best := "at most"
+	if p.solution.Status != solver.Optimal {
+		best = fmt.Sprintf("proven to be at most %s/s, found", quantity.FormatNumber(1/p.solution.LowerBoundSeconds))
+	}
+	return hcl.Diagnostics{{
+		Severity: hcl.DiagError,
+		Summary:  "Required throughput cannot be met",
+		Detail: fmt.Sprintf("%s requires %s inferences per second; this cluster gives %s %s/s, bounded by %s (%s per inference). Require less, or add what the bottleneck lacks.",
+			p.model.Address, quantity.FormatNumber(required), best, quantity.FormatNumber(1/cost.BottleneckSeconds),
+			b.resourceName(p.problem, cost.Bottleneck), quantity.FormatSeconds(cost.BottleneckSeconds)),
+		Subject: p.model.RequireRange.Ptr(),
+	}}
+}
+
+// resourceName names a busy resource as the configuration does.
+func (b *builder) resourceName(p *solver.Problem, r solver.Resource) string {
+	switch r.Kind {
+	case solver.NetworkResource:
+		return p.Shared[r.From].Name
+	case solver.LinkResource:
+		from, to := p.Nodes[r.From].Name, p.Nodes[r.To].Name
+		return fmt.Sprintf("%s, %s -> %s", b.network.connections[pair{from, to}].via, from, to)
+	}
+	return p.Nodes[r.From].Name
+}

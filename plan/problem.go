@@ -1,0 +1,182 @@
+package plan
+
+import (
+	"github.com/edgeplan/edgeplan/config"
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/solver"
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// Memory of a worker beyond its slice, in bytes (docs/architecture.md has the
+// measurements behind these).
+const (
+	// EngineBaseBytes is the worker with ONNX Runtime loaded and a session open:
+	// program, engine, and the engine's own buffers beside weights and activations.
+	EngineBaseBytes = 48 << 20
+	// GatewayBaseBytes is a worker without an engine.
+	GatewayBaseBytes = 24 << 20
+)
+
+// DefaultQueue is how many requests wait before and after the engine of a stage.
+const DefaultQueue = 2
+
+// DefaultTimeoutSeconds bounds one request from entry to answer.
+const DefaultTimeoutSeconds = 60
+
+// buffersPerQueue are the tensors held per cut: the queue, and the one in hand.
+const buffersPerQueue = DefaultQueue + 1
+
+// problemOf is a model on the cluster as the solver sees it: nodes in order of
+// address, excluded ones among them so that one of them may be the gateway.
+func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solver.Problem {
+	chain := b.in.Chains[model.Name]
+	p := &solver.Problem{
+		Name:       model.Address,
+		InBuffers:  buffersPerQueue,
+		OutBuffers: buffersPerQueue,
+	}
+	addChain(p, chain, model)
+	for i, node := range b.cluster() {
+		p.Nodes = append(p.Nodes, b.problemNode(node, model, chain))
+		if node.Address == model.Gateway {
+			p.Gateway = &i
+		}
+		if excluded[node.Address] {
+			p.ExcludedNodes = append(p.ExcludedNodes, i)
+		}
+	}
+	b.addConnections(p)
+	b.addDeployed(p, model, chain)
+	return p
+}
+
+// addChain sets the costs of segments and cuts. A cut that splits what the
+// engine fuses is offered only where the engine fuses nothing.
+func addChain(p *solver.Problem, chain *onnx.Chain, model *config.Model) {
+	for _, cut := range chain.Cuts {
+		p.CutBytes = append(p.CutBytes, cut.Bytes)
+	}
+	for _, segment := range chain.Segments {
+		p.SegmentBytes = append(p.SegmentBytes, segment.WeightBytes)
+		p.ActivationBytes = append(p.ActivationBytes, segment.ActivationBytes)
+		p.SegmentNames = append(p.SegmentNames, segment.Node)
+	}
+	p.AllowedCuts = []int{}
+	for _, cut := range chain.Cuts {
+		inner := cut.Position > 0 && cut.Position < len(chain.Segments)
+		splits := cut.SplitsFusion && model.Optimization != "disabled"
+		if inner && !splits && cut.Uncuttable == "" {
+			p.AllowedCuts = append(p.AllowedCuts, cut.Position)
+		}
+	}
+}
+
+// cluster are the enabled nodes in order of address.
+func (b *builder) cluster() []*config.Node {
+	var nodes []*config.Node
+	for _, node := range b.in.Config.Nodes {
+		if node.Enabled {
+			nodes = append(nodes, node)
+		}
+	}
+	return nodes
+}
+
+func (b *builder) problemNode(node *config.Node, model *config.Model, chain *onnx.Chain) solver.Node {
+	seconds := make([]float64, len(chain.Segments))
+	for i, segment := range chain.Segments {
+		seconds[i] = float64(segment.FLOPs) / node.Compute
+	}
+	return solver.Node{
+		Name:           node.Address,
+		MemoryBytes:    node.Memory,
+		BaseBytes:      EngineBaseBytes + b.gatewayBytes(node.Address, model),
+		SegmentSeconds: seconds,
+	}
+}
+
+// gatewayBytes is the memory a node spends on being a gateway: the buffers of
+// the given model, whose stage shares the process, and a process of its own for
+// every other model.
+func (b *builder) gatewayBytes(node string, own *config.Model) int64 {
+	var total int64
+	for _, model := range b.in.Config.Models {
+		if model.Gateway != node {
+			continue
+		}
+		total += gatewayBuffers(b.in.Chains[model.Name])
+		if model != own {
+			total += GatewayBaseBytes
+		}
+	}
+	return total
+}
+
+func gatewayBuffers(chain *onnx.Chain) int64 {
+	return buffersPerQueue * (chain.Cuts[0].Bytes + chain.Cuts[len(chain.Cuts)-1].Bytes)
+}
+
+func (b *builder) addConnections(p *solver.Problem) {
+	nodes := b.cluster()
+	index := map[string]int{}
+	for i, from := range nodes {
+		index[from.Address] = i
+		bandwidth, latency := make([]float64, len(nodes)), make([]float64, len(nodes))
+		for j, to := range nodes {
+			c := b.network.connections[pair{from.Address, to.Address}]
+			bandwidth[j], latency[j] = c.bandwidth, c.latency
+		}
+		p.Bandwidth = append(p.Bandwidth, bandwidth)
+		p.Latency = append(p.Latency, latency)
+	}
+	for _, shared := range b.network.shared {
+		medium := solver.Shared{Name: shared.address}
+		for _, pair := range shared.pairs {
+			from, ok1 := index[pair.from]
+			to, ok2 := index[pair.to]
+			if ok1 && ok2 {
+				medium.Pairs = append(medium.Pairs, [2]int{from, to})
+			}
+		}
+		p.Shared = append(p.Shared, medium)
+	}
+}
+
+// addDeployed lets the search start from what is deployed, and prefer nodes
+// that already hold the weights.
+func (b *builder) addDeployed(p *solver.Problem, model *config.Model, chain *onnx.Chain) {
+	prior, ok := b.in.Prior.Models[model.Name]
+	if !ok || prior.SourceDigest != chain.Digest {
+		return
+	}
+	index := map[string]int{}
+	for i, node := range p.Nodes {
+		index[node.Name] = i
+	}
+	start := placement(prior, index, len(chain.Segments))
+	if start == nil {
+		return
+	}
+	p.Start = start
+	p.HeldBytes = make([][]int64, len(p.Nodes))
+	for i := range p.HeldBytes {
+		p.HeldBytes[i] = make([]int64, len(chain.Segments))
+	}
+	for _, stage := range start {
+		copy(p.HeldBytes[stage.Node][stage.FirstSegment:], p.SegmentBytes[stage.FirstSegment:stage.LastSegment+1])
+	}
+}
+
+// placement is a recorded model as the solver's stages, or nil when a node of
+// it is gone or the chain has another length.
+func placement(m statefile.Model, index map[string]int, segments int) []solver.Placed {
+	var stages []solver.Placed
+	for _, slice := range m.Slices {
+		node, ok := index[slice.Node]
+		if !ok || slice.LastSegment >= segments {
+			return nil
+		}
+		stages = append(stages, solver.Placed{Node: node, FirstSegment: slice.FirstSegment, LastSegment: slice.LastSegment})
+	}
+	return stages
+}

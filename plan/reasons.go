@@ -1,0 +1,104 @@
+package plan
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+// reasons says why a slice changes, the most telling first.
+func reasons(c Change, d Deployment, p *Plan) []string {
+	switch c.Action {
+	case Create:
+		return nil
+	case Delete:
+		return deleteReasons(c, d, p)
+	}
+	var list []string
+	if c.Action == Replace {
+		list = append(list, moveReason(c, p))
+	}
+	if c.Before.FirstSegment != c.After.FirstSegment || c.Before.LastSegment != c.After.LastSegment {
+		list = append(list, fmt.Sprintf("boundary moved: segments %d-%d -> %d-%d",
+			c.Before.FirstSegment, c.Before.LastSegment, c.After.FirstSegment, c.After.LastSegment))
+	} else if c.Before.Graph.Digest != c.After.Graph.Digest || !reflect.DeepEqual(c.Before.Weights, c.After.Weights) {
+		list = append(list, "slice digest changed: model file")
+	}
+	list = append(list, settingReasons(d)...)
+	list = append(list, programReasons(c, d)...)
+	if len(list) == 0 {
+		list = append(list, "neighbour moved")
+	}
+	return list
+}
+
+func deleteReasons(c Change, d Deployment, p *Plan) []string {
+	switch {
+	case d.To == nil:
+		return []string{"model left the configuration"}
+	case left(c.BeforeNode, p):
+		return []string{"device left the configuration"}
+	}
+	return []string{"fewer stages are needed"}
+}
+
+func moveReason(c Change, p *Plan) string {
+	if left(c.BeforeNode, p) {
+		return "device left the configuration"
+	}
+	return "a better placement was found"
+}
+
+func left(node string, p *Plan) bool {
+	_, stays := p.Desired.Nodes[node]
+	return !stays
+}
+
+func settingReasons(d Deployment) []string {
+	var list []string
+	if d.From.Optimization != d.To.Optimization {
+		list = append(list, fmt.Sprintf("optimization %s -> %s", d.From.Optimization, d.To.Optimization))
+	}
+	if d.From.Threads != d.To.Threads {
+		list = append(list, fmt.Sprintf("threads %d -> %d", d.From.Threads, d.To.Threads))
+	}
+	return list
+}
+
+// programReasons tells of a new worker or engine on a node that stays.
+func programReasons(c Change, d Deployment) []string {
+	if c.Action != Update {
+		return nil
+	}
+	var list []string
+	for name, word := range map[string]string{worker.ProgramFile: "worker", worker.EngineFile: "engine"} {
+		if program(d.From, c.BeforeNode, name) != program(d.To, c.AfterNode, name) {
+			list = append(list, word+" changed")
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func program(m *statefile.Model, node, name string) string {
+	for _, blob := range m.Programs[node] {
+		if blob.Name == name {
+			return blob.Digest
+		}
+	}
+	return ""
+}
+
+// addDriftReasons tells on which devices something was found changed.
+func addDriftReasons(list []Change, drift []Drift) {
+	for i := range list {
+		for _, d := range drift {
+			if d.Model == list[i].Model && d.Node == list[i].AfterNode {
+				list[i].Reasons = append([]string{"changed outside of edgeplan: " + d.Problem}, list[i].Reasons...)
+			}
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// report is what to print of a planned model.
+func (b *builder) report(p *placed, desired *statefile.Model) Model {
+	cost := p.solution.Cost
+	m := Model{
+		Name:                p.model.Name,
+		Gateway:             p.model.Gateway,
+		Status:              p.solution.Status,
+		Algorithm:           p.solution.Algorithm,
+		Reason:              p.solution.Reason,
+		Gap:                 p.solution.Gap(),
+		Bottleneck:          desired.Prediction.Bottleneck,
+		BottleneckSeconds:   cost.BottleneckSeconds,
+		LowerBoundSeconds:   p.solution.LowerBoundSeconds,
+		ThroughputPerSecond: desired.Prediction.ThroughputPerSecond,
+		LatencySeconds:      cost.LatencySeconds,
+		Offer:               p.offer,
+	}
+	for i, stage := range p.solution.Stages {
+		m.Stages = append(m.Stages, reportStage(p, desired, i, stage.Node))
+	}
+	for _, transfer := range cost.Transfers {
+		from, to := p.problem.Nodes[transfer.From].Name, p.problem.Nodes[transfer.To].Name
+		m.Transfers = append(m.Transfers, Transfer{
+			From: from, To: to,
+			Via:     b.network.connections[pair{from, to}].via,
+			Tensors: p.chain.Cuts[transfer.Cut].Tensors,
+			Bytes:   transfer.Bytes,
+			Seconds: transfer.Seconds,
+			Latency: time.Duration(transfer.Latency * float64(time.Second)),
+		})
+	}
+	if prior, ok := b.in.Prior.Models[p.model.Name]; ok {
+		m.Before = &prior.Prediction
+	}
+	return m
+}
+
+func reportStage(p *placed, desired *statefile.Model, index, node int) Stage {
+	slice := desired.Slices[index]
+	stage := Stage{
+		Index:       index,
+		Node:        slice.Node,
+		FirstNode:   slice.FirstNode,
+		LastNode:    slice.LastNode,
+		Segments:    slice.LastSegment - slice.FirstSegment + 1,
+		MemoryBytes: slice.MemoryBytes,
+		MemoryLimit: p.problem.Nodes[node].MemoryBytes,
+		Seconds:     p.solution.Cost.Stages[index].Seconds,
+	}
+	for _, segment := range p.chain.Segments[slice.FirstSegment : slice.LastSegment+1] {
+		stage.WeightBytes += segment.WeightBytes
+		stage.FLOPs += segment.FLOPs
+	}
+	return stage
+}

@@ -1,0 +1,48 @@
+package plan
+
+import "github.com/edgeplan/edgeplan/statefile"
+
+// uploads are the blobs that nodes lack, by node and in order of name. A node
+// holds what was found on it, or else what the prior state put there.
+func uploads(p *Plan, held map[string]map[string]bool) []Upload {
+	have := recorded(p.Prior)
+	for node, digests := range held {
+		have[node] = digests
+	}
+	wanted := map[string][]statefile.Blob{}
+	for _, d := range p.Deployments {
+		if d.To == nil {
+			continue
+		}
+		for _, node := range ReleaseNodes(d.To) {
+			wanted[node] = append(wanted[node], NodeBlobs(d.To, node)...)
+		}
+	}
+	var list []Upload
+	for _, node := range sortedKeys(wanted) {
+		listed := map[string]bool{}
+		for _, blob := range wanted[node] {
+			if !have[node][blob.Digest] && !listed[blob.Digest] {
+				listed[blob.Digest] = true
+				list = append(list, Upload{Node: node, Blob: blob})
+			}
+		}
+	}
+	return list
+}
+
+// recorded are the digests on each node by the prior state.
+func recorded(prior *statefile.State) map[string]map[string]bool {
+	have := map[string]map[string]bool{}
+	for _, model := range prior.Models {
+		for _, node := range ReleaseNodes(&model) {
+			if have[node] == nil {
+				have[node] = map[string]bool{}
+			}
+			for _, blob := range NodeBlobs(&model, node) {
+				have[node][blob.Digest] = true
+			}
+		}
+	}
+	return have
+}
