@@ -1,0 +1,253 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/edgeplan/edgeplan/plan"
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// Recorder keeps the state. It may set the serial in the state it is given.
+type Recorder interface {
+	Record(*statefile.State) error
+}
+
+// Apply carries out a plan and records every step. First it looks at all devices
+// and reports all that stands in the way, before anything is written; then it
+// brings over what devices lack, starts each new release, checks it with an
+// inference and switches to it. A deployment that fails leaves the release
+// before it running, and the state says what is deployed. When ctx ends, the
+// step in hand is finished or undone, and the error wraps that of ctx.
+//
+// Devices that only have to be cleaned do not hold up the others: one that
+// cannot be reached stays in the state and is named in the error.
+func Apply(ctx context.Context, p *plan.Plan, rec Recorder, o Options) error {
+	if err := checkPlan(p); err != nil {
+		return fmt.Errorf("the plan cannot be carried out: %w", err)
+	}
+	a := newApplying(p, rec, o.withDefaults())
+	defer a.close()
+	if err := a.preflight(ctx); err != nil {
+		return err
+	}
+	if err := a.announce(); err != nil {
+		return err
+	}
+	if err := a.uploadAll(ctx); err != nil {
+		return err
+	}
+	err := errors.Join(a.deployAll(ctx), a.cleanAll(ctx), a.awayErrors())
+	if err != nil {
+		return err
+	}
+	return a.finish()
+}
+
+// applying is one run of Apply.
+type applying struct {
+	plan *plan.Plan
+	rec  Recorder
+	o    Options
+
+	devices map[string]*device // by node
+	// sites are where releases go, and olds where the prior state has them: the
+	// same but for a node whose path changed.
+	sites, olds map[string]*site
+	away        map[string]error // devices to clean that cannot be reached
+	failed      map[string]bool  // models whose deployment failed
+
+	mu    sync.Mutex
+	state *statefile.State // as recorded
+}
+
+func newApplying(p *plan.Plan, rec Recorder, o Options) *applying {
+	a := &applying{plan: p, rec: rec, o: o, state: statefile.Clone(p.Prior), devices: map[string]*device{},
+		sites: map[string]*site{}, olds: map[string]*site{}, away: map[string]error{}, failed: map[string]bool{}}
+	if a.state.Nodes == nil {
+		a.state.Nodes = map[string]statefile.Node{}
+	}
+	if a.state.Models == nil {
+		a.state.Models = map[string]statefile.Model{}
+	}
+	for _, node := range a.receiving() {
+		a.devices[node] = newDevice(node, p.Desired.Nodes[node], o)
+	}
+	for _, node := range a.leaving() {
+		a.devices[node] = newDevice(node, p.Prior.Nodes[node], o)
+	}
+	return a
+}
+
+func (a *applying) close() {
+	_ = each(sortedKeys(a.devices), a.o.Devices, func(node string) error {
+		a.devices[node].close()
+		return nil
+	})
+}
+
+// receiving are the nodes that get a part of a release.
+func (a *applying) receiving() []string {
+	nodes := map[string]bool{}
+	for _, d := range a.plan.Deployments {
+		if d.To != nil {
+			for _, node := range plan.ReleaseNodes(d.To) {
+				nodes[node] = true
+			}
+		}
+	}
+	return sortedKeys(nodes)
+}
+
+// leaving are the nodes that only lose something: a part of a release, or
+// themselves.
+func (a *applying) leaving() []string {
+	nodes := map[string]bool{}
+	for _, d := range a.plan.Deployments {
+		if d.From != nil {
+			for _, node := range plan.ReleaseNodes(d.From) {
+				nodes[node] = true
+			}
+		}
+	}
+	for node := range a.plan.Prior.Nodes {
+		if _, stays := a.plan.Desired.Nodes[node]; !stays {
+			nodes[node] = true
+		}
+	}
+	for _, node := range a.receiving() {
+		delete(nodes, node)
+	}
+	return sortedKeys(nodes)
+}
+
+// record changes the state and keeps it.
+func (a *applying) record(change func(*statefile.State)) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change(a.state)
+	return a.rec.Record(a.state)
+}
+
+// announce records the nodes that are about to carry something, so that they can
+// be cleaned whatever happens next.
+func (a *applying) announce() error {
+	var added []string
+	for _, node := range a.receiving() {
+		if _, known := a.state.Nodes[node]; !known {
+			added = append(added, node)
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	return a.record(func(s *statefile.State) {
+		for _, node := range added {
+			s.Nodes[node] = a.plan.Desired.Nodes[node]
+		}
+	})
+}
+
+// wanted are all blobs of a node's new releases, each once.
+func (a *applying) wanted(node string) []statefile.Blob {
+	var list []statefile.Blob
+	seen := map[string]bool{}
+	for _, d := range a.plan.Deployments {
+		if d.To == nil || !slices.Contains(plan.ReleaseNodes(d.To), node) {
+			continue
+		}
+		for _, blob := range plan.NodeBlobs(d.To, node) {
+			if !seen[blob.Digest] {
+				seen[blob.Digest] = true
+				list = append(list, blob)
+			}
+		}
+	}
+	return list
+}
+
+// uploadAll brings every blob that a device lacks. Nothing runs differently by it.
+func (a *applying) uploadAll(ctx context.Context) error {
+	return eachOrNone(ctx, a.receiving(), a.o.Devices, func(ctx context.Context, node string) error {
+		s := a.sites[node]
+		missing, err := s.missing(ctx, a.wanted(node))
+		if err == nil {
+			err = s.upload(ctx, a.plan.Blobs, missing)
+		}
+		return s.failed(err)
+	})
+}
+
+// deployAll stops the models that go, and then brings the others to their new
+// releases, one after the other. They do not depend on each other.
+func (a *applying) deployAll(ctx context.Context) error {
+	problems := []error{a.stopRemoved(ctx)}
+	for _, d := range a.plan.Deployments {
+		if d.To == nil {
+			continue
+		}
+		if err := context.Cause(ctx); err != nil {
+			a.failed[d.Model] = true
+			problems = append(problems, fmt.Errorf("model %s was not deployed: %w", d.Model, err))
+			continue
+		}
+		problems = append(problems, a.deploy(ctx, d))
+	}
+	return errors.Join(problems...)
+}
+
+// stopRemoved stops the workers of models that are removed, which gives their
+// memory to those that come.
+func (a *applying) stopRemoved(ctx context.Context) error {
+	var problems []error
+	for _, d := range a.plan.Deployments {
+		if d.To != nil || d.From == nil || ctx.Err() != nil {
+			continue
+		}
+		deployment := DeploymentName(d.Model, a.plan.Prior.Lineage)
+		err := each(a.present(plan.ReleaseNodes(d.From)), a.o.Devices, func(node string) error {
+			s := a.olds[node]
+			s.emit("stop", "stopping %s", d.Model)
+			return s.failed(s.stopOthers(context.WithoutCancel(ctx), deployment, ""))
+		})
+		a.failed[d.Model] = err != nil
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+// present leaves out devices that cannot be reached.
+func (a *applying) present(nodes []string) []string {
+	return slices.DeleteFunc(slices.Clone(nodes), func(node string) bool { return a.away[node] != nil || a.olds[node] == nil })
+}
+
+func (a *applying) awayErrors() error {
+	var problems []error
+	for _, node := range sortedKeys(a.away) {
+		problems = append(problems, fmt.Errorf("%w; what edgeplan put there is still to be removed, and the state keeps the device for that", a.away[node]))
+	}
+	return errors.Join(problems...)
+}
+
+// finish records what is not on devices: outputs, predictions, and how to reach
+// devices from now on.
+func (a *applying) finish() error {
+	return a.record(func(s *statefile.State) {
+		desired := statefile.Clone(a.plan.Desired)
+		s.Models, s.Outputs = desired.Models, desired.Outputs
+		for node, known := range desired.Nodes {
+			s.Nodes[node] = withKey(known, s.Nodes[node].PublicKey)
+		}
+	})
+}
+
+// withKey keeps a public key that is known.
+func withKey(n statefile.Node, key string) statefile.Node {
+	if key != "" {
+		n.PublicKey = key
+	}
+	return n
+}

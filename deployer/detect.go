@@ -1,0 +1,64 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// Architectures asks devices what they are: linux/amd64, linux/arm64 or
+// linux/arm, by node address. The error joins those of all devices.
+func Architectures(ctx context.Context, nodes map[string]statefile.Node, o Options) (map[string]string, error) {
+	o = o.withDefaults()
+	found := map[string]string{}
+	var mu sync.Mutex
+	err := each(sortedKeys(nodes), o.Devices, func(name string) error {
+		d := newDevice(name, nodes[name], o)
+		defer d.close()
+		architecture, err := d.architecture(ctx)
+		if err != nil {
+			return d.failed(err)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		found[name] = architecture
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+func (d *device) architecture(ctx context.Context) (string, error) {
+	out, err := d.script(ctx, "uname", `uname -s; uname -m; getconf LONG_BIT 2>/dev/null || echo unknown`)
+	if err != nil {
+		return "", err
+	}
+	lines := strings.Split(out+"\n\n", "\n")
+	architecture := architectureOf(lines[0], lines[1], lines[2])
+	if loader(architecture) == "" {
+		return "", fmt.Errorf("the device is %s: edgeplan runs on linux/amd64, linux/arm64 and linux/arm", architecture)
+	}
+	return architecture, nil
+}
+
+// architectureOf names what uname and getconf say as Go does. A 64-bit kernel
+// may carry 32-bit programs only, as Raspberry Pi OS has it.
+func architectureOf(system, machine, bits string) string {
+	narrow := bits == "32"
+	switch {
+	case machine == "x86_64" && !narrow:
+		machine = "amd64"
+	case machine == "x86_64":
+		machine = "386"
+	case (machine == "aarch64" || machine == "arm64") && !narrow:
+		machine = "arm64"
+	case machine == "aarch64", strings.HasPrefix(machine, "armv6"), strings.HasPrefix(machine, "armv7"), strings.HasPrefix(machine, "armv8"):
+		machine = "arm"
+	}
+	return strings.ToLower(system) + "/" + machine
+}

@@ -1,0 +1,207 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pkg/sftp"
+
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// packetBytes of SFTP data travel in one message to servers known to take more
+// than the 32 KiB that every server takes.
+const packetBytes = 128 << 10
+
+// device is one node, connected when it is first needed, and again when the
+// connection was lost in between: what has to be undone must reach the device.
+type device struct {
+	name string // node address
+	node statefile.Node
+	o    Options
+
+	mu      sync.Mutex
+	link    *link
+	refused error     // the last attempt to connect
+	at      time.Time // when that was
+}
+
+// notAgain is for how long a device that could not be reached counts as such:
+// what has to be undone there is many small steps, and each would wait anew.
+const notAgain = 20 * time.Second
+
+func newDevice(name string, node statefile.Node, o Options) *device {
+	return &device{name: name, node: node, o: o}
+}
+
+// failed names the device in an error.
+func (d *device) failed(err error) error {
+	var named *DeviceError
+	if err == nil || errors.As(err, &named) {
+		return err
+	}
+	return &DeviceError{d.name, err}
+}
+
+func (d *device) emit(kind, format string, args ...any) {
+	d.o.emit(Event{Node: d.name, Kind: kind, Message: fmt.Sprintf(format, args...)})
+}
+
+// connected gives the connection, made anew when there is none.
+func (d *device) connected(ctx context.Context) (*link, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.link != nil && d.link.lost() == nil {
+		return d.link, nil
+	}
+	if d.refused != nil && time.Since(d.at) < notAgain {
+		return nil, d.refused
+	}
+	o := d.o
+	if d.link != nil {
+		d.link.close()
+		o.Attempts = 1
+	}
+	l, err := connect(ctx, d.node.SSH, o)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.refused, d.at = err, time.Now()
+		}
+		return nil, err
+	}
+	d.link, d.refused = l, nil
+	return l, nil
+}
+
+func (d *device) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.link != nil {
+		d.link.close()
+	}
+}
+
+// run executes a short command.
+func (d *device) run(ctx context.Context, args ...string) (string, error) {
+	return d.runFor(ctx, d.o.AnswerTimeout, args...)
+}
+
+// runFor executes a command that may take a while.
+func (d *device) runFor(ctx context.Context, limit time.Duration, args ...string) (string, error) {
+	l, err := d.connected(ctx)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("`%s` took longer than %s", shown(args), limit))
+	defer cancel()
+	return l.run(ctx, args...)
+}
+
+// script executes a shell script under a name that errors show.
+func (d *device) script(ctx context.Context, name, text string, args ...string) (string, error) {
+	return d.run(ctx, append([]string{"sh", "-c", text, name}, args...)...)
+}
+
+// files does something over SFTP. A device that does not answer in time is cut
+// off, which ends what waits for it.
+func (d *device) files(ctx context.Context, do func(*sftp.Client) error) error {
+	return d.filesWatched(ctx, func(c *sftp.Client, _ func()) error { return do(c) })
+}
+
+// filesWatched is files for what takes long: alive, called in time, keeps the
+// connection.
+func (d *device) filesWatched(ctx context.Context, do func(c *sftp.Client, alive func()) error) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	l, err := d.connected(ctx)
+	if err != nil {
+		return err
+	}
+	limit := d.o.AnswerTimeout
+	timer := time.AfterFunc(limit, func() { l.cut(fmt.Errorf("SFTP did not answer within %s", limit)) })
+	defer timer.Stop()
+	client, err := l.sftp()
+	if err != nil {
+		return err
+	}
+	return l.why(do(client, func() { timer.Reset(limit) }))
+}
+
+// sftp gives the SFTP session of a connection.
+func (l *link) sftp() (*sftp.Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files != nil {
+		return l.files, nil
+	}
+	options := []sftp.ClientOption{sftp.UseConcurrentWrites(true)}
+	if strings.HasPrefix(string(l.client.ServerVersion()), "SSH-2.0-OpenSSH") {
+		options = append(options, sftp.MaxPacketUnchecked(packetBytes))
+	}
+	client, err := sftp.NewClient(l.client, options...)
+	if err != nil {
+		return nil, fmt.Errorf("SFTP cannot be used: %w; the device's SSH server needs the sftp subsystem (on dropbear: install openssh-sftp-server)", err)
+	}
+	if _, ok := client.HasExtension("posix-rename@openssh.com"); !ok {
+		client.Close()
+		return nil, errors.New("the device's SFTP server cannot replace files in one step (posix-rename@openssh.com): install OpenSSH's sftp-server")
+	}
+	l.files = client
+	return client, nil
+}
+
+// site is edgeplan's folder on a device.
+type site struct {
+	*device
+	root string // absolute
+
+	mu       sync.Mutex
+	verified map[string]bool // digests hashed on the device in this run
+}
+
+// siteOf finds the folder of a path that is absolute or relative to the home folder.
+func siteOf(ctx context.Context, d *device, folder string) (*site, error) {
+	var home string
+	err := d.files(ctx, func(c *sftp.Client) (err error) {
+		home, err = c.RealPath(".")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	root, err := resolveRoot(home, folder)
+	if err != nil {
+		return nil, err
+	}
+	return &site{device: d, root: root, verified: map[string]bool{}}, nil
+}
+
+// resolveRoot refuses folders that cannot be edgeplan's alone.
+func resolveRoot(home, folder string) (string, error) {
+	root := path.Clean(strings.TrimPrefix(folder, "~/"))
+	if !path.IsAbs(root) {
+		root = path.Join(home, root)
+	}
+	if !path.IsAbs(home) || root == "/" || root == path.Clean(home) || folder == "" {
+		return "", fmt.Errorf("path %q cannot be used: edgeplan needs a folder of its own, such as .edgeplan", folder)
+	}
+	return root, nil
+}
+
+func (s *site) markVerified(digest string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.verified[digest] = true
+}
+
+func (s *site) isVerified(digest string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.verified[digest]
+}

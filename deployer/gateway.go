@@ -1,0 +1,140 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"path"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+// DialWorker connects to the control socket of a deployed model's worker on a
+// node, through SSH. Closing the connection closes SSH as well.
+func DialWorker(ctx context.Context, state *statefile.State, model, node string, o Options) (net.Conn, error) {
+	known, ok := state.Nodes[node]
+	if !ok {
+		return nil, fmt.Errorf("%s is not in the state: nothing is deployed there", node)
+	}
+	d := newDevice(node, known, o.withDefaults())
+	conn, err := d.dialCurrent(ctx, known.Path, DeploymentName(model, state.Lineage))
+	if err != nil {
+		d.close()
+		return nil, d.failed(err)
+	}
+	return &closing{conn, d}, nil
+}
+
+// closing closes a device with a connection to it.
+type closing struct {
+	net.Conn
+	device *device
+}
+
+func (c *closing) Close() error {
+	err := c.Conn.Close()
+	c.device.close()
+	return err
+}
+
+func (d *device) dialCurrent(ctx context.Context, folder, deployment string) (net.Conn, error) {
+	s, err := siteOf(ctx, d, folder)
+	if err != nil {
+		return nil, err
+	}
+	return s.proxy(ctx, s.current(deployment))
+}
+
+// proxy connects to the worker of a release folder: its program there copies
+// between standard input and output and the control socket.
+func (s *site) proxy(ctx context.Context, dir string) (net.Conn, error) {
+	l, err := s.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	session, err := l.client.NewSession()
+	if err != nil {
+		return nil, l.why(err)
+	}
+	in, err := session.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := session.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	p := &proxied{link: l, session: session, out: out}
+	session.Stderr = &p.stderr
+	if err := session.Start(commandLine([]string{path.Join(dir, worker.ProgramFile), "proxy", dir})); err != nil {
+		session.Close()
+		return nil, l.why(err)
+	}
+	return worker.Pipe(p, in, p.Close), nil
+}
+
+// proxied is the output of a proxy, whose end comes with its reason.
+type proxied struct {
+	link    *link
+	session *ssh.Session
+	out     io.Reader
+	stderr  lockedText
+}
+
+func (p *proxied) Read(b []byte) (int, error) {
+	n, err := p.out.Read(b)
+	if err != nil && n == 0 {
+		err = p.reason(err)
+	}
+	return n, err
+}
+
+// reason is why the proxy ended, as far as it or the connection tells.
+func (p *proxied) reason(err error) error {
+	if lost := p.link.lost(); lost != nil {
+		return lost
+	}
+	if errors.Is(err, io.EOF) {
+		_ = p.session.Wait() // standard error is complete then
+		if text := p.stderr.String(); text != "" {
+			return fmt.Errorf("the device said: %s", text)
+		}
+	}
+	return err
+}
+
+func (p *proxied) Close() error {
+	err := p.session.Close()
+	if errors.Is(err, io.EOF) { // it has ended by itself
+		return nil
+	}
+	return err
+}
+
+// lockedText keeps the start of what is written to it.
+type lockedText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (t *lockedText) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if room := maxStderr - t.text.Len(); room > 0 {
+		t.text.Write(p[:min(len(p), room)])
+	}
+	return len(p), nil
+}
+
+func (t *lockedText) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return strings.TrimSpace(t.text.String())
+}

@@ -1,0 +1,40 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// slowestHash is the speed, in bytes per second, that a device has to reach
+// when it hashes files: a worn SD card behind a slow processor.
+const slowestHash = 2 << 20
+
+// hash gives the sha256 digests of files in a folder, computed on the device.
+// What is missing or cannot be read has none. size is that of all files.
+func (s *site) hash(ctx context.Context, dir string, names []string, size int64) (map[string]string, error) {
+	sums := map[string]string{}
+	limit := s.o.AnswerTimeout + secondsFor(size)
+	for chunk := range slices.Chunk(names, batchFiles) {
+		args := append([]string{"sh", "-c", `cd "$1" && shift && { sha256sum "$@" || :; }`, "sha256sum", dir}, chunk...)
+		out, err := s.runFor(ctx, limit, args...)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(out) {
+			sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+			if !ok || len(name) < 2 {
+				return nil, fmt.Errorf("sha256sum printed %q", line)
+			}
+			sums[name[1:]] = sum // behind a blank, or a star in binary mode
+		}
+	}
+	return sums, nil
+}
+
+// secondsFor is how long a device may take to read so many bytes.
+func secondsFor(bytes int64) time.Duration {
+	return time.Duration(bytes/slowestHash) * time.Second
+}

@@ -1,0 +1,135 @@
+package deployer
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+)
+
+// watchedConn remembers when something was last received.
+type watchedConn struct {
+	net.Conn
+	received atomic.Int64 // Unix time in nanoseconds
+}
+
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.received.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// link is one SSH connection to a device, with one SFTP session on it.
+type link struct {
+	client *ssh.Client
+	conn   *watchedConn
+	done   chan struct{} // closed when the connection has ended
+
+	mu    sync.Mutex
+	files *sftp.Client // nil until it is needed
+	cause error        // why the connection was cut from this side
+}
+
+// newLink watches over a connection until it ends.
+func newLink(client *ssh.Client, conn *watchedConn, o Options) *link {
+	l := &link{client: client, conn: conn, done: make(chan struct{})}
+	go func() {
+		_ = client.Wait()
+		close(l.done)
+	}()
+	go l.keepAlive(o.KeepaliveInterval, o.KeepaliveGrace)
+	return l
+}
+
+// keepAlive cuts a connection that is silent for the grace time after it was
+// asked to answer. Anything received counts: on a slow line the answer itself
+// may stand behind seconds of data.
+func (l *link) keepAlive(interval, grace time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-ticker.C:
+		}
+		if !l.answers(grace) {
+			l.cut(fmt.Errorf("the connection was lost: nothing was received for %s", grace))
+			return
+		}
+	}
+}
+
+func (l *link) answers(grace time.Duration) bool {
+	answered := make(chan struct{})
+	go func() {
+		if _, _, err := l.client.SendRequest("keepalive@openssh.com", true, nil); err == nil {
+			close(answered)
+		}
+	}()
+	asked := time.Now()
+	for {
+		select {
+		case <-l.done:
+			return true
+		case <-answered:
+			return true
+		case <-time.After(time.Until(asked.Add(grace))):
+		}
+		last := time.Unix(0, l.conn.received.Load())
+		if !last.After(asked) {
+			return false
+		}
+		asked = last
+	}
+}
+
+// cut ends the connection and keeps the reason for what fails by it.
+func (l *link) cut(cause error) {
+	l.mu.Lock()
+	if l.cause == nil {
+		l.cause = cause
+	}
+	l.mu.Unlock()
+	l.conn.Close() // not client.Close: that waits for the line to take a message
+}
+
+// lost gives the reason when the connection has ended.
+func (l *link) lost() error {
+	select {
+	case <-l.done:
+	default:
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.cause != nil {
+		return l.cause
+	}
+	return errors.New("the connection was lost: the device closed it")
+}
+
+// why is err, or the loss of the connection that caused it.
+func (l *link) why(err error) error {
+	if err == nil {
+		return nil
+	}
+	if lost := l.lost(); lost != nil {
+		return lost
+	}
+	return err
+}
+
+// close ends the connection, without a word to the device: one could wait for
+// ever on a line that is dead.
+func (l *link) close() {
+	l.client.Close()
+	<-l.done
+}

@@ -1,0 +1,75 @@
+package deployer
+
+import (
+	"sync"
+	"time"
+)
+
+// Options say how devices are reached. The zero value is fit for use.
+type Options struct {
+	// Progress is told of every step, one call at a time.
+	Progress func(Event)
+
+	DialTimeout      time.Duration // of one TCP connection; default 10 s
+	HandshakeTimeout time.Duration // of one SSH handshake with authentication; default 15 s
+	Attempts         uint          // to connect to a device; default 3
+	// KeepaliveInterval is how often an idle connection is tried, and
+	// KeepaliveGrace how long it may be silent then; defaults 5 s and 15 s.
+	KeepaliveInterval, KeepaliveGrace time.Duration
+	AnswerTimeout                     time.Duration // of a short command or file operation; default 30 s
+	StartTimeout                      time.Duration // until a worker is ready; default 2 min
+	ProbeTimeout                      time.Duration // of the inference that checks a pipeline; default 1 min
+
+	Devices int // worked on at once; default 16
+	Files   int // moved at once to one device; default 8
+
+	probe prober // replaced by tests
+	log   *sync.Mutex
+}
+
+// Event is one step on one device.
+type Event struct {
+	Node string
+	Kind string // connect, upload, release, start, probe, switch, stop, clean
+	// Bytes moved so far of Total; 0 where the step moves none.
+	Bytes, Total int64
+	Message      string // one line; "" when only Bytes changed
+}
+
+// withDefaults fills what was left out.
+func (o Options) withDefaults() Options {
+	setDefault(&o.DialTimeout, 10*time.Second)
+	setDefault(&o.HandshakeTimeout, 15*time.Second)
+	setDefault(&o.Attempts, 3)
+	setDefault(&o.KeepaliveInterval, 5*time.Second)
+	setDefault(&o.KeepaliveGrace, 15*time.Second)
+	setDefault(&o.AnswerTimeout, 30*time.Second)
+	setDefault(&o.StartTimeout, 2*time.Minute)
+	setDefault(&o.ProbeTimeout, time.Minute)
+	setDefault(&o.Devices, 16)
+	setDefault(&o.Files, 8)
+	if o.probe == nil {
+		o.probe = inferZeros
+	}
+	if o.log == nil {
+		o.log = new(sync.Mutex)
+	}
+	return o
+}
+
+func setDefault[T comparable](value *T, otherwise T) {
+	var zero T
+	if *value == zero {
+		*value = otherwise
+	}
+}
+
+// emit tells of an event.
+func (o Options) emit(e Event) {
+	if o.Progress == nil {
+		return
+	}
+	o.log.Lock()
+	defer o.log.Unlock()
+	o.Progress(e)
+}

@@ -1,0 +1,138 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/pkg/sftp"
+
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// releaseSlack is what a release needs on disk beside its blobs: manifest,
+// links, logs.
+const releaseSlack = 1 << 20
+
+// lookScript looks at a device and changes nothing. $1 is edgeplan's folder.
+// Prints the system, the machine, the width of its programs, the nearest folder
+// that exists, whether it can be written, and the C library's loaders.
+const lookScript = `
+uname -s
+uname -m
+getconf LONG_BIT 2>/dev/null || echo unknown
+d=$1
+while [ ! -e "$d" ] && [ -n "$d" ]; do d=${d%/*}; done
+[ -n "$d" ] || d=/
+if [ -d "$d" ] && [ -w "$d" ] && [ -x "$d" ]; then echo writable; else echo locked; fi
+command -v sha256sum >/dev/null && echo sha256sum || echo none
+for l in /lib64/ld-linux-x86-64.so.2 /lib/ld-linux-aarch64.so.1 /lib/ld-linux-armhf.so.3; do [ -e "$l" ] && echo "$l"; done
+printf '%s' "$d"
+`
+
+// loaders of the C library that worker and engine are linked with.
+func loader(architecture string) string {
+	return map[string]string{
+		"linux/amd64": "/lib64/ld-linux-x86-64.so.2",
+		"linux/arm64": "/lib/ld-linux-aarch64.so.1",
+		"linux/arm":   "/lib/ld-linux-armhf.so.3",
+	}[architecture]
+}
+
+// look is what was found on a device.
+type look struct {
+	architecture string
+	writable     bool
+	hasSHA256    bool
+	loaders      []string
+	existing     string // edgeplan's folder, or the nearest folder above it
+}
+
+func lookAt(ctx context.Context, s *site) (look, error) {
+	out, err := s.script(ctx, "preflight", lookScript, s.root)
+	if err != nil {
+		return look{}, err
+	}
+	lines := strings.SplitN(out, "\n", 6)
+	if len(lines) < 6 {
+		return look{}, fmt.Errorf("the device's answer makes no sense: %q", out)
+	}
+	l := look{architecture: architectureOf(lines[0], lines[1], lines[2]),
+		writable: lines[3] == "writable", hasSHA256: lines[4] == "sha256sum"}
+	rest := lines[5]
+	for {
+		line, after, ok := strings.Cut(rest, "\n")
+		if !ok || loader("linux/amd64") != line && loader("linux/arm64") != line && loader("linux/arm") != line {
+			break
+		}
+		l.loaders, rest = append(l.loaders, line), after
+	}
+	l.existing = rest
+	return l, nil
+}
+
+// check compares a device with what is to run there.
+func (l look) check(node statefile.Node) error {
+	var problems []error
+	if node.Architecture != "" && l.architecture != node.Architecture {
+		return fmt.Errorf("the device is %s, and the plan takes it for %s: correct `architecture` of the node, or leave it out", l.architecture, node.Architecture)
+	}
+	if !l.writable {
+		problems = append(problems, fmt.Errorf("%s cannot be written by user %s: give the user that folder, or set another `path`", l.existing, node.SSH.User))
+	}
+	if !l.hasSHA256 {
+		problems = append(problems, errors.New("there is no sha256sum command: install coreutils or busybox"))
+	}
+	if want := loader(l.architecture); want != "" && !contains(l.loaders, want) {
+		problems = append(problems, fmt.Errorf("%s is missing: worker and engine need glibc, which musl systems such as Alpine do not have", want))
+	}
+	return errors.Join(problems...)
+}
+
+func contains(list []string, item string) bool {
+	for _, have := range list {
+		if have == item {
+			return true
+		}
+	}
+	return false
+}
+
+// checkSpace compares what is free with what has to be written. It looks before
+// anything is written: SFTP has no word for a full disk.
+func checkSpace(ctx context.Context, s *site, existing string, missing int64) error {
+	var free uint64
+	err := s.files(ctx, func(c *sftp.Client) error {
+		if _, ok := c.HasExtension("statvfs@openssh.com"); !ok {
+			free = 1 << 62 // it does not tell
+			return nil
+		}
+		space, err := c.StatVFS(path.Clean(existing))
+		if err == nil {
+			free = space.Bavail * space.Frsize
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cannot tell the free space at %s: %w", existing, err)
+	}
+	if need := uint64(missing) + releaseSlack; missing > 0 && free < need {
+		return fmt.Errorf("the disk is too full: %s needed at %s, %s free", byteCount(int64(need)), s.root, byteCount(int64(free)))
+	}
+	return nil
+}
+
+// byteCount is a number of bytes as people read it.
+func byteCount(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= unit.size {
+			return fmt.Sprintf("%.1f %s", float64(n)/float64(unit.size), unit.name)
+		}
+	}
+	return fmt.Sprintf("%d B", n)
+}

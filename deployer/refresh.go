@@ -1,0 +1,173 @@
+package deployer
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/edgeplan/edgeplan/plan"
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+// Refresh looks at every device of a state's models and tells what differs from
+// the state, in order of model and node. It changes nothing. A device that
+// cannot be asked is an error; the error joins those of all devices.
+func Refresh(ctx context.Context, state *statefile.State, o Options) ([]plan.Drift, error) {
+	o = o.withDefaults()
+	parts := map[string][]part{} // by node
+	for _, name := range sortedKeys(state.Models) {
+		m := state.Models[name]
+		if err := checkModel(name, &m); err != nil {
+			return nil, fmt.Errorf("the state cannot be right: %w", err)
+		}
+		for _, node := range plan.ReleaseNodes(&m) {
+			parts[node] = append(parts[node], part{name, DeploymentName(name, state.Lineage), &m})
+		}
+	}
+	var drift []plan.Drift
+	var mu sync.Mutex
+	err := each(sortedKeys(parts), o.Devices, func(node string) error {
+		found, err := inspectNode(ctx, node, state, parts[node], o)
+		mu.Lock()
+		defer mu.Unlock()
+		drift = append(drift, found...)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(drift, func(a, b plan.Drift) int {
+		if c := strings.Compare(a.Model, b.Model); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Node, b.Node)
+	})
+	return drift, nil
+}
+
+// part is one model's part on a node.
+type part struct {
+	name       string
+	deployment string
+	model      *statefile.Model
+}
+
+func inspectNode(ctx context.Context, node string, state *statefile.State, parts []part, o Options) ([]plan.Drift, error) {
+	known, ok := state.Nodes[node]
+	if !ok {
+		return nil, fmt.Errorf("%s: the state does not say how to reach it", node)
+	}
+	d := newDevice(node, known, o)
+	defer d.close()
+	s, err := siteOf(ctx, d, known.Path)
+	if err != nil {
+		return nil, d.failed(err)
+	}
+	var drift []plan.Drift
+	for _, p := range parts {
+		problems, err := s.inspect(ctx, p)
+		if err != nil {
+			return nil, d.failed(err)
+		}
+		for _, problem := range problems {
+			drift = append(drift, plan.Drift{Model: p.name, Node: node, Problem: problem})
+		}
+	}
+	return drift, nil
+}
+
+// inspect compares one model's part with what is on the device.
+func (s *site) inspect(ctx context.Context, p part) ([]string, error) {
+	release := p.model.Release
+	missing, err := s.incomplete(ctx, s.release(p.deployment, release), plan.NodeBlobs(p.model, s.name))
+	if err != nil || missing != "" {
+		return []string{fmt.Sprintf("release %s is not complete: %s", release, missing)}, err
+	}
+	var problems []string
+	current, err := s.currentRelease(ctx, p.deployment)
+	if err != nil {
+		return nil, err
+	}
+	if current != release {
+		problems = append(problems, fmt.Sprintf("the current release is %q, not %s", current, release))
+	}
+	status, err := s.status(ctx, p.deployment, release)
+	switch {
+	case s.gone(err):
+		return nil, err
+	case err != nil:
+		problems = append(problems, fmt.Sprintf("the worker does not tell its status: %v", err))
+	case !status.Running:
+		problems = append(problems, "the worker is not running")
+	case !status.Ready:
+		problems = append(problems, "the worker is running and not ready")
+	}
+	strays, err := s.strays(ctx, p.deployment, release)
+	return append(problems, strays...), err
+}
+
+// incomplete names a file that a release folder lacks; "" when it has all.
+func (s *site) incomplete(ctx context.Context, dir string, blobs []statefile.Blob) (string, error) {
+	infos, err := s.list(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	if len(infos) == 0 {
+		return "its folder is gone", nil
+	}
+	sizes := map[string]int64{}
+	for _, info := range infos {
+		sizes[info.Name()] = info.Size()
+	}
+	for _, name := range []string{worker.ManifestFile, worker.PeersFile} {
+		if _, ok := sizes[name]; !ok {
+			return name + " is missing", nil
+		}
+	}
+	for _, blob := range blobs {
+		switch size, ok := sizes[blob.Name]; {
+		case !ok:
+			return blobName(blob) + " is missing", nil
+		case size != blob.Size:
+			return fmt.Sprintf("%s has %d bytes instead of %d", blobName(blob), size, blob.Size), nil
+		}
+	}
+	return "", nil
+}
+
+// strays are other releases of a deployment that run.
+func (s *site) strays(ctx context.Context, deployment, release string) ([]string, error) {
+	infos, err := s.list(ctx, path.Join(s.deployment(deployment), releasesDir))
+	if err != nil {
+		return nil, err
+	}
+	var problems []string
+	for _, info := range infos {
+		id := info.Name()
+		if id == release || strings.HasSuffix(id, unfinished) {
+			continue
+		}
+		status, err := s.status(ctx, deployment, id)
+		if s.gone(err) {
+			return nil, err
+		}
+		if err == nil && status.Running {
+			problems = append(problems, fmt.Sprintf("release %s still runs", id))
+		}
+	}
+	return problems, nil
+}
+
+// gone says whether an error is of the connection, not of what was run.
+func (s *site) gone(err error) bool {
+	if err == nil {
+		return false
+	}
+	s.device.mu.Lock()
+	defer s.device.mu.Unlock()
+	return s.link == nil || s.link.lost() != nil
+}

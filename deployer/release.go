@@ -1,0 +1,312 @@
+package deployer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/pkg/sftp"
+
+	"github.com/edgeplan/edgeplan/plan"
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+// maxSmallFile bounds what is read of a manifest or another small file.
+const maxSmallFile = 4 << 20
+
+// bundle is one node's part of a release: what its folder holds.
+type bundle struct {
+	deployment string // its folder
+	id         string
+	blobs      []statefile.Blob // in order of name
+	manifest   []byte
+	peers      []byte
+}
+
+// newBundle gathers a node's part of what a deployment goes to.
+func newBundle(d plan.Deployment, node, lineage string, keys map[string]string) (bundle, error) {
+	manifest := d.Manifests[node]
+	peers, err := encodePeers(manifest, keys)
+	if err != nil {
+		return bundle{}, err
+	}
+	return bundle{
+		deployment: DeploymentName(d.Model, lineage), id: d.To.Release,
+		blobs: plan.NodeBlobs(d.To, node), manifest: plan.EncodeManifest(manifest), peers: peers,
+	}, nil
+}
+
+// encodePeers gives peers.json: the keys of the other nodes that a node talks to.
+func encodePeers(m worker.Manifest, keys map[string]string) ([]byte, error) {
+	peers := worker.Peers{}
+	for _, peer := range neighbours(m) {
+		if peer == m.Node {
+			continue
+		}
+		if keys[peer] == "" {
+			return nil, fmt.Errorf("the public key of the worker on %s is not known", peer)
+		}
+		peers[peer] = keys[peer]
+	}
+	content, err := json.MarshalIndent(peers, "", "  ") // sorts the names
+	return append(content, '\n'), err
+}
+
+func neighbours(m worker.Manifest) []string {
+	var list []string
+	if m.Stage != nil {
+		list = append(list, m.Stage.Previous.Node, m.Stage.Next.Node)
+	}
+	if m.Gateway != nil {
+		list = append(list, m.Gateway.First.Node, m.Gateway.Last.Node)
+	}
+	return list
+}
+
+// sums is the content of the file of digests.
+func (b bundle) sums() []byte {
+	var out bytes.Buffer
+	for _, blob := range b.blobs {
+		fmt.Fprintf(&out, "%s  %s\n", blob.Digest, blob.Name)
+	}
+	return out.Bytes()
+}
+
+// small are the files that are written, not linked.
+func (b bundle) small() map[string][]byte {
+	return map[string][]byte{sumsFile: b.sums(), worker.ManifestFile: b.manifest, worker.PeersFile: b.peers}
+}
+
+// build makes the release folder under an unfinished name, of blobs that are on
+// the device, and checks every digest there. It gives the blobs that turned out
+// damaged; the release is then to be built again.
+func (s *site) build(ctx context.Context, b bundle) (damaged []statefile.Blob, err error) {
+	dir := s.release(b.deployment, b.id+unfinished)
+	if _, err := s.script(ctx, "make the release folder", `umask 077; rm -rf "$1" && mkdir -p "$1"`, dir); err != nil {
+		return nil, err
+	}
+	if err := s.writeSmall(ctx, dir, sumsFile, b.sums()); err != nil {
+		return nil, err
+	}
+	copied, err := s.linkAll(ctx, dir, b.blobs)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{worker.ManifestFile, worker.PeersFile} {
+		if err := s.writeSmall(ctx, dir, name, b.small()[name]); err != nil {
+			return nil, err
+		}
+	}
+	return s.damaged(ctx, dir, b.blobs, copied)
+}
+
+// linkAll gives blobs their names in a release. Where the file system has no
+// links they are copied.
+func (s *site) linkAll(ctx context.Context, dir string, blobs []statefile.Blob) (copied bool, err error) {
+	var names []string
+	byName := map[string]statefile.Blob{}
+	for _, blob := range blobs {
+		names, byName[blob.Name] = append(names, blob.Name), blob
+	}
+	err = eachOrNone(ctx, names, s.o.Files, func(ctx context.Context, name string) error {
+		return s.files(ctx, func(c *sftp.Client) error {
+			return c.Link(s.blob(byName[name].Digest), path.Join(dir, name))
+		})
+	})
+	if err == nil || ctx.Err() != nil {
+		return false, err
+	}
+	for _, blob := range blobs {
+		limit := s.o.AnswerTimeout + secondsFor(blob.Size)
+		if _, copyErr := s.runFor(ctx, limit, "cp", "-p", s.blob(blob.Digest), path.Join(dir, blob.Name)); copyErr != nil {
+			return false, fmt.Errorf("%s cannot be put into the release: link: %w; copy: %w", blobName(blob), err, copyErr)
+		}
+	}
+	return true, nil
+}
+
+// damaged hashes a release's blobs on the device. Those hashed in this run are
+// the same files, unless they were copied.
+func (s *site) damaged(ctx context.Context, dir string, blobs []statefile.Blob, copied bool) ([]statefile.Blob, error) {
+	var names []string
+	var size int64
+	for _, blob := range blobs {
+		if copied || !s.isVerified(blob.Digest) {
+			names, size = append(names, blob.Name), size+blob.Size
+		}
+	}
+	sums, err := s.hash(ctx, dir, names, size)
+	if err != nil {
+		return nil, err
+	}
+	var bad []statefile.Blob
+	for _, blob := range blobs {
+		checked := copied || !s.isVerified(blob.Digest)
+		if checked && sums[blob.Name] != blob.Digest {
+			bad = append(bad, blob)
+		} else if !copied {
+			s.markVerified(blob.Digest)
+		}
+	}
+	return bad, nil
+}
+
+// writeSmall writes a file for this user alone and puts it in place in one step.
+func (s *site) writeSmall(ctx context.Context, dir, name string, content []byte) error {
+	err := s.files(ctx, func(c *sftp.Client) error {
+		temporary := path.Join(dir, temporaryName())
+		r := &sizedReader{Reader: bytes.NewReader(content), ctx: ctx, size: int64(len(content)), moved: func(int) {}}
+		if err := writeFile(c, temporary, r); err != nil {
+			return err
+		}
+		if err := c.Chmod(temporary, 0o600); err != nil {
+			return err
+		}
+		return c.PosixRename(temporary, path.Join(dir, name))
+	})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, s.explainWrite(ctx, err, int64(len(content))))
+	}
+	return nil
+}
+
+// readSmall reads a small file; ok is false when there is none.
+func (s *site) readSmall(ctx context.Context, file string) (content []byte, ok bool, err error) {
+	err = s.files(ctx, func(c *sftp.Client) error {
+		f, err := c.Open(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		content, err = io.ReadAll(io.LimitReader(f, maxSmallFile))
+		ok = err == nil
+		return err
+	})
+	if err != nil {
+		return nil, false, fmt.Errorf("read %s: %w", file, err)
+	}
+	return content, ok, nil
+}
+
+// complete says whether a release is on the device as it should be. It reads
+// everything and changes nothing.
+func (s *site) complete(ctx context.Context, b bundle) (bool, error) {
+	dir := s.release(b.deployment, b.id)
+	for name, want := range b.small() {
+		content, ok, err := s.readSmall(ctx, path.Join(dir, name))
+		if err != nil {
+			return false, err
+		}
+		if !ok || !bytes.Equal(content, want) {
+			return false, nil
+		}
+	}
+	// The files may be copies, so a digest of a blob says nothing of them.
+	bad, err := s.damaged(ctx, dir, b.blobs, true)
+	return len(bad) == 0, err
+}
+
+// prepare brings a node's part of a release onto the device, whole and checked.
+// It is not in its place yet when ready is false.
+func (s *site) prepare(ctx context.Context, b bundle, source plan.BlobSource) (ready bool, err error) {
+	ready, err = s.complete(ctx, b)
+	if ready || err != nil {
+		return ready, err
+	}
+	for range 2 {
+		missing, err := s.missing(ctx, b.blobs)
+		if err != nil {
+			return false, err
+		}
+		if err := s.upload(ctx, source, missing); err != nil {
+			return false, err
+		}
+		bad, err := s.build(ctx, b)
+		if err != nil || len(bad) == 0 {
+			return false, err
+		}
+		if err := s.removeBlobs(ctx, bad); err != nil {
+			return false, err
+		}
+	}
+	return false, errors.New("files on the device are damaged again after they were uploaded anew: its storage is failing")
+}
+
+func (s *site) removeBlobs(ctx context.Context, blobs []statefile.Blob) error {
+	for _, blob := range blobs {
+		s.emit("upload", "%s is damaged on the device and is uploaded again", blobName(blob))
+		s.mu.Lock()
+		delete(s.verified, blob.Digest)
+		s.mu.Unlock()
+		if err := s.remove(ctx, s.blob(blob.Digest)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// install puts a built release in its place. A damaged one that was there is
+// stopped and goes away.
+func (s *site) install(ctx context.Context, b bundle) error {
+	dir := s.release(b.deployment, b.id)
+	if err := s.stop(ctx, b.deployment, b.id); err != nil {
+		return err
+	}
+	_, err := s.script(ctx, "install the release", `rm -rf "$2" && mv "$1" "$2"`, dir+unfinished, dir)
+	return err
+}
+
+// switchTo makes a release the current one, in one step.
+func (s *site) switchTo(ctx context.Context, deployment, id string) error {
+	link := path.Join(s.deployment(deployment), temporaryName())
+	if _, err := s.run(ctx, "ln", "-s", path.Join(releasesDir, id), link); err != nil {
+		return err
+	}
+	err := s.files(ctx, func(c *sftp.Client) error { return c.PosixRename(link, s.current(deployment)) })
+	if err != nil {
+		return fmt.Errorf("switch to release %s: %w", id, err)
+	}
+	return nil
+}
+
+// currentRelease is the id that the current link names; "" without one.
+func (s *site) currentRelease(ctx context.Context, deployment string) (string, error) {
+	var target string
+	err := s.files(ctx, func(c *sftp.Client) (err error) {
+		target, err = c.ReadLink(s.current(deployment))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	id, ok := strings.CutPrefix(target, releasesDir+"/")
+	if !ok {
+		id = target
+	}
+	return id, err
+}
+
+// exists says whether there is a file or folder.
+func (s *site) exists(ctx context.Context, file string) (bool, error) {
+	found := false
+	err := s.files(ctx, func(c *sftp.Client) error {
+		_, err := c.Lstat(file)
+		found = err == nil
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	return found, err
+}

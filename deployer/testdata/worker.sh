@@ -1,0 +1,36 @@
+#!/bin/sh
+# A worker that runs nothing: it keeps the files that a real one keeps, so that
+# tests see what the deployer does with it.
+command=$1
+shift
+timeout=
+while [ "${1#-}" != "$1" ]; do
+	[ "$1" = -timeout ] && timeout=$2
+	shift 2
+done
+dir=$1
+echo "$command ${dir##*/}" >>"$HOME/calls"
+status() {
+	printf '{"running":%s,"ready":%s}\n' "$1" "$1"
+}
+case $command in
+key)
+	[ -e "$dir" ] || { mkdir -p "${dir%/*}" && (umask 077; head -c 32 /dev/urandom | base64 >"$dir"); }
+	cat "$dir"
+	;;
+start)
+	(cd "$dir" && sha256sum -c SHA256SUMS >/dev/null) || { echo "damaged" >&2; exit 1; }
+	[ -s "$dir/manifest.json" ] && [ -s "$dir/peers.json" ] || exit 1
+	if [ -e "$HOME/refuse-start" ]; then
+		echo '{"running":false,"ready":false,"log":"engine: out of memory"}'
+		echo "the worker ended at once" >&2
+		exit 1
+	fi
+	echo 0 >"$dir/worker.lock"
+	touch "$dir/running"
+	status true
+	;;
+stop) rm -f "$dir/running" ;;
+status) if [ -e "$dir/running" ]; then status true; else status false; fi ;;
+proxy) [ -e "$dir/running" ] || { echo "no worker answers in $dir" >&2; exit 1; }; exec cat ;;
+esac

@@ -1,0 +1,306 @@
+package deployer
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"sync/atomic"
+
+	"github.com/pkg/sftp"
+
+	"github.com/edgeplan/edgeplan/plan"
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+// Blobs are put in their places batch by batch: what is in place stays when the
+// run breaks off.
+const (
+	batchFiles = 64
+	batchBytes = 64 << 20
+)
+
+// missing are the blobs that a device lacks, each once. A blob is there when a
+// file of its name has its size: only whole and hashed files get such a name.
+func (s *site) missing(ctx context.Context, blobs []statefile.Blob) ([]statefile.Blob, error) {
+	sizes, err := s.held(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var list []statefile.Blob
+	for _, blob := range blobs {
+		if size, ok := sizes[blob.Digest]; !ok || size != blob.Size {
+			list = append(list, blob)
+			sizes[blob.Digest] = blob.Size
+		}
+	}
+	return list, nil
+}
+
+// held gives the sizes of the blobs on a device.
+func (s *site) held(ctx context.Context) (map[string]int64, error) {
+	sizes := map[string]int64{}
+	infos, err := s.list(ctx, s.blobs())
+	for _, info := range infos {
+		if info.Mode().IsRegular() {
+			sizes[info.Name()] = info.Size()
+		}
+	}
+	return sizes, err
+}
+
+// list reads a folder; one that is not there is empty.
+func (s *site) list(ctx context.Context, dir string) (infos []fs.FileInfo, err error) {
+	err = s.files(ctx, func(c *sftp.Client) error {
+		infos, err = c.ReadDirContext(ctx, dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	return infos, nil
+}
+
+func totalBytes(blobs []statefile.Blob) int64 {
+	var n int64
+	for _, blob := range blobs {
+		n += blob.Size
+	}
+	return n
+}
+
+// upload puts blobs on a device. Each goes to a temporary name, is hashed over
+// there, and gets its own name only when the digest is right.
+func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []statefile.Blob) error {
+	if len(blobs) == 0 {
+		return nil
+	}
+	if err := s.openBlobs(ctx); err != nil {
+		return err
+	}
+	total := totalBytes(blobs)
+	s.o.emit(Event{Node: s.name, Kind: "upload", Total: total,
+		Message: fmt.Sprintf("uploading %s, %s", count(len(blobs), "file"), byteCount(total))})
+	var sent atomic.Int64
+	progress := func(n int) {
+		s.o.emit(Event{Node: s.name, Kind: "upload", Bytes: sent.Add(int64(n)), Total: total})
+	}
+	for _, batch := range batches(blobs) {
+		if err := s.uploadBatch(ctx, source, batch, progress); err != nil {
+			return fmt.Errorf("upload: %w", err)
+		}
+	}
+	return nil
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+func batches(blobs []statefile.Blob) [][]statefile.Blob {
+	var list [][]statefile.Blob
+	var bytes int64
+	for _, blob := range blobs {
+		if len(list) == 0 || len(list[len(list)-1]) == batchFiles || bytes+blob.Size > batchBytes {
+			list, bytes = append(list, nil), 0
+		}
+		list[len(list)-1] = append(list[len(list)-1], blob)
+		bytes += blob.Size
+	}
+	return list
+}
+
+// openBlobs makes the folder of blobs, and removes what runs that were killed
+// have left there.
+func (s *site) openBlobs(ctx context.Context) error {
+	if _, err := s.script(ctx, "make folders", `umask 077; mkdir -p "$1" && chmod 700 "$2"`, s.blobs(), s.root); err != nil {
+		return err
+	}
+	return s.removeTemporary(ctx, s.blobs())
+}
+
+// removeTemporary removes what was not put in its place from a folder.
+func (s *site) removeTemporary(ctx context.Context, dir string) error {
+	infos, err := s.list(ctx, dir)
+	if err != nil {
+		return err
+	}
+	for _, info := range infos {
+		if strings.HasPrefix(info.Name(), temporary) {
+			if err := s.remove(ctx, path.Join(dir, info.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// remove deletes a file; one that is not there is no error.
+func (s *site) remove(ctx context.Context, file string) error {
+	err := s.files(ctx, func(c *sftp.Client) error { return c.Remove(file) })
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("remove %s: %w", file, err)
+}
+
+// uploadBatch leaves all of the batch in place, or none of it and no temporary files.
+func (s *site) uploadBatch(ctx context.Context, source plan.BlobSource, blobs []statefile.Blob, progress func(int)) error {
+	names := map[string]statefile.Blob{}
+	var order []string
+	for _, blob := range blobs {
+		name := temporaryName()
+		names[name], order = blob, append(order, name)
+	}
+	err := eachOrNone(ctx, order, s.o.Files, func(ctx context.Context, name string) error {
+		return s.send(ctx, source, names[name], s.blob(name), progress)
+	})
+	if err == nil {
+		err = s.compare(ctx, order, names)
+	}
+	if err == nil {
+		err = each(order, s.o.Files, func(name string) error { return s.place(ctx, name, names[name]) })
+	}
+	if err != nil {
+		s.discard(ctx, order)
+	}
+	return err
+}
+
+func temporaryName() string {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails
+	return temporary + hex.EncodeToString(random[:])
+}
+
+// discard removes temporary files after a failure, as far as the device lets it;
+// the next run removes the rest.
+func (s *site) discard(ctx context.Context, names []string) {
+	args := append([]string{s.blobs()}, names...)
+	_, _ = s.script(context.WithoutCancel(ctx), "remove temporary files", `cd "$1" && shift && rm -f "$@"`, args...)
+}
+
+// send writes one blob to a temporary file.
+func (s *site) send(ctx context.Context, source plan.BlobSource, blob statefile.Blob, file string, progress func(int)) error {
+	content, err := source.Open(blob.Digest)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	err = s.filesWatched(ctx, func(c *sftp.Client, alive func()) error {
+		reader := &sizedReader{Reader: content, ctx: ctx, size: blob.Size, moved: func(n int) { alive(); progress(n) }}
+		return writeFile(c, file, reader)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", blobName(blob), s.explainWrite(ctx, err, blob.Size))
+	}
+	return nil
+}
+
+// blobName is what errors call a blob.
+func blobName(b statefile.Blob) string {
+	if b.Name == b.Digest {
+		return "weight " + b.Digest[:12]
+	}
+	return b.Name
+}
+
+// writeFile writes a new file, many packets at once.
+func writeFile(c *sftp.Client, file string, r *sizedReader) error {
+	f, err := c.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	n, err := f.ReadFrom(r)
+	if err == nil && n != r.size {
+		err = fmt.Errorf("the file on this machine has %d bytes, not %d: it changed since the plan was made", n, r.size)
+	}
+	if _, ok := c.HasExtension("fsync@openssh.com"); ok && err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// sizedReader tells of progress and stops when its context ends. It tells its
+// size, without which the SFTP client waits for every single packet.
+type sizedReader struct {
+	io.Reader
+	ctx   context.Context
+	size  int64
+	moved func(int)
+}
+
+// Size of the whole content in bytes.
+func (r *sizedReader) Size() int64 { return r.size }
+
+func (r *sizedReader) Read(p []byte) (int, error) {
+	if err := context.Cause(r.ctx); err != nil {
+		return 0, err
+	}
+	n, err := r.Reader.Read(p)
+	r.moved(n)
+	return n, err
+}
+
+// explainWrite asks why a write failed: SFTP calls a full disk just "failure".
+func (s *site) explainWrite(ctx context.Context, err error, size int64) error {
+	var status *sftp.StatusError
+	if !errors.As(err, &status) {
+		return err
+	}
+	if full := checkSpace(ctx, s, s.root, size); full != nil {
+		return fmt.Errorf("%w (%w)", full, err)
+	}
+	return fmt.Errorf("%w; is the file system read-only or a quota reached?", err)
+}
+
+// compare hashes temporary files on the device.
+func (s *site) compare(ctx context.Context, names []string, blobs map[string]statefile.Blob) error {
+	var size int64
+	for _, name := range names {
+		size += blobs[name].Size
+	}
+	sums, err := s.hash(ctx, s.blobs(), names, size)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if blob := blobs[name]; sums[name] != blob.Digest {
+			return fmt.Errorf("%s arrived damaged: its sha256 on the device is %q and should be %s; is its storage failing, or did the file change here since the plan was made?",
+				blobName(blob), sums[name], blob.Digest)
+		}
+	}
+	return nil
+}
+
+// place gives a hashed file its name.
+func (s *site) place(ctx context.Context, name string, blob statefile.Blob) error {
+	mode := fs.FileMode(0o600)
+	if blob.Name == worker.ProgramFile || blob.Name == worker.EngineFile {
+		mode = 0o700
+	}
+	err := s.files(ctx, func(c *sftp.Client) error {
+		if err := c.Chmod(s.blob(name), mode); err != nil {
+			return err
+		}
+		return c.PosixRename(s.blob(name), s.blob(blob.Digest))
+	})
+	if err != nil {
+		return fmt.Errorf("put %s in place: %w", blobName(blob), err)
+	}
+	s.markVerified(blob.Digest)
+	return nil
+}

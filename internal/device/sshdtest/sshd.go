@@ -1,0 +1,249 @@
+// Package sshdtest starts real OpenSSH servers for tests, each with its own
+// host key, home folder and authorised key. It needs no root.
+package sshdtest
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// Programs of OpenSSH as Debian installs them.
+const (
+	sshdPath       = "/usr/sbin/sshd"
+	sftpServerPath = "/usr/lib/openssh/sftp-server"
+	separationDir  = "/run/sshd"
+)
+
+// Required makes a missing sshd fail a test, where it otherwise skips it.
+const Required = "EDGEPLAN_REQUIRE_SSHD"
+
+// Options say what a server is like.
+type Options struct {
+	// IP to listen on, as 127.0.0.12; "" is 127.0.0.1. The port is a free one,
+	// unless Port is given.
+	IP   string
+	Port int
+	// Home is where sessions start; "" makes a temporary folder.
+	Home string
+	// InternalSFTP serves SFTP inside sshd. Sessions then start in the user's own
+	// home folder, so paths on the device must be absolute.
+	InternalSFTP bool
+	// AuthorizedKey may log in.
+	AuthorizedKey ssh.PublicKey
+}
+
+// Server is a running sshd.
+type Server struct {
+	Host        string
+	Port        int
+	User        string // the only one who can log in
+	Home        string
+	HostKeyLine string // as in authorized_keys
+	LogFile     string
+
+	process *exec.Cmd
+}
+
+// Start starts a server that ends with the test. Without an sshd on this machine
+// the test is skipped, or fails when the environment variable Required is set.
+func Start(t testing.TB, o Options) *Server {
+	t.Helper()
+	requirePrograms(t)
+	dir := t.TempDir()
+	s := &Server{Host: o.IP, Port: o.Port, User: currentUser(t), Home: o.Home, LogFile: filepath.Join(dir, "sshd.log")}
+	if s.Host == "" {
+		s.Host = "127.0.0.1"
+	}
+	if s.Home == "" {
+		s.Home = t.TempDir()
+	}
+	if s.Port == 0 {
+		s.Port = freePort(t, s.Host)
+	}
+	s.HostKeyLine = writeHostKey(t, filepath.Join(dir, "host_key"))
+	write(t, filepath.Join(dir, "authorized_keys"), ssh.MarshalAuthorizedKey(o.AuthorizedKey), 0o600)
+	write(t, filepath.Join(dir, "session"), []byte(sessionScript(s.Home)), 0o700)
+	config := filepath.Join(dir, "sshd_config")
+	write(t, config, []byte(s.config(dir, o.InternalSFTP)), 0o600)
+	s.launch(t, config)
+	return s
+}
+
+// Addr is the server's host:port.
+func (s *Server) Addr() string { return net.JoinHostPort(s.Host, fmt.Sprint(s.Port)) }
+
+// Kill ends the listening server with its sessions, as a crash would. Commands
+// that run in the sessions go on.
+func (s *Server) Kill() {
+	for _, pid := range children(s.process.Process.Pid) {
+		if child, err := os.FindProcess(pid); err == nil {
+			_ = child.Kill()
+		}
+	}
+	_ = s.process.Process.Kill()
+	_ = s.process.Wait()
+}
+
+// children are the processes that serve single connections.
+func children(pid int) []int {
+	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, field := range strings.Fields(string(content)) {
+		if child, err := strconv.Atoi(field); err == nil {
+			pids = append(pids, child)
+		}
+	}
+	return pids
+}
+
+func requirePrograms(t testing.TB) {
+	t.Helper()
+	for _, path := range []string{sshdPath, sftpServerPath} {
+		if _, err := os.Stat(path); err == nil {
+			continue
+		}
+		message := path + " is missing: install openssh-server"
+		if os.Getenv(Required) != "" {
+			t.Fatal(message)
+		}
+		t.Skip(message)
+	}
+	if os.Geteuid() != 0 {
+		return
+	}
+	if err := os.MkdirAll(separationDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func currentUser(t testing.TB) string {
+	t.Helper()
+	u, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Username
+}
+
+// config is that of a server for one user. Sessions go through a script that
+// gives each server a home folder of its own.
+func (s *Server) config(dir string, internal bool) string {
+	lines := []string{
+		"ListenAddress " + s.Addr(),
+		"HostKey " + quote(filepath.Join(dir, "host_key")),
+		"AuthorizedKeysFile " + quote(filepath.Join(dir, "authorized_keys")),
+		"PidFile none",
+		"StrictModes no",
+		"UsePAM no",
+		"PasswordAuthentication no",
+		"KbdInteractiveAuthentication no",
+		"PermitRootLogin prohibit-password",
+		"AllowTcpForwarding no",
+		"MaxSessions 50",
+		"MaxStartups 100",
+		"LogLevel VERBOSE",
+	}
+	if internal {
+		return strings.Join(append(lines, "Subsystem sftp internal-sftp"), "\n") + "\n"
+	}
+	return strings.Join(append(lines, "Subsystem sftp "+sftpServerPath,
+		"ForceCommand "+filepath.Join(dir, "session")), "\n") + "\n"
+}
+
+func quote(s string) string { return `"` + s + `"` }
+
+func sessionScript(home string) string {
+	quoted := "'" + strings.ReplaceAll(home, "'", `'\''`) + "'"
+	return "#!/bin/sh\nHOME=" + quoted + "\nexport HOME\ncd \"$HOME\" || exit 1\n" +
+		"[ \"$SSH_ORIGINAL_COMMAND\" = " + sftpServerPath + " ] && exec " + sftpServerPath + "\n" +
+		"exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n"
+}
+
+// writeHostKey writes a new private key and gives its public line.
+func writeHostKey(t testing.TB, path string) string {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, pem.EncodeToMemory(block), 0o600)
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(bytes.TrimSpace(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+}
+
+func write(t testing.TB, path string, content []byte, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, content, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func freePort(t testing.TB, host string) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+// launch starts sshd and waits until it answers.
+func (s *Server) launch(t testing.TB, config string) {
+	t.Helper()
+	log, err := os.Create(s.LogFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s.process = exec.Command(sshdPath, "-D", "-e", "-f", config)
+	s.process.Stdout, s.process.Stderr = log, log
+	if err := s.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Kill)
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if s.answers() {
+			return
+		}
+	}
+	content, _ := os.ReadFile(s.LogFile)
+	t.Fatalf("sshd does not answer on %s:\n%s", s.Addr(), content)
+}
+
+// answers says whether the server greets.
+func (s *Server) answers() bool {
+	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	greeting := make([]byte, 4)
+	n, _ := conn.Read(greeting)
+	return string(greeting[:n]) == "SSH-"
+}
