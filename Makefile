@@ -1,0 +1,40 @@
+# `make demo` and `make test` do all the set-up they need on a Debian or Ubuntu
+# with Go, make and npm.
+
+GO      ?= go
+# The race detector needs a C compiler; without one the tests run without it.
+RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
+GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
+
+.PHONY: all build demo test unit vet engine generate clean
+
+all: build
+
+# Build the command line into bin/.
+build:
+	$(GO) build -trimpath -o bin/edgeplan ./cmd/edgeplan
+
+# The whole way on three embedded devices: init, plan, apply, infer, destroy.
+demo: build
+	bin/edgeplan demo
+
+# Everything: vet, staticcheck, and all tests.
+test: vet unit
+
+vet:
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+unit: engine
+	$(GOTEST) ./...
+
+# Put ONNX Runtime into the per-user cache, where the tests look for it.
+engine:
+	$(GO) run ./internal/artifact/fetch
+
+# Regenerate what is generated: protobuf types (needs protoc) and example models.
+generate:
+	$(GO) generate ./...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"golang.org/x/term"
+)
+
+// cli is one run of the program: its streams, its folder and how it prints.
+type cli struct {
+	stdin   *bufio.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	dir     string // the configuration folder
+	noColor bool   // -no-color
+}
+
+func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
+	return &cli{stdin: bufio.NewReader(stdin), stdout: stdout, stderr: stderr, dir: "."}
+}
+
+// globalFlags takes what stands before the command.
+func (c *cli) globalFlags(args []string) ([]string, error) {
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		name, value, _ := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
+		switch name {
+		case "chdir":
+			if info, err := os.Stat(value); err != nil || !info.IsDir() {
+				return nil, fmt.Errorf("-chdir=%s: there is no such folder", value)
+			}
+			c.dir = filepath.Clean(value)
+		case "version", "v":
+			return []string{"version"}, nil
+		case "help", "h":
+			fmt.Fprint(c.stdout, usage())
+			return nil, exitStatus(exitOK)
+		default:
+			return nil, fmt.Errorf("%s is no option that stands before a command (only -chdir=DIR, -version and -help are)", args[0])
+		}
+		args = args[1:]
+	}
+	return args, nil
+}
+
+// shownError is an error that has been printed as diagnostics.
+type shownError struct{ diags hcl.Diagnostics }
+
+func (e *shownError) Error() string { return e.diags.Error() }
+
+// check prints diagnostics with the source they are about, and gives an error
+// when one of them is.
+func (c *cli) check(diags hcl.Diagnostics, files map[string]*hcl.File) error {
+	if len(diags) == 0 {
+		return nil
+	}
+	writer := hcl.NewDiagnosticTextWriter(c.stderr, files, c.width(c.stderr), c.color(c.stderr))
+	if err := writer.WriteDiagnostics(diags); err != nil {
+		return fmt.Errorf("print diagnostics: %w", err)
+	}
+	if diags.HasErrors() {
+		return &shownError{diags}
+	}
+	return nil
+}
+
+// printError prints every part of a joined error on its own.
+func (c *cli) printError(err error) {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) && err.Error() == fmt.Sprint(joined) {
+		for _, part := range joined.Unwrap() {
+			c.printError(part)
+		}
+		return
+	}
+	fmt.Fprintf(c.stderr, "%s %v\n", c.paint(c.stderr, red, "Error:"), err)
+}
+
+// The colours that are used, as SGR parameters.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	bold   = "1"
+)
+
+// color says whether a stream gets colours: a terminal, unless -no-color,
+// NO_COLOR (no-color.org) or TERM=dumb says otherwise.
+func (c *cli) color(stream io.Writer) bool {
+	if c.noColor || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	return isTerminal(stream)
+}
+
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+func (c *cli) paint(stream io.Writer, sgr, text string) string {
+	if !c.color(stream) {
+		return text
+	}
+	return "\x1b[" + sgr + "m" + text + "\x1b[0m"
+}
+
+// width is the columns of a terminal, or 78 elsewhere.
+func (c *cli) width(stream io.Writer) uint {
+	if file, ok := stream.(*os.File); ok {
+		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
+			return uint(columns)
+		}
+	}
+	return 78
+}
+
+// notef prints progress.
+func (c *cli) notef(format string, args ...any) {
+	fmt.Fprintf(c.stderr, format+"\n", args...)
+}
+
+// approve asks a question that only `yes` approves.
+func (c *cli) approve(ctx context.Context, question string) error {
+	fmt.Fprintf(c.stderr, "\n%s\n  Only `yes` approves.\n\n  Enter a value: ", question)
+	answers := make(chan string, 1)
+	go func() {
+		line, _ := c.stdin.ReadString('\n')
+		answers <- strings.TrimSpace(line)
+	}()
+	select {
+	case <-ctx.Done():
+		return errors.New("interrupted: nothing was changed")
+	case answer := <-answers:
+		fmt.Fprintln(c.stderr)
+		if answer != "yes" {
+			return errors.New("not approved: nothing was changed")
+		}
+		return nil
+	}
+}

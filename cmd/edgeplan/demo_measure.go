@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/edgeplan/edgeplan/internal/artifact"
+	"github.com/edgeplan/edgeplan/internal/ort"
+	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/internal/tensor"
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+// How long the demo measures for.
+const (
+	computeTime    = time.Second
+	throughputTime = 3 * time.Second
+)
+
+// requestsInFlight keeps every stage of the demo's pipeline busy.
+const requestsInFlight = 8
+
+// measureCompute runs the whole model with one thread for a while and gives the
+// FLOPs per second that this comes to.
+func measureCompute(ctx context.Context, dir string) (float64, error) {
+	set, err := artifact.Open(dir)
+	if err != nil {
+		return 0, err
+	}
+	engine, err := openEngine(set)
+	if err != nil {
+		return 0, err
+	}
+	chain, err := onnx.Load(ctx, filepath.Join(dir, "resnet.onnx"), onnx.Options{Shapes: engine})
+	if err != nil {
+		return 0, err
+	}
+	session, err := engine.NewSession(chain.Path, ort.SessionOptions{Level: ort.Extended, Threads: 1})
+	if err != nil {
+		return 0, err
+	}
+	defer session.Close()
+	inputs, err := randomInputs(chain.Inputs, 1)
+	if err != nil {
+		return 0, err
+	}
+	runs, elapsed, err := repeat(ctx, computeTime, func() error {
+		_, err := session.Run(inputs, []string{chain.Outputs[0].Name})
+		return err
+	})
+	return float64(chain.FLOPs) * float64(runs) / elapsed.Seconds(), err
+}
+
+// repeat calls a function again and again for a while, the first time unmeasured.
+func repeat(ctx context.Context, length time.Duration, call func() error) (runs int64, elapsed time.Duration, err error) {
+	if err := call(); err != nil {
+		return 0, 0, err
+	}
+	start := time.Now()
+	for time.Since(start) < length && ctx.Err() == nil {
+		if err := call(); err != nil {
+			return 0, 0, err
+		}
+		runs++
+	}
+	return runs, time.Since(start), ctx.Err()
+}
+
+// measureThroughput sends requests through the pipeline, several at a time, and
+// prints what came through beside what was predicted.
+func (d *demo) measureThroughput(ctx context.Context) error {
+	state, err := statefile.Open(d.dir).Load()
+	if err != nil {
+		return err
+	}
+	client, closeClient, err := d.cli.gateway(ctx, state, "resnet")
+	if err != nil {
+		return err
+	}
+	defer closeClient()
+	model := state.Models["resnet"]
+	inputs, err := randomInputs(model.Inputs, 1)
+	if err != nil {
+		return err
+	}
+	answers, elapsed, err := load(ctx, client, model.Release, inputs)
+	if err != nil {
+		return err
+	}
+	measured := float64(answers) / elapsed.Seconds()
+	predicted := model.Prediction.ThroughputPerSecond
+	fmt.Fprintf(d.cli.stdout, "\npredicted %s inferences/s, measured %s/s over %s (measured/predicted %.2f)\n",
+		quantity.FormatNumber(predicted), quantity.FormatNumber(measured), elapsed.Round(100*time.Millisecond), measured/predicted)
+	return nil
+}
+
+func load(ctx context.Context, client *worker.Client, release string, inputs []tensor.Tensor) (int64, time.Duration, error) {
+	var answers atomic.Int64
+	start := time.Now()
+	group, ctx := errgroup.WithContext(ctx)
+	for range requestsInFlight {
+		group.Go(func() error {
+			for time.Since(start) < throughputTime {
+				if _, err := client.Infer(ctx, "resnet", release, inputs); err != nil {
+					return err
+				}
+				answers.Add(1)
+			}
+			return nil
+		})
+	}
+	err := group.Wait()
+	return answers.Load(), time.Since(start), err
+}

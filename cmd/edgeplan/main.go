@@ -1,0 +1,95 @@
+// Command edgeplan plans, deploys and runs a neural network as a pipeline over
+// a cluster of edge devices.
+//
+// Rules of the interface: data on standard output; errors, warnings, prompts
+// and progress on standard error. Exit codes: 0 done; 1 an error, a declined
+// prompt, a held lock or an interrupt; 127 no or an unknown command.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes. Commands with more of their own say so in their help.
+const (
+	exitOK      = 0
+	exitError   = 1
+	exitChanges = 2 // plan -detailed-exitcode: there are changes
+	exitUsage   = 127
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is main with its streams given: it dispatches and turns an error into an exit code.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := interruptible()
+	defer stop()
+	c := newCLI(stdin, stdout, stderr)
+	args, err := c.globalFlags(args)
+	if err != nil {
+		fmt.Fprintf(stderr, "%v\n", err)
+		return exitError
+	}
+	if len(args) == 0 {
+		fmt.Fprint(stderr, usage())
+		return exitUsage
+	}
+	cmd, ok := findCommand(args[0])
+	if !ok {
+		fmt.Fprintf(stderr, "edgeplan has no command %q.%s\n\n%s", args[0], didYouMean(args[0]), usage())
+		return exitUsage
+	}
+	return c.exitCode(cmd.run(ctx, c, args[1:]))
+}
+
+// interruptible is a context that the first interrupt cancels, so that the step
+// in hand is finished and saved. The second ends the process at once.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		if _, ok := <-signals; !ok {
+			return
+		}
+		fmt.Fprintln(os.Stderr, "\nInterrupt received: finishing the step in hand. Interrupt again to stop at once.")
+		cancel()
+		if _, ok := <-signals; ok {
+			os.Exit(exitError)
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(signals)
+		cancel()
+	}
+}
+
+// exitError with a code of its own and nothing more to print.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// exitCode prints an error, if there is one, and gives its exit code.
+func (c *cli) exitCode(err error) int {
+	var status exitStatus
+	var shown *shownError
+	switch {
+	case err == nil, errors.Is(err, errHelp):
+		return exitOK
+	case errors.As(err, &status):
+		return int(status)
+	case errors.As(err, &shown):
+		return exitError
+	}
+	c.printError(err)
+	return exitError
+}
