@@ -53,20 +53,21 @@ func commandLine(args []string) string {
 	return strings.Join(quoted, " ")
 }
 
-// bounded keeps the first bytes that are written to it.
+// bounded keeps the first bytes that are written to it. It embeds no buffer: the
+// buffer's ReadFrom would take everything.
 type bounded struct {
-	bytes.Buffer
+	kept  bytes.Buffer
 	limit int
 	over  func() // called when more comes
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if room := b.limit - b.Len(); len(p) > room {
-		b.Buffer.Write(p[:max(room, 0)])
+	room := b.limit - b.kept.Len()
+	if len(p) > room {
 		b.over()
-		return len(p), nil
 	}
-	return b.Buffer.Write(p)
+	b.kept.Write(p[:min(len(p), room)])
+	return len(p), nil
 }
 
 // run executes a command and gives its standard output, also when it fails.
@@ -110,9 +111,9 @@ func (l *link) runSession(ctx context.Context, cancel context.CancelCauseFunc, a
 	stderr := &bounded{limit: maxStderr, over: func() {}}
 	session.Stdout, session.Stderr = stdout, stderr
 	if err := session.Run(commandLine(args)); err != nil {
-		return commandResult{stdout.String(), l.explain(err, args, stderr.String())}
+		return commandResult{stdout.kept.String(), l.explain(err, args, stderr.kept.String())}
 	}
-	return commandResult{stdout: stdout.String()}
+	return commandResult{stdout: stdout.kept.String()}
 }
 
 func (l *link) explain(err error, args []string, stderr string) error {

@@ -177,3 +177,16 @@ func TestConstantNodesAreWeights(t *testing.T) {
 		}
 	}
 }
+
+// A graph of the size of DenseNet-121 and more is read in well under a second.
+func BenchmarkLoad(b *testing.B) {
+	m, err := modelbuilder.ResNet(1, modelbuilder.ResNetOptions{Blocks: []int{400}, Width: 4, Image: 8, Classes: 10})
+	if err != nil {
+		b.Fatal(err)
+	}
+	path := write(b, m)
+	for b.Loop() {
+		c := mustLoad(b, path, Options{})
+		b.ReportMetric(float64(len(c.Segments)), "segments")
+	}
+}

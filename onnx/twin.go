@@ -12,93 +12,12 @@ import (
 )
 
 // inferShapes asks the engine for the tensors that the file does not describe.
-func (m *model) inferShapes(shapes ShapeInferrer, lacking []string) error {
-	twin, err := m.twin()
-	if err != nil {
-		return err
-	}
-	m.takeInputs(twin)
-	for _, name := range lacking {
-		if !known(m.infos[m.graph.index[name]]) {
-			twin.Graph.Output = append(twin.Graph.Output, &onnxpb.ValueInfoProto{Name: proto.String(name)})
-		}
-	}
-	if len(twin.Graph.Output) == 0 {
-		return nil
-	}
-	found, err := ask(shapes, twin)
-	if err != nil {
-		return fmt.Errorf("finding the shapes of %d tensors with the engine: %w", len(lacking), err)
-	}
-	var scalars []int
-	for _, info := range found {
-		if i, ok := m.graph.index[info.Name]; ok {
-			m.infos[i] = info
-			if len(info.Shape) == 0 && info.Type != tensor.Undefined {
-				scalars = append(scalars, i)
-			}
-		}
-	}
-	return m.probeRanks(shapes, twin, scalars)
-}
-
 // takeInputs notes what is known of the inputs of a twin.
-func (m *model) takeInputs(twin *onnxpb.ModelProto) {
-	for _, in := range twin.Graph.Input {
-		if info, ok := stated(in); ok && !known(m.infos[m.graph.index[info.Name]]) {
-			m.infos[m.graph.index[info.Name]] = info
-		}
-	}
-}
-
 // probeRanks tells scalars from tensors of which not even the rank is known, which
 // the engine describes alike: the shape of a scalar is a vector of 0 elements, that
 // of the others a vector of an unknown number.
-func (m *model) probeRanks(shapes ShapeInferrer, twin *onnxpb.ModelProto, scalars []int) error {
-	if len(scalars) == 0 {
-		return nil
-	}
-	probes := map[string]int{}
-	twin.Graph.Output = nil
-	for n, i := range scalars {
-		name := m.unusedName(fmt.Sprintf("rank_%d", n))
-		probes[name] = i
-		twin.Graph.Node = append(twin.Graph.Node, &onnxpb.NodeProto{
-			OpType: proto.String("Shape"), Input: []string{m.graph.values[i].name}, Output: []string{name},
-		})
-		twin.Graph.Output = append(twin.Graph.Output, &onnxpb.ValueInfoProto{Name: proto.String(name)})
-	}
-	found, err := ask(shapes, twin)
-	if err != nil {
-		return fmt.Errorf("finding the ranks of %d tensors with the engine: %w", len(scalars), err)
-	}
-	for _, info := range found {
-		if i, ok := probes[info.Name]; ok && (len(info.Shape) != 1 || info.Shape[0] != 0) {
-			m.unranked[i] = true
-		}
-	}
-	return nil
-}
-
 // unusedName is a name that no tensor of the graph has.
-func (m *model) unusedName(name string) string {
-	for {
-		if _, taken := m.graph.index[name]; !taken {
-			return name
-		}
-		name += "_"
-	}
-}
-
 // ask gives a model to the engine.
-func ask(shapes ShapeInferrer, twin *onnxpb.ModelProto) ([]tensor.Info, error) {
-	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(twin)
-	if err != nil {
-		return nil, err
-	}
-	return shapes.InferShapes(raw)
-}
-
 // twin is the model without large weights, which become typed inputs, and without
 // outputs: the tensors whose shapes are wanted become these. The engine loads it in
 // milliseconds and knows the shapes then.
@@ -236,96 +155,9 @@ func (m *model) inlined(t *onnxpb.TensorProto) (*onnxpb.TensorProto, error) {
 }
 
 // lightNode is a node whose bodies hold zeros in place of large weights.
-func (m *model) lightNode(n *onnxpb.NodeProto) (*onnxpb.NodeProto, error) {
-	if len(bodies(n)) == 0 {
-		return n, nil
-	}
-	return m.copyNode(n, func(body *onnxpb.GraphProto, t *onnxpb.TensorProto) error {
-		p := m.payloads[t]
-		if p == nil || p.inline() || !zeroable(tensor.Type(t.GetDataType())) {
-			full, err := m.inlined(t)
-			body.Initializer = append(body.Initializer, full)
-			return err
-		}
-		shape := t.GetName() + "_shape_of_zeros"
-		body.Initializer = append(body.Initializer, int64Tensor(shape, t.GetDims()))
-		zero := &onnxpb.TensorProto{DataType: t.DataType, Dims: []int64{1}, RawData: make([]byte, tensor.Type(t.GetDataType()).Bits()/8)}
-		body.Node = append([]*onnxpb.NodeProto{{
-			OpType: proto.String("ConstantOfShape"), Input: []string{shape}, Output: []string{t.GetName()},
-			Attribute: []*onnxpb.AttributeProto{{Name: proto.String("value"), Type: onnxpb.AttributeProto_TENSOR.Enum(), T: zero}},
-		}}, body.Node...)
-		return nil
-	})
-}
-
 // zeroable says whether ConstantOfShape makes tensors of a type since opset 9.
-func zeroable(t tensor.Type) bool {
-	switch t {
-	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64,
-		tensor.Uint8, tensor.Uint16, tensor.Uint32, tensor.Uint64, tensor.Bool:
-		return true
-	}
-	return false
-}
-
 // copyNode copies a node and the graphs inside it; weight decides what becomes of
 // each of their initializers.
-func (m *model) copyNode(n *onnxpb.NodeProto, weight func(body *onnxpb.GraphProto, t *onnxpb.TensorProto) error) (*onnxpb.NodeProto, error) {
-	c := &onnxpb.NodeProto{
-		Input: n.Input, Output: n.Output, Name: n.Name, OpType: n.OpType, Domain: n.Domain, Overload: n.Overload,
-		DocString: n.DocString, MetadataProps: n.MetadataProps,
-	}
-	for _, a := range n.Attribute {
-		if a.G != nil {
-			body, err := m.copyBody(a.G, weight)
-			if err != nil {
-				return nil, err
-			}
-			a = &onnxpb.AttributeProto{Name: a.Name, Type: a.Type, DocString: a.DocString, G: body}
-		} else if len(a.Graphs) > 0 {
-			list := make([]*onnxpb.GraphProto, len(a.Graphs))
-			for i, g := range a.Graphs {
-				body, err := m.copyBody(g, weight)
-				if err != nil {
-					return nil, err
-				}
-				list[i] = body
-			}
-			a = &onnxpb.AttributeProto{Name: a.Name, Type: a.Type, DocString: a.DocString, Graphs: list}
-		}
-		c.Attribute = append(c.Attribute, a)
-	}
-	return c, nil
-}
-
-func (m *model) copyBody(g *onnxpb.GraphProto, weight func(body *onnxpb.GraphProto, t *onnxpb.TensorProto) error) (*onnxpb.GraphProto, error) {
-	c := &onnxpb.GraphProto{
-		Name: g.Name, DocString: g.DocString, Input: g.Input, Output: g.Output, ValueInfo: g.ValueInfo,
-		SparseInitializer: g.SparseInitializer, QuantizationAnnotation: g.QuantizationAnnotation, MetadataProps: g.MetadataProps,
-	}
-	for _, n := range g.Node {
-		if len(bodies(n)) > 0 {
-			var err error
-			if n, err = m.copyNode(n, weight); err != nil {
-				return nil, err
-			}
-		}
-		c.Node = append(c.Node, n)
-	}
-	for _, t := range g.Initializer {
-		if err := weight(c, t); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
-}
-
-func int64Tensor(name string, values []int64) *onnxpb.TensorProto {
-	return &onnxpb.TensorProto{
-		Name: proto.String(name), DataType: proto.Int32(int32(tensor.Int64)), Dims: []int64{int64(len(values))}, Int64Data: values,
-	}
-}
-
 // valueInfo states a type, and the dimensions that are known.
 func valueInfo(info tensor.Info) *onnxpb.ValueInfoProto {
 	shape := &onnxpb.TensorShapeProto{}

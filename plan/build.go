@@ -89,7 +89,7 @@ func Destroy(prior *statefile.State) *Plan {
 		Models:        map[string]statefile.Model{},
 		Outputs:       map[string]json.RawMessage{},
 	}
-	p := &Plan{Prior: prior, Desired: desired, Blobs: blobs{}}
+	p := &Plan{Prior: prior, Desired: desired, Blobs: blobs{}, destroy: true}
 	p.Deployments = Diff(prior, desired)
 	p.Changes = changes(p)
 	return p

@@ -7,8 +7,8 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
-// changes are the lines of the diff: every slice of every deployment, and a
-// gateway that runs no stage.
+// changes are the lines of the diff: every slice of every deployment, a gateway
+// that runs no stage, and nodes to clean.
 func changes(p *Plan) []Change {
 	var list []Change
 	for _, d := range p.Deployments {
@@ -18,6 +18,25 @@ func changes(p *Plan) []Change {
 		}
 	}
 	countUploads(list, p.Uploads)
+	return append(list, leftovers(p)...)
+}
+
+// leftovers are the nodes that the prior state knows but no release of it or of
+// the desired one: a deployment that failed has put files there.
+func leftovers(p *Plan) []Change {
+	carrying := map[string]bool{}
+	for _, m := range p.Prior.Models {
+		for _, node := range ReleaseNodes(&m) {
+			carrying[node] = true
+		}
+	}
+	var list []Change
+	for _, node := range sortedKeys(p.Prior.Nodes) {
+		if _, wanted := p.Desired.Nodes[node]; !wanted && !carrying[node] {
+			list = append(list, Change{Action: Delete, Address: node, BeforeNode: node,
+				Reasons: []string{"left over from a deployment that did not finish"}})
+		}
+	}
 	return list
 }
 

@@ -96,6 +96,19 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// A deployment that failed before it was recorded leaves its nodes in the state;
+// they are cleaned, and not forgotten.
+func TestLeftoversAreCleaned(t *testing.T) {
+	prior := stateOf(map[string]statefile.Model{"m": pipeline("ab", 4, 2)})
+	desired := statefile.Clone(prior)
+	prior.Nodes["node.c"] = statefile.Node{Path: ".edgeplan"}
+	p := planOf(prior, desired)
+	want := []string{"- node.c c> 0 # left over from a deployment that did not finish"}
+	if diff := cmp.Diff(want, lines(p.Changes)); diff != "" || p.Empty() {
+		t.Errorf("changes differ (-want +got):\n%s", diff)
+	}
+}
+
 // carriedOut is what a state's models are after the deployments of a diff.
 func carriedOut(from *statefile.State, deployments []Deployment) map[string]statefile.Model {
 	models := map[string]statefile.Model{}

@@ -28,7 +28,7 @@ const (
 // Change is one line of the diff.
 type Change struct {
 	Action  Action
-	Address string // slice.resnet50[0] or gateway.resnet50
+	Address string // slice.resnet50[0], gateway.resnet50, or a node to clean
 	Model   string
 	// Before and After; nil when created or deleted. A gateway without a
 	// stage has neither.
@@ -54,6 +54,8 @@ type Plan struct {
 
 	// Blobs opens the content of every blob of Desired, by digest.
 	Blobs BlobSource
+
+	destroy bool // made by Destroy
 }
 
 // Deployment is one pipeline going from one release to another.

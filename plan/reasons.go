@@ -37,6 +37,8 @@ func reasons(c Change, d Deployment, p *Plan) []string {
 
 func deleteReasons(c Change, d Deployment, p *Plan) []string {
 	switch {
+	case p.destroy:
+		return nil
 	case d.To == nil:
 		return []string{"model left the configuration"}
 	case left(c.BeforeNode, p):

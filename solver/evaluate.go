@@ -23,6 +23,11 @@ func Evaluate(p *Problem, stages []Placed) (*Cost, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
+	return p.evaluate(stages)
+}
+
+// evaluate is Evaluate for a problem that is known to be valid.
+func (p *Problem) evaluate(stages []Placed) (*Cost, error) {
 	if err := p.checkRules(stages); err != nil {
 		return nil, err
 	}

@@ -33,11 +33,11 @@ func public(key ed25519.PrivateKey) ed25519.PublicKey { return key.Public().(ed2
 func TestHandshake(t *testing.T) {
 	own, other, stranger := newKey(t), newKey(t), newKey(t)
 	for _, test := range []struct {
-		name              string
-		client, server    ed25519.PrivateKey
-		wanted            ed25519.PublicKey   // by the client
-		letIn             []ed25519.PublicKey // by the server
-		clientOK, server_ bool
+		name               string
+		client, server     ed25519.PrivateKey
+		wanted             ed25519.PublicKey   // by the client
+		letIn              []ed25519.PublicKey // by the server
+		clientOK, serverOK bool
 	}{
 		{"neighbours", own, other, public(other), []ed25519.PublicKey{public(own)}, true, true},
 		{"one of several neighbours", own, other, public(other), []ed25519.PublicKey{public(stranger), public(own)}, true, true},
@@ -55,7 +55,7 @@ func TestHandshake(t *testing.T) {
 				t.Fatal(err)
 			}
 			clientErr, serverErr := handshake(t, client, server)
-			if (clientErr == nil) != test.clientOK || (serverErr == nil) != test.server_ {
+			if (clientErr == nil) != test.clientOK || (serverErr == nil) != test.serverOK {
 				t.Errorf("client: %v; server: %v", clientErr, serverErr)
 			}
 		})
@@ -79,9 +79,27 @@ func TestKeyThatANeighbourVouchesForIsRefused(t *testing.T) {
 	}
 }
 
+// connected is both ends of a TCP connection.
+func connected(t *testing.T) (a, b net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if a, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	return a, b
+}
+
 func handshake(t *testing.T, client, server *tls.Config) (clientErr, serverErr error) {
 	t.Helper()
-	a, b := net.Pipe()
+	a, b := connected(t)
 	deadline := time.Now().Add(5 * time.Second)
 	a.SetDeadline(deadline)
 	b.SetDeadline(deadline)
@@ -170,7 +188,7 @@ func TestOnlyTheNeighbourBeforeMaySend(t *testing.T) {
 
 // A worker whose key was made anew is not let in, and the gateway's client hears who.
 func TestRotatedKeyIsRefused(t *testing.T) {
-	c := newCluster(t, layout{stages: 2, gateway: 2})
+	c := newCluster(t, layout{stages: 2, gateway: 2, patience: 500 * time.Millisecond})
 	peers, err := ReadPeers(c.workers[1].dir)
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +204,7 @@ func TestRotatedKeyIsRefused(t *testing.T) {
 }
 
 func TestOtherReleaseIsRefused(t *testing.T) {
-	c := newCluster(t, layout{stages: 2, gateway: 2})
+	c := newCluster(t, layout{stages: 2, gateway: 2, patience: 500 * time.Millisecond})
 	c.manifests[1].Release = "another"
 	c.write(1, ManifestFile, c.manifests[1])
 	c.start()

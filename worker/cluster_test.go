@@ -26,6 +26,7 @@ type cluster struct {
 	engines   []*fakeEngine
 	workers   []*testWorker
 	log       *lockedBuffer
+	patience  time.Duration
 }
 
 // testWorker is one running worker.
@@ -46,6 +47,7 @@ type layout struct {
 	elements        int64
 	queue           int
 	timeout         float64
+	patience        time.Duration
 }
 
 // newCluster writes the folders; start starts the workers.
@@ -61,7 +63,7 @@ func newCluster(t testing.TB, l layout) *cluster {
 		l.timeout = 10
 	}
 	checkGoroutines(t)
-	c := &cluster{t: t, log: &lockedBuffer{}}
+	c := &cluster{t: t, log: &lockedBuffer{}, patience: l.patience}
 	c.describe(l)
 	root := shortTempDir(t)
 	peers := Peers{}
@@ -169,7 +171,7 @@ func (c *cluster) startOne(i int) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	fake := c.engines[i]
-	o := Options{Log: c.log, open: func(string, Stage) (engine, error) { return fake, nil }}
+	o := Options{Log: c.log, patience: c.patience, open: func(string, Stage) (engine, error) { return fake, nil }}
 	go func() { ended <- Run(ctx, c.workers[i].dir, o) }()
 	c.workers[i].stop = sync.OnceValue(func() error {
 		cancel()

@@ -33,7 +33,7 @@ func newControl(m Manifest, s *stage, g *gateway) *control {
 	c := &control{release: m.Release, components: map[string]component{}}
 	if s != nil {
 		st := m.Stage
-		c.components[stageName(m.Model, st.Index)] = component{
+		c.components[StageName(m.Model, st.Index)] = component{
 			inputs: st.Inputs, outputs: st.Outputs, infer: s.once,
 			ready:      func() error { return nil },
 			properties: map[string]string{"node": m.Node, "stage": strconv.Itoa(st.Index), "stages": strconv.Itoa(st.Count)},

@@ -11,7 +11,8 @@ import (
 type engine interface {
 	// Inputs are the tensors that Run takes, in order.
 	Inputs() []tensor.Info
-	// Run computes the named outputs. It may keep neither inputs nor outputs.
+	// Run computes the named outputs. It keeps neither inputs nor outputs: those
+	// who send them on read them later.
 	Run(inputs []tensor.Tensor, outputs []string) ([]tensor.Tensor, error)
 	Close() error
 }

@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// patience is how long a message waits for a neighbour that is away: longer
+	// defaultPatience is how long a message waits for a neighbour that is away: longer
 	// than a restart takes, short enough to tell the client while it is still
 	// there.
-	patience = 3 * time.Second
+	defaultPatience = 3 * time.Second
 	// retryEvery is the pause between two attempts to open a stream; with the
 	// connection's own backoff a neighbour is found again within a second.
 	retryEvery = 150 * time.Millisecond
@@ -39,6 +39,7 @@ type link struct {
 	peer                     Peer
 	conn                     *grpc.ClientConn
 	log                      *slog.Logger
+	patience                 time.Duration // how long a message waits for the neighbour
 	// answer gets the errors of messages that could not be sent, and those that
 	// the neighbour sends back.
 	answer func(id string, err error)
@@ -55,11 +56,11 @@ type link struct {
 }
 
 // newLink starts a link. It is up to the caller to close it.
-func newLink(conn *grpc.ClientConn, from, component string, m Manifest, peer Peer, log *slog.Logger, answer func(string, error)) *link {
+func newLink(conn *grpc.ClientConn, from, component string, m Manifest, peer Peer, patience time.Duration, log *slog.Logger, answer func(string, error)) *link {
 	ctx, stop := context.WithCancel(context.Background())
 	l := &link{
 		from: from, component: component, release: m.Release, peer: peer, conn: conn,
-		log: log.With("peer", peer.Node, "address", peer.Address), answer: answer,
+		log: log.With("peer", peer.Node, "address", peer.Address), answer: answer, patience: patience,
 		queue: make(chan *message, m.Queue), stop: stop,
 		cause: errors.New("not connected yet"), changed: make(chan struct{}),
 	}
@@ -70,7 +71,7 @@ func newLink(conn *grpc.ClientConn, from, component string, m Manifest, peer Pee
 
 // put queues a message.
 func (l *link) put(ctx context.Context, m *message) error {
-	m.patience = time.Now().Add(patience)
+	m.patience = time.Now().Add(l.patience)
 	select {
 	case l.queue <- m:
 		return nil

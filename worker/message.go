@@ -13,9 +13,12 @@ import (
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
-// The components of a worker, as model_name addresses them.
-func stageName(model string, index int) string { return fmt.Sprintf("%s/stage/%d", model, index) }
-func resultName(model string) string           { return model + "/result" }
+// StageName is the model_name of one stage alone; the model's own name is that
+// of the whole pipeline.
+func StageName(model string, index int) string { return fmt.Sprintf("%s/stage/%d", model, index) }
+
+// resultName is the model_name of results on their way into the gateway.
+func resultName(model string) string { return model + "/result" }
 
 // Parameters of requests between workers. timeout is Triton's: what is left of
 // the request's time, in microseconds. A time of day would be wrong on a device

@@ -78,7 +78,7 @@ func TestOrderIsKeptAlongTheLine(t *testing.T) {
 // A last stage that stands still must hold back the first: what is under way is
 // bounded by the queues and the window of a connection, whatever the clients send.
 func TestBackpressureReachesTheGateway(t *testing.T) {
-	const elements, requests = 512 << 10, 40
+	const elements, requests = 256 << 10, 40
 	c := newCluster(t, layout{stages: 3, gateway: 3, elements: elements, queue: 1})
 	gate := make(chan struct{})
 	c.engines[2].before = func(byte) error { <-gate; return nil }
@@ -87,8 +87,9 @@ func TestBackpressureReachesTheGateway(t *testing.T) {
 	client := c.client(3)
 	go func() { answers <- inferMany(client, 3, elements, requests) }()
 	passed := settled(func() int { return len(c.engines[0].order(0)) })
-	// Between two engines: out queue 1, in hand 2, window 2, in queue 1, in hand 1.
-	if limit := 2*7 + 2; passed > limit {
+	// Between two engines: in hand 1, out queue 1, in hand 1, the transport 1, the
+	// window of 1 MiB 4, in hand 1, in queue 1. The last engine has one.
+	if limit := 2*10 + 2; passed > limit {
 		t.Errorf("%d requests went through the first stage while the last stood still, over %d", passed, limit)
 	}
 	if passed < 3 {
@@ -204,7 +205,7 @@ func TestRestartedStageIsConnectedAgain(t *testing.T) {
 }
 
 func TestUnreachableStageIsNamedAtOnce(t *testing.T) {
-	c := newCluster(t, layout{stages: 3, gateway: 3, timeout: 60}).start()
+	c := newCluster(t, layout{stages: 3, gateway: 3, timeout: 60, patience: time.Second}).start()
 	c.stopOne(2)
 	begin := time.Now()
 	_, err := c.client(3).Infer(context.Background(), testModel, testRelease, request(8, 0))
@@ -212,7 +213,7 @@ func TestUnreachableStageIsNamedAtOnce(t *testing.T) {
 	if s.Code() != codes.Unavailable || !strings.HasPrefix(s.Message(), "node.n1 cannot reach node.n2 at 127.0.0.1:") {
 		t.Errorf("got %v", err)
 	}
-	if took := time.Since(begin); took > patience+time.Second {
+	if took := time.Since(begin); took > 10*time.Second {
 		t.Errorf("it took %v to tell", took)
 	}
 }

@@ -79,12 +79,19 @@ func launch(ctx context.Context, dir string, o StartOptions) (Status, error) {
 		return Status{}, fmt.Errorf("cannot start the worker: %w", err)
 	}
 	exited := make(chan error, 1)
-	go func() { exited <- command.Wait() }()
+	go func() {
+		defer close(exited)
+		exited <- command.Wait()
+	}()
 	status, err := waitReady(ctx, dir, exited)
 	if err == nil {
 		return status, nil
 	}
 	command.Process.Kill() // nothing that failed to start stays behind
+	select {
+	case <-exited:
+	case <-time.After(killGrace):
+	}
 	status, _ = ReadStatus(dir)
 	status.Log = tail(logFile.Name(), begin)
 	return status, err

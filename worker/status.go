@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"strconv"
@@ -111,5 +112,5 @@ func age(stat []byte) float64 {
 	if err != nil || err2 != nil {
 		return 0
 	}
-	return now - started/100
+	return math.Round(100*now-started) / 100
 }

@@ -219,6 +219,17 @@ func TestStartTellsWhyAWorkerEnds(t *testing.T) {
 	}
 }
 
+func TestWorkerThatTakesTooLongIsStopped(t *testing.T) {
+	dir := gatewayOnly(t)
+	_, errOut, err := program(t, "start", dir, "-timeout", "1ms")
+	if err == nil || !strings.Contains(errOut, "it was not ready within 1ms") {
+		t.Errorf("got %v, %s", err, errOut)
+	}
+	if status := mustStatus(t, dir); status.Running {
+		t.Errorf("got %+v", status)
+	}
+}
+
 // A dead worker's id may belong to somebody else by now.
 func TestStopLeavesOthersAlone(t *testing.T) {
 	dir := gatewayOnly(t)

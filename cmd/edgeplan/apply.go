@@ -55,7 +55,7 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 		if p.Empty() {
 			return c.recordUnchanged(p, states)
 		}
-		return c.carryOut(ctx, p, states, approve, "Do you want to perform these actions?")
+		return c.carryOut(ctx, p, states, approve, "Do you want to perform these actions?", "Apply complete!")
 	})
 }
 
@@ -89,7 +89,7 @@ func (c *cli) recordUnchanged(p *plan.Plan, states *statefile.Manager) error {
 }
 
 // carryOut asks and applies.
-func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Manager, a approval, question string) error {
+func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Manager, a approval, question, done string) error {
 	if !a.auto && !a.input {
 		return errors.New("approval is needed and -input=false forbids asking: give -auto-approve")
 	}
@@ -104,7 +104,7 @@ func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Mana
 	}
 	added, changed, destroyed := tally(p.Changes)
 	fmt.Fprintf(c.stdout, "\n%s %d added, %d changed, %d destroyed, in %s.\n",
-		c.paint(c.stdout, green, "Apply complete!"), added, changed, destroyed, time.Since(start).Round(100*time.Millisecond))
+		c.paint(c.stdout, green, done), added, changed, destroyed, time.Since(start).Round(100*time.Millisecond))
 	c.printOutputs(p.Desired)
 	return nil
 }

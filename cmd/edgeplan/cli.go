@@ -41,7 +41,7 @@ func (c *cli) globalFlags(args []string) ([]string, error) {
 			return []string{"version"}, nil
 		case "help", "h":
 			fmt.Fprint(c.stdout, usage())
-			return nil, exitStatus(exitOK)
+			return nil, errHelp
 		default:
 			return nil, fmt.Errorf("%s is no option that stands before a command (only -chdir=DIR, -version and -help are)", args[0])
 		}
@@ -71,15 +71,7 @@ func (c *cli) check(diags hcl.Diagnostics, files map[string]*hcl.File) error {
 	return nil
 }
 
-// printError prints every part of a joined error on its own.
 func (c *cli) printError(err error) {
-	var joined interface{ Unwrap() []error }
-	if errors.As(err, &joined) && err.Error() == fmt.Sprint(joined) {
-		for _, part := range joined.Unwrap() {
-			c.printError(part)
-		}
-		return
-	}
 	fmt.Fprintf(c.stderr, "%s %v\n", c.paint(c.stderr, red, "Error:"), err)
 }
 

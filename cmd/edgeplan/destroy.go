@@ -30,6 +30,6 @@ func runDestroy(ctx context.Context, c *cli, args []string) error {
 		}
 		p := plan.Destroy(prior)
 		c.printPlan(p)
-		return c.carryOut(ctx, p, states, approve, "Do you really want to destroy all of this? There is no undo.")
+		return c.carryOut(ctx, p, states, approve, "Do you really want to destroy all of this? There is no undo.", "Destroy complete!")
 	})
 }

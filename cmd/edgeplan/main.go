@@ -14,6 +14,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/edgeplan/edgeplan/statefile"
 )
 
 // Exit codes. Commands with more of their own say so in their help.
@@ -35,8 +37,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	c := newCLI(stdin, stdout, stderr)
 	args, err := c.globalFlags(args)
 	if err != nil {
-		fmt.Fprintf(stderr, "%v\n", err)
-		return exitError
+		return c.exitCode(err)
 	}
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage())
@@ -73,7 +74,7 @@ func interruptible() (context.Context, func()) {
 	}
 }
 
-// exitError with a code of its own and nothing more to print.
+// exitStatus is an exit code with nothing more to print.
 type exitStatus int
 
 func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
@@ -82,6 +83,7 @@ func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)
 func (c *cli) exitCode(err error) int {
 	var status exitStatus
 	var shown *shownError
+	var unwritten *statefile.WriteError
 	switch {
 	case err == nil, errors.Is(err, errHelp):
 		return exitOK
@@ -91,5 +93,8 @@ func (c *cli) exitCode(err error) int {
 		return exitError
 	}
 	c.printError(err)
+	if errors.As(err, &unwritten) && unwritten.Emergency == "" {
+		fmt.Fprintf(c.stderr, "%s\n", unwritten.Content)
+	}
 	return exitError
 }

@@ -67,7 +67,8 @@ func TestTypes(t *testing.T) {
 	}
 }
 
-// Two 4-bit elements share a byte, the first in the low half.
+// Two 4-bit elements share a byte, the first in the low half; what no element
+// fills is zero.
 func TestPackedTypes(t *testing.T) {
 	session := load(t, graph{
 		nodes:   list(node("DequantizeLinear", "number", "x", "scale"), node("QuantizeLinear", "y", "number", "scale", "zero")),

@@ -101,5 +101,19 @@ func (e *Engine) readBytes(value handle, info tensor.Info) ([]byte, error) {
 	if err := e.check(e.api.GetTensorMutableData(value, &data)); err != nil {
 		return nil, err
 	}
-	return bytes.Clone(unsafe.Slice((*byte)(data), int(size))), nil
+	out := bytes.Clone(unsafe.Slice((*byte)(data), int(size)))
+	clearPadding(out, info)
+	return out, nil
+}
+
+// clearPadding clears the bits after the last element of a packed type, which the
+// engine leaves as they were.
+func clearPadding(data []byte, info tensor.Info) {
+	count, err := info.Elements()
+	if err != nil {
+		return
+	}
+	if used := count * int64(info.Type.Bits()) % 8; used != 0 {
+		data[len(data)-1] &= 1<<used - 1
+	}
 }

@@ -15,7 +15,8 @@ type Difference struct {
 }
 
 // Compare compares two tensors of one type and shape, whatever their names. NaN
-// equals NaN. Types that are not numbers differ by 0 or, anywhere, by +Inf.
+// equals NaN, and 0 equals -0. Elements that are no real numbers (strings, complex
+// numbers, packed types) are equal, or +Inf apart.
 func Compare(a, b Tensor) (Difference, error) {
 	if a.Type != b.Type || !slices.Equal(a.Shape, b.Shape) {
 		return Difference{}, fmt.Errorf("tensor %q is %s %v on one side and %s %v on the other", a.Name, a.Type, a.Shape, b.Type, b.Shape)
@@ -25,15 +26,29 @@ func Compare(a, b Tensor) (Difference, error) {
 			return Difference{}, err
 		}
 	}
-	if a.Type == String || a.Type.Bits()%8 != 0 || !isNumber(a.Type) {
-		return compareBytes(a, b), nil
-	}
 	n, err := a.Elements()
 	if err != nil {
 		return Difference{}, err
 	}
+	switch {
+	case a.Type == String:
+		return compareStrings(a, b)
+	case a.Type == Int64 || a.Type == Uint64:
+		return compareWide(a, b, int(n)), nil
+	case isNumber(a.Type):
+		return compareNumbers(a, b, int(n))
+	}
+	return compareBits(a, b, int(n)), nil
+}
+
+func isNumber(t Type) bool {
+	_, err := value(t, make([]byte, 8), 0)
+	return err == nil
+}
+
+func compareNumbers(a, b Tensor, n int) (Difference, error) {
 	var d Difference
-	for i := range int(n) {
+	for i := range n {
 		x, err := value(a.Type, a.Data, i)
 		if err != nil {
 			return Difference{}, err
@@ -45,11 +60,6 @@ func Compare(a, b Tensor) (Difference, error) {
 		d.add(x, y)
 	}
 	return d, nil
-}
-
-func isNumber(t Type) bool {
-	_, err := value(t, make([]byte, 8), 0)
-	return err == nil
 }
 
 func (d *Difference) add(x, y float64) {
@@ -69,9 +79,65 @@ func (d *Difference) add(x, y float64) {
 	d.MaxAbs = max(d.MaxAbs, apart)
 }
 
-func compareBytes(a, b Tensor) Difference {
-	if bytes.Equal(a.Data, b.Data) {
-		return Difference{}
+// compareWide compares integers that a float64 does not hold exactly.
+func compareWide(a, b Tensor, n int) Difference {
+	var d Difference
+	for i := range n {
+		x, y := wide(a.Data, i), wide(b.Data, i)
+		apart := x - y // modulo 2^64, which is where the distance fits
+		if a.Type == Int64 && int64(x) < int64(y) || a.Type == Uint64 && x < y {
+			apart = y - x
+		}
+		for _, v := range []uint64{x, y} {
+			size := float64(v)
+			if a.Type == Int64 {
+				size = math.Abs(float64(int64(v)))
+			}
+			d.LargestValue = max(d.LargestValue, size)
+		}
+		d.MaxAbs = max(d.MaxAbs, float64(apart))
+		if x != y {
+			d.Different++
+		}
 	}
-	return Difference{MaxAbs: math.Inf(1), Different: 1}
+	return d
+}
+
+func compareStrings(a, b Tensor) (Difference, error) {
+	x, err := a.Strings()
+	if err != nil {
+		return Difference{}, err
+	}
+	y, err := b.Strings()
+	if err != nil {
+		return Difference{}, err
+	}
+	var d Difference
+	for i := range x {
+		d.addUnlike(x[i] != y[i])
+	}
+	return d, nil
+}
+
+// compareBits compares elements as they lie in memory, two to a byte for types
+// of 4 bits.
+func compareBits(a, b Tensor, n int) Difference {
+	var d Difference
+	width := a.Type.Bits() / 8
+	for i := range n {
+		if width == 0 {
+			shift := 4 * (i % 2)
+			d.addUnlike((a.Data[i/2]^b.Data[i/2])>>shift&0xf != 0)
+			continue
+		}
+		d.addUnlike(!bytes.Equal(a.Data[i*width:(i+1)*width], b.Data[i*width:(i+1)*width]))
+	}
+	return d
+}
+
+func (d *Difference) addUnlike(unlike bool) {
+	if unlike {
+		d.MaxAbs = math.Inf(1)
+		d.Different++
+	}
 }

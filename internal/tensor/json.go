@@ -1,7 +1,6 @@
 package tensor
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -10,93 +9,92 @@ import (
 
 // EncodeJSON writes tensors for people and scripts: a list of
 // {"name", "type", "shape", "data"}, the data one flat list in row-major order.
-// Numbers read back as the same values; NaN and the infinities are strings.
+// Numbers read back as the same values of their type; NaN and the infinities are
+// strings. Bytes of strings that are no UTF-8 become U+FFFD.
 func EncodeJSON(tensors []Tensor) ([]byte, error) {
-	var out bytes.Buffer
-	out.WriteString("[")
+	out := []byte("[")
 	for i, t := range tensors {
 		if i > 0 {
-			out.WriteString(",")
+			out = append(out, ',')
 		}
-		if err := encodeTensor(&out, t); err != nil {
+		var err error
+		if out, err = appendTensor(out, t); err != nil {
 			return nil, err
 		}
 	}
-	out.WriteString("\n]")
-	return out.Bytes(), nil
+	return append(out, "\n]"...), nil
 }
 
-func encodeTensor(out *bytes.Buffer, t Tensor) error {
+func appendTensor(out []byte, t Tensor) ([]byte, error) {
 	if err := t.Check(); err != nil {
-		return err
+		return nil, err
 	}
 	name, err := json.Marshal(t.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	shape := t.Shape
-	if shape == nil {
-		shape = []int64{}
-	}
-	sizes, err := json.Marshal(shape)
+	shape, err := json.Marshal(append([]int64{}, t.Shape...)) // a scalar's is [], not null
 	if err != nil {
-		return err
+		return nil, err
 	}
-	fmt.Fprintf(out, "\n  {\"name\": %s, \"type\": %q, \"shape\": %s, \"data\": [", name, t.Type, sizes)
-	if err := encodeData(out, t); err != nil {
-		return err
+	out = fmt.Appendf(out, "\n  {\"name\": %s, \"type\": %q, \"shape\": %s, \"data\": [", name, t.Type, shape)
+	if out, err = appendData(out, t); err != nil {
+		return nil, err
 	}
-	out.WriteString("]}")
-	return nil
+	return append(out, "]}"...), nil
 }
 
-func encodeData(out *bytes.Buffer, t Tensor) error {
+func appendData(out []byte, t Tensor) ([]byte, error) {
 	n, err := t.Elements()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var texts []string
 	if t.Type == String {
 		if texts, err = t.Strings(); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for i := range int(n) {
 		if i > 0 {
-			out.WriteString(", ")
+			out = append(out, ", "...)
 		}
-		element, err := encodeElement(t, texts, i)
-		if err != nil {
-			return fmt.Errorf("tensor %q: %w", t.Name, err)
+		if out, err = appendElement(out, t, texts, i); err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
-		out.Write(element)
 	}
-	return nil
+	return out, nil
 }
 
-func encodeElement(t Tensor, texts []string, i int) ([]byte, error) {
+func appendElement(out []byte, t Tensor, texts []string, i int) ([]byte, error) {
 	switch t.Type {
 	case String:
-		return json.Marshal(texts[i])
+		text, err := json.Marshal(texts[i])
+		return append(out, text...), err
 	case Bool:
-		return strconv.AppendBool(nil, t.Data[i] != 0), nil
+		return strconv.AppendBool(out, t.Data[i] != 0), nil
 	case Int64:
-		return strconv.AppendInt(nil, int64(wide(t.Data, i)), 10), nil
+		return strconv.AppendInt(out, int64(wide(t.Data, i)), 10), nil
 	case Uint64:
-		return strconv.AppendUint(nil, wide(t.Data, i), 10), nil
+		return strconv.AppendUint(out, wide(t.Data, i), 10), nil
 	}
 	x, err := value(t.Type, t.Data, i)
 	if err != nil {
 		return nil, err
 	}
-	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return strconv.AppendQuote(nil, strconv.FormatFloat(x, 'g', -1, 64)), nil
-	}
 	switch t.Type {
 	case Float32:
-		return strconv.AppendFloat(nil, x, 'g', -1, 32), nil
+		return appendFloat(out, x, 32), nil
 	case Float16, BFloat16, Float64:
-		return strconv.AppendFloat(nil, x, 'g', -1, 64), nil
+		return appendFloat(out, x, 64), nil
 	}
-	return strconv.AppendInt(nil, int64(x), 10), nil
+	return strconv.AppendInt(out, int64(x), 10), nil
+}
+
+// appendFloat writes the shortest number that reads back as the same float.
+func appendFloat(out []byte, x float64, bits int) []byte {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return strconv.AppendQuote(out, strconv.FormatFloat(x, 'g', -1, 64))
+	}
+	return strconv.AppendFloat(out, x, 'g', -1, bits)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -19,6 +18,9 @@ const npyMagic = "\x93NUMPY"
 
 // maxNPYHeader bounds the header, which only names a type and a shape.
 const maxNPYHeader = 64 << 10
+
+// maxNPYRank is what NumPy itself allows.
+const maxNPYRank = 64
 
 // npyTypes are NumPy's type codes, without the byte order.
 var npyTypes = map[string]Type{
@@ -70,24 +72,23 @@ func ReadNPY(r io.Reader) (Tensor, error) {
 
 func readNPYHeader(r io.Reader) (string, error) {
 	var start [8]byte
-	if _, err := io.ReadFull(r, start[:]); err != nil || string(start[:6]) != npyMagic {
+	if n, err := io.ReadFull(r, start[:]); err != nil && !endOfFile(err) {
+		return "", fmt.Errorf("read the .npy file: %w", err)
+	} else if n < len(start) || string(start[:6]) != npyMagic {
 		return "", errors.New("this is no .npy file: it does not begin with \\x93NUMPY")
 	}
-	var length uint32
+	size := make([]byte, 2) // the length of the header
 	switch start[6] {
 	case 1:
-		var short uint16
-		if err := binary.Read(r, binary.LittleEndian, &short); err != nil {
-			return "", fmt.Errorf("the header of the .npy file is cut off: %w", err)
-		}
-		length = uint32(short)
 	case 2, 3:
-		if err := binary.Read(r, binary.LittleEndian, &length); err != nil {
-			return "", fmt.Errorf("the header of the .npy file is cut off: %w", err)
-		}
+		size = make([]byte, 4)
 	default:
 		return "", fmt.Errorf(".npy format version %d.%d is not known: save with NumPy's default version", start[6], start[7])
 	}
+	if _, err := io.ReadFull(r, size); err != nil {
+		return "", fmt.Errorf("the header of the .npy file is cut off: %w", err)
+	}
+	length := binary.LittleEndian.Uint32(append(size, 0, 0))
 	if length > maxNPYHeader {
 		return "", fmt.Errorf("the header of the .npy file claims %d bytes, more than any shape needs", length)
 	}
@@ -98,36 +99,47 @@ func readNPYHeader(r io.Reader) (string, error) {
 	return string(header), nil
 }
 
+func endOfFile(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
+
 // The three entries of the header, a Python dictionary.
 var (
-	npyDescr   = regexp.MustCompile(`'descr'\s*:\s*'([<>|=]?)([a-zA-Z]\d*)'`)
-	npyFortran = regexp.MustCompile(`'fortran_order'\s*:\s*(True|False)`)
-	npyShape   = regexp.MustCompile(`'shape'\s*:\s*\(([\d,\sL]*)\)`)
+	npyDescr   = regexp.MustCompile(`['"]descr['"]\s*:\s*['"]([<>|=]?)([a-zA-Z]\d*)['"]`)
+	npyFortran = regexp.MustCompile(`['"]fortran_order['"]\s*:\s*(True|False)`)
+	npyShape   = regexp.MustCompile(`['"]shape['"]\s*:\s*\(([\d,\sL]*)\)`)
 )
 
 func parseNPYHeader(text string) (npyHeader, error) {
 	descr, fortran, shape := npyDescr.FindStringSubmatch(text), npyFortran.FindStringSubmatch(text), npyShape.FindStringSubmatch(text)
 	if descr == nil || fortran == nil || shape == nil {
-		return npyHeader{}, fmt.Errorf("the header of the .npy file is not one simple array: %q", strings.TrimSpace(text))
+		return npyHeader{}, fmt.Errorf("the header of the .npy file is not one simple array: %.200q", strings.TrimSpace(text))
 	}
 	h := npyHeader{bigEndian: descr[1] == ">", fortran: fortran[1] == "True"}
 	var ok bool
 	if h.Type, ok = npyTypes[descr[2]]; !ok {
 		return npyHeader{}, fmt.Errorf("arrays of NumPy type %q are not read: convert with .astype('float32')", descr[2])
 	}
-	h.Shape = []int64{}
-	for _, part := range strings.Split(shape[1], ",") {
-		part = strings.TrimSuffix(strings.TrimSpace(part), "L")
+	var err error
+	h.Shape, err = parseNPYShape(shape[1])
+	return h, err
+}
+
+func parseNPYShape(tuple string) ([]int64, error) {
+	shape := []int64{}
+	for part := range strings.SplitSeq(tuple, ",") {
+		part = strings.TrimSuffix(strings.TrimSpace(part), "L") // Python 2 wrote 3L
 		if part == "" {
 			continue
 		}
 		size, err := strconv.ParseInt(part, 10, 64)
 		if err != nil {
-			return npyHeader{}, fmt.Errorf("the shape in the header of the .npy file: %w", err)
+			return nil, fmt.Errorf("the shape in the header of the .npy file: %w", err)
 		}
-		h.Shape = append(h.Shape, size)
+		shape = append(shape, size)
 	}
-	return h, nil
+	if len(shape) > maxNPYRank {
+		return nil, fmt.Errorf("the shape in the header of the .npy file has %d dimensions, and NumPy's have at most %d", len(shape), maxNPYRank)
+	}
+	return shape, nil
 }
 
 // swapBytes turns big-endian elements into little-endian ones. A complex number
@@ -162,55 +174,4 @@ func rowMajor(t Tensor) []byte {
 		}
 	}
 	return out
-}
-
-// WriteNPY writes a tensor as a .npy file of version 1.0. NumPy has no strings
-// and short floats as ONNX has them; those are refused.
-func WriteNPY(w io.Writer, t Tensor) error {
-	if err := t.Check(); err != nil {
-		return err
-	}
-	code, ok := npyCode(t.Type)
-	if !ok {
-		return fmt.Errorf("tensor %q: NumPy has no type %s: print it as JSON instead", t.Name, t.Type)
-	}
-	header := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': %s, }", code, npyTuple(t.Shape))
-	const prefix = len(npyMagic) + 4
-	padding := 63 - (prefix+len(header))%64 // the data begins at a multiple of 64
-	header += strings.Repeat(" ", padding) + "\n"
-	if len(header) > math.MaxUint16 {
-		return fmt.Errorf("tensor %q: the shape %v is too long for a .npy file", t.Name, t.Shape)
-	}
-	out := append([]byte(npyMagic), 1, 0)
-	out = binary.LittleEndian.AppendUint16(out, uint16(len(header)))
-	if _, err := w.Write(append(out, header...)); err != nil {
-		return err
-	}
-	_, err := w.Write(t.Data)
-	return err
-}
-
-func npyCode(t Type) (string, bool) {
-	for code, known := range npyTypes {
-		if known != t {
-			continue
-		}
-		if t.Bits() == 8 {
-			return "|" + code, true
-		}
-		return "<" + code, true
-	}
-	return "", false
-}
-
-// npyTuple writes a shape as a Python tuple.
-func npyTuple(shape []int64) string {
-	var sizes []string
-	for _, size := range shape {
-		sizes = append(sizes, strconv.FormatInt(size, 10))
-	}
-	if len(sizes) == 1 {
-		return "(" + sizes[0] + ",)"
-	}
-	return "(" + strings.Join(sizes, ", ") + ")"
 }

@@ -142,11 +142,18 @@ type Info struct {
 // Elements is the number of elements. It fails when a dimension is unknown or
 // the product does not fit in 63 bits.
 func (i Info) Elements() (int64, error) {
-	n := uint64(1)
+	empty := false
 	for _, d := range i.Shape {
 		if d < 0 {
 			return 0, fmt.Errorf("tensor %q: shape %v has an unknown dimension", i.Name, i.Shape)
 		}
+		empty = empty || d == 0
+	}
+	if empty {
+		return 0, nil
+	}
+	n := uint64(1)
+	for _, d := range i.Shape {
 		hi, lo := bits.Mul64(n, uint64(d))
 		if hi != 0 || lo > math.MaxInt64 {
 			return 0, fmt.Errorf("tensor %q: shape %v has more elements than 63 bits count", i.Name, i.Shape)

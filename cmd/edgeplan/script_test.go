@@ -1,0 +1,229 @@
+package main_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/crypto/ssh"
+
+	"github.com/edgeplan/edgeplan/internal/device"
+	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
+	"github.com/edgeplan/edgeplan/internal/enginetest"
+	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+)
+
+var update = flag.Bool("update", false, "write the golden files of the scripts anew")
+
+// program is the folder that holds a real build of edgeplan: the scripts run
+// what users run.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "edgeplan-bin-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	build := exec.Command("go", "build", "-o", filepath.Join(dir, "edgeplan"), ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	program = dir
+	return m.Run()
+}
+
+// TestScripts are the transcripts of every command, against embedded devices.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, params(t, "testdata/script", startEmbedded))
+}
+
+// TestEndToEnd is the whole way against real OpenSSH servers, each a process of
+// its own with its own host key.
+func TestEndToEnd(t *testing.T) {
+	key := newKey(t)
+	probe := sshdtest.Start(t, sshdtest.Options{AuthorizedKey: key.public}) // skips, or fails where it must run
+	probe.Kill()
+	testscript.Run(t, params(t, "testdata/end-to-end", startSSHD))
+}
+
+// bed is how a script's devices are started: hosts is indexed as names.
+type bed func(t testing.TB, index int, home string, key ssh.PublicKey) started
+
+// started is one device of a script.
+type started struct {
+	addr     string // host:port
+	hostKey  string // authorized_keys line
+	user     string
+	embedded *device.Device // nil for a real sshd
+}
+
+func startEmbedded(t testing.TB, index int, home string, key ssh.PublicKey) started {
+	t.Helper()
+	d, err := device.Start(device.Options{Address: fmt.Sprintf("127.0.0.%d:0", 21+index), Home: home, AuthorizedKey: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return started{addr: d.Addr(), hostKey: d.HostKeyLine(), user: "pi", embedded: d}
+}
+
+func startSSHD(t testing.TB, index int, home string, key ssh.PublicKey) started {
+	t.Helper()
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s := sshdtest.Start(t, sshdtest.Options{IP: fmt.Sprintf("127.0.0.%d", 31+index), Home: home, AuthorizedKey: key})
+	return started{addr: s.Addr(), hostKey: s.HostKeyLine, user: s.User}
+}
+
+// devicesKey finds a script's devices in its environment.
+type devicesKey struct{}
+
+type devices struct {
+	t       testing.TB
+	byName  map[string]started
+	key     key
+	started int
+}
+
+func params(t *testing.T, dir string, start bed) testscript.Params {
+	engine := enginetest.Library(t)
+	return testscript.Params{
+		Dir:                 dir,
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Setup:               func(env *testscript.Env) error { return setUp(env, engine) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"devices":   func(ts *testscript.TestScript, neg bool, args []string) { startDevices(ts, args, start) },
+			"off":       turnOff,
+			"freebytes": limitDisk,
+			"model":     writeModel,
+		},
+	}
+}
+
+// setUp gives a script a home folder of its own, the caches of this machine, and
+// the program.
+func setUp(env *testscript.Env, engine string) error {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	goEnv, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE", "GOROOT").Output()
+	if err != nil {
+		return err
+	}
+	dirs := strings.Split(strings.TrimSpace(string(goEnv)), "\n")
+	env.Setenv("GOCACHE", dirs[0])
+	env.Setenv("GOMODCACHE", dirs[1])
+	env.Setenv("GOFLAGS", "-mod=mod")
+	env.Setenv("HOME", env.WorkDir)
+	env.Setenv("XDG_CACHE_HOME", cache)
+	env.Setenv("ENGINE", engine)
+	env.Setenv("EXAMPLES", absolute("../../examples"))
+	env.Setenv("PATH", program+":"+os.Getenv("PATH"))
+	t := env.T().(testing.TB)
+	env.Values[devicesKey{}] = &devices{t: t, byName: map[string]started{}, key: newKey(t)}
+	return nil
+}
+
+func absolute(path string) string {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		panic(err)
+	}
+	return full
+}
+
+// key is a client key.
+type key struct {
+	public  ssh.PublicKey
+	private []byte // PEM
+}
+
+func newKey(t testing.TB) key {
+	t.Helper()
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sshPublic, err := ssh.NewPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key{sshPublic, pem.EncodeToMemory(block)}
+}
+
+// startDevices is `devices NAME…`: it starts them and writes id, known_hosts and
+// devices.auto.vars.hcl, whose variable `devices` has host, port and user of each.
+func startDevices(ts *testscript.TestScript, names []string, start bed) {
+	all := ts.Value(devicesKey{}).(*devices)
+	ts.Check(os.WriteFile(ts.MkAbs("id"), all.key.private, 0o600))
+	var knownHosts, vars strings.Builder
+	fmt.Fprintln(&vars, "devices = {")
+	for _, name := range names {
+		d := start(all.t, all.started, ts.MkAbs("homes/"+name), all.key.public)
+		all.byName[name] = d
+		all.started++
+		host, port, err := net.SplitHostPort(d.addr)
+		ts.Check(err)
+		fmt.Fprintf(&knownHosts, "[%s]:%s %s\n", host, port, d.hostKey)
+		fmt.Fprintf(&vars, "  %s = { host = %q, port = %s, user = %q }\n", name, host, port, d.user)
+	}
+	fmt.Fprintln(&vars, "}")
+	ts.Check(os.WriteFile(ts.MkAbs("known_hosts"), []byte(knownHosts.String()), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs("devices.auto.vars.hcl"), []byte(vars.String()), 0o644))
+}
+
+// turnOff is `off NAME`: the device no longer answers.
+func turnOff(ts *testscript.TestScript, _ bool, args []string) {
+	d := embedded(ts, args[0])
+	ts.Check(d.Close())
+}
+
+// limitDisk is `freebytes NAME N`: the device's disk takes N bytes more; less than 0 is no limit.
+func limitDisk(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	embedded(ts, args[0]).SetFreeBytes(n)
+}
+
+func embedded(ts *testscript.TestScript, name string) *device.Device {
+	d, ok := ts.Value(devicesKey{}).(*devices).byName[name]
+	if !ok || d.embedded == nil {
+		ts.Fatalf("no embedded device %q was started", name)
+	}
+	return d.embedded
+}
+
+// writeModel is `model FILE [SEED]`: a small residual network.
+func writeModel(ts *testscript.TestScript, _ bool, args []string) {
+	seed := uint64(1)
+	if len(args) > 1 {
+		n, err := strconv.ParseUint(args[1], 10, 64)
+		ts.Check(err)
+		seed = n
+	}
+	model, err := modelbuilder.ResNet(seed, modelbuilder.Small())
+	ts.Check(err)
+	ts.Check(model.WriteFile(ts.MkAbs(args[0])))
+}

@@ -1,0 +1,105 @@
+package onnx
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestBadPublicModels(t *testing.T) {
+	folder := publicModels(t)
+	tests := map[string][]string{ // what the error says, nothing where the model works
+		"trt_bad_graph.onnx":                        {"Add_0", "Incompatible dimensions"},
+		"trt_bad_graph_with_no_import_domains.onnx": {"opset_import"},
+		"trt_custom_op_node.onnx":                   nil, // it states its shapes, so that it can be cut
+		"trt_empty.onnx":                            {"nothing to run"},
+		"trt_ext_weights_missing_data.onnx":         {"does not exist"},
+		"trt_unsorted.onnx":                         nil,
+	}
+	for file, want := range tests {
+		t.Run(file, func(t *testing.T) {
+			path := filepath.Join(folder, "bad", file)
+			_, err := Load(t.Context(), path, Options{Shapes: engine(t)})
+			if want != nil {
+				wantError(t, err, append(want, path)...)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestPublicModels(t *testing.T) {
+	folder := publicModels(t)
+	for _, pattern := range []string{"light", "conv", "transformer", "controlflow", "quant", "external", "misc"} {
+		files, err := filepath.Glob(filepath.Join(folder, pattern, "*.onnx"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range files {
+			t.Run(pattern+"/"+filepath.Base(path), func(t *testing.T) {
+				o := Options{Dimensions: publicDimensions(filepath.Base(path)), Shapes: engine(t)}
+				if filepath.Base(path) == "trt_initializer_is_output.onnx" {
+					_, err := Load(t.Context(), path, o)
+					wantError(t, err, "nothing to run")
+					return
+				}
+				checkAllCuts(t, path, o)
+			})
+		}
+	}
+}
+
+func publicModels(t *testing.T) string {
+	t.Helper()
+	folder := os.Getenv("EDGEPLAN_SHARED")
+	if folder == "" {
+		folder = filepath.Join("..", "..", "shared")
+	}
+	folder = filepath.Join(folder, "data", "onnx")
+	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("no public models in %s: set EDGEPLAN_SHARED", folder)
+	}
+	return folder
+}
+
+func publicDimensions(file string) map[string]int64 {
+	switch file {
+	case "super_resolution_10.onnx":
+		return map[string]int64{"batch_size": 1}
+	case "trt_residual_block.onnx":
+		return map[string]int64{"gpu_0/data_0[0]": 1}
+	case "tiny_random_gpt2_fp32.onnx":
+		return map[string]int64{"batch_size": 1, "past_seq_len": 3, "seq_len": 4, "total_seq_len": 7}
+	case "trt_attention_head.onnx":
+		return map[string]int64{"batch": 100, "sequence_len": 100}
+	case "silero_vad_16k_op15.onnx":
+		return map[string]int64{"batch": 1, "sequence": 512}
+	case "tract_qtdnn.onnx":
+		return map[string]int64{"input[0]": 8}
+	case "example_dynamic_axes.onnx":
+		return map[string]int64{"input_vectors_dynamic_axes_1": 3}
+	case "trt_dim_param.onnx":
+		return map[string]int64{"dim0": 3}
+	}
+	return nil
+}
+
+func TestPublicParameterCounts(t *testing.T) {
+	folder := publicModels(t)
+	for file, want := range map[string]int64{
+		"light_resnet50.onnx": 102_440_612, "light_squeezenet.onnx": 4_941_984, "light_inception_v1.onnx": 27_994_208,
+		"light_shufflenet.onnx": 5_680_608, "light_bvlc_alexnet.onnx": 243_860_896,
+	} {
+		c, err := Load(t.Context(), filepath.Join(folder, "light", file), Options{Shapes: engine(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %.3f billion FLOPs", file, float64(c.FLOPs)/1e9)
+		if c.ParameterBytes != want {
+			t.Errorf("%s: %d bytes of parameters, want %d", file, c.ParameterBytes, want)
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package worker
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/edgeplan/edgeplan/internal/oippb"
+)
+
+// load opens the engine and runs it once.
+func (s *server) load(dir string, open openEngine) error {
+	if s.manifest.Gateway != nil {
+		s.gateway = newGateway(s.manifest)
+	}
+	st := s.manifest.Stage
+	if st == nil {
+		return nil
+	}
+	if open == nil {
+		open = openONNXRuntime
+	}
+	start := time.Now()
+	var err error
+	if s.engine, err = open(dir, *st); err != nil {
+		return fmt.Errorf("cannot load the slice of stage %d: %w", st.Index, err)
+	}
+	slicer, err := newSlicer(s.engine, *st)
+	if err != nil {
+		return err
+	}
+	if err := slicer.warmUp(); err != nil {
+		s.log.Warn("no warm-up: the first request will be slower", "error", err)
+	}
+	s.stage = newStage(s.manifest, slicer, fmt.Sprintf("stage %d on %s", st.Index, s.manifest.Node), s.log)
+	s.log.Info("slice loaded", "stage", st.Index, "of", st.Count, "took", time.Since(start).Round(time.Millisecond))
+	return nil
+}
+
+// connect joins the parts: in memory on this node, by links to others.
+func (s *server) connect() error {
+	m, g, st := s.manifest, s.gateway, s.stage
+	if g != nil && g.First.Node == m.Node {
+		g.first = st
+		st.before.attach(g.answer)
+	} else if g != nil {
+		l, err := s.link(g.First, StageName(m.Model, 0), g.answer)
+		if err != nil {
+			return err
+		}
+		g.first, g.reach = l, l.up
+	}
+	if st == nil {
+		return nil
+	}
+	if m.Stage.Next.Node == m.Node {
+		st.next = g
+		return nil
+	}
+	component := resultName(m.Model)
+	if m.Stage.Index+1 < m.Stage.Count {
+		component = StageName(m.Model, m.Stage.Index+1)
+	}
+	l, err := s.link(m.Stage.Next, component, st.before.answer)
+	if err == nil {
+		st.next = l
+	}
+	return err
+}
+
+func (s *server) link(p Peer, component string, answer func(string, error)) (*link, error) {
+	key, err := s.keyOf(p.Node)
+	if err != nil {
+		return nil, err
+	}
+	config, err := clientTLS(s.key, key)
+	if err != nil {
+		return nil, err
+	}
+	infos := s.manifest.sends()
+	conn, err := dialNeighbour(p, config, messageLimit(infos, false))
+	if err != nil {
+		return nil, err
+	}
+	l := newLink(conn, s.manifest.Node, component, s.manifest, p, s.patience, s.log, answer)
+	s.links = append(s.links, l)
+	return l, nil
+}
+
+func (s *server) keyOf(node string) (ed25519.PublicKey, error) {
+	text, ok := s.peers[node]
+	if !ok {
+		return nil, fmt.Errorf("%s has no key for the neighbour %s: apply again", PeersFile, node)
+	}
+	return ParsePublicKey(text)
+}
+
+// listen opens both sockets and makes their servers. The control socket comes
+// last: that it answers means that the worker is ready.
+func (s *server) listen(dir string) (tcp, control net.Listener, err error) {
+	if s.tls, err = s.tlsServer(); err != nil {
+		return nil, nil, err
+	}
+	s.unix = s.controlServer()
+	if tcp, err = listenTCP(s.manifest.Listen); err != nil {
+		return nil, nil, err
+	}
+	if control, err = listenControl(dir); err != nil {
+		return nil, nil, errors.Join(err, tcp.Close())
+	}
+	return tcp, control, nil
+}
+
+func (s *server) tlsServer() (*grpc.Server, error) {
+	m := s.manifest
+	s.neighbours = &neighbours{
+		release: m.Release, node: m.Node, peers: s.peers, entries: s.entries(),
+		log: s.log, stopping: make(chan struct{}),
+	}
+	var keys []ed25519.PublicKey
+	for _, name := range sortedKeys(s.neighbours.entries) {
+		key, err := s.keyOf(s.neighbours.entries[name].from)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	config, err := serverTLS(s.key, keys)
+	if err != nil {
+		return nil, err
+	}
+	options := append(serverOptions(messageLimit(m.receives(), false), 16), grpc.Creds(credentials.NewTLS(config)))
+	server := grpc.NewServer(options...)
+	oippb.RegisterGRPCInferenceServiceServer(server, s.neighbours)
+	return server, nil
+}
+
+// entries are the components that other nodes send to.
+func (s *server) entries() map[string]entry {
+	m, entries := s.manifest, map[string]entry{}
+	if st := m.Stage; st != nil && st.Previous.Node != m.Node {
+		entries[StageName(m.Model, st.Index)] = entry{from: st.Previous.Node, wanted: st.Inputs, to: s.stage, before: &s.stage.before}
+	}
+	if g := m.Gateway; g != nil && g.Last.Node != m.Node {
+		entries[resultName(m.Model)] = entry{from: g.Last.Node, wanted: g.Outputs, to: s.gateway, open: &s.gateway.results}
+	}
+	return entries
+}
+
+func (s *server) controlServer() *grpc.Server {
+	infos := s.manifest.receives()
+	if s.manifest.Gateway != nil {
+		infos = append(infos, s.manifest.Gateway.Inputs...)
+	}
+	server := grpc.NewServer(serverOptions(messageLimit(infos, true), inFlight(s.manifest))...)
+	oippb.RegisterGRPCInferenceServiceServer(server, newControl(s.manifest, s.stage, s.gateway))
+	return server
+}
