@@ -45,7 +45,7 @@ func (m *model) interchangeable(u, v int) bool {
 		return false
 	}
 	for w := range p.Nodes {
-		if w != u && w != v && false {
+		if w != u && w != v && !(m.sameLink(u, w, v, w) && m.sameLink(w, u, w, v)) {
 			return false
 		}
 	}

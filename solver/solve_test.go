@@ -185,7 +185,7 @@ func TestStopped(t *testing.T) {
 	big := cluster(1, 60, 200, 0.1, true, true)
 	begin := time.Now()
 	s = solve(t, big, Options{TimeLimit: 200 * time.Millisecond})
-	if took := time.Since(begin); took > 5*time.Second || !strings.HasPrefix(s.Reason, "stopped at the time limit of 200ms") {
+	if took := time.Since(begin); took > 20*time.Second || !strings.HasPrefix(s.Reason, "stopped at the time limit of 200ms") {
 		t.Errorf("%s after %v: %s", s.Status, took, s.Reason)
 	}
 }
