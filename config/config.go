@@ -97,8 +97,10 @@ type Model struct {
 	Gateway    string // node address; default: the first enabled node
 	// Optimization is disabled, basic, extended (the default) or all.
 	Optimization string
-	Threads      int // inside one operator; 0 lets the engine choose
-	Solver       Solver
+	// Threads inside one operator; 0 lets the engine choose, but for optimization
+	// disabled, where it is one so that devices agree to the last bit.
+	Threads int
+	Solver  Solver
 	// RequireThroughput in inferences per second; 0 requires nothing.
 	RequireThroughput float64
 

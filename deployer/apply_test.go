@@ -7,20 +7,55 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	embedded "github.com/edgeplan/edgeplan/internal/device"
+	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
 type models = map[string]statefile.Model
 
-// The life of a deployment: created, found as it should be, replaced by a
-// version that leaves a device, destroyed.
+// The life of a deployment on every kind of SSH server: created, found as it
+// should be, replaced by a version that leaves a device, destroyed.
 func TestLifeOfADeployment(t *testing.T) {
-	c := newCluster(t, "a", "b", "c")
+	kinds := map[string]func(c *cluster, node string){
+		"embedded":                  func(c *cluster, node string) { c.addDevice(node, embedded.Options{}) },
+		"embedded with sftp-server": addWithSFTPServer,
+		"sshd":                      func(c *cluster, node string) { c.addSSHD(node, sshdtest.Options{}, ".edgeplan") },
+		"sshd with internal-sftp":   addInternalSFTP,
+	}
+	for name, add := range kinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := bareCluster(t)
+			for _, node := range []string{"a", "b", "c"} {
+				add(c, node)
+			}
+			live(t, c)
+		})
+	}
+}
+
+func addWithSFTPServer(c *cluster, node string) {
+	const program = "/usr/lib/openssh/sftp-server"
+	if _, err := os.Stat(program); err != nil {
+		c.t.Skip(err)
+	}
+	c.addDevice(node, embedded.Options{SFTPServer: program})
+}
+
+// addInternalSFTP has sessions in the user's real home folder, so the path is
+// absolute; it is a nasty one as well.
+func addInternalSFTP(c *cluster, node string) {
+	home := c.t.TempDir()
+	c.addSSHD(node, sshdtest.Options{Home: home, InternalSFTP: true}, filepath.Join(home, "it's a \"größe\"; $(x)\n-rf"))
+}
+
+func live(t *testing.T, c *cluster) {
 	first := c.model("net", "1", 7433, "a", "b", "c")
 	c.mustApply(models{"net": first})
 	if err := c.serves("net", first); err != nil {
@@ -184,6 +219,52 @@ func TestFailureLeavesOldReleaseRunning(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// After a first apply that failed, nothing is deployed, and destroying cleans
+// the devices.
+func TestFailedFirstApplyCanBeDestroyed(t *testing.T) {
+	c := newCluster(t, "a", "b")
+	failProbe(c)
+	err := c.apply(c.plan(models{"net": c.model("net", "1", 7433, "a", "b")}))
+	if err == nil || !strings.Contains(err.Error(), "nothing of it runs") {
+		t.Errorf("error %v", err)
+	}
+	if s := c.state(); len(s.Models) > 0 || len(s.Nodes) != 2 {
+		t.Errorf("the state has models %v and nodes %v", s.Models, s.Nodes)
+	}
+	c.devices["a"].SetFault(nil)
+	if err := c.apply(plan.Destroy(c.state())); err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range []string{"a", "b"} {
+		if left := c.tree(node); len(left) > 0 {
+			t.Errorf("%s is not clean: %q", node, left)
+		}
+	}
+	if s := c.state(); len(s.Nodes) > 0 {
+		t.Errorf("the state still has %v", s.Nodes)
+	}
+}
+
+// A device that stops answering SFTP, while its connection lives, is given up.
+func TestSFTPThatHangs(t *testing.T) {
+	c := newCluster(t, "a")
+	c.options.AnswerTimeout = 300 * time.Millisecond
+	c.devices["a"].SetFault(func(op embedded.Operation) embedded.Action {
+		if op.Name == "write" {
+			return embedded.Hang
+		}
+		return embedded.Proceed
+	})
+	start := time.Now()
+	err := c.apply(c.plan(models{"net": c.model("net", "1", 7433, "a")}))
+	if err == nil || !strings.Contains(err.Error(), "a: upload: ") || !strings.Contains(err.Error(), "SFTP did not answer") {
+		t.Errorf("error %v", err)
+	}
+	if time.Since(start) > 10*time.Second {
+		t.Errorf("it took %s", time.Since(start))
 	}
 }
 

@@ -26,6 +26,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	embedded "github.com/edgeplan/edgeplan/internal/device"
+	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -61,11 +62,18 @@ func emptyCluster(t testing.TB) *cluster {
 	t.Helper()
 	t.Setenv("HOME", t.TempDir()) // no key or known_hosts of whoever runs the test
 	t.Setenv("SSH_AUTH_SOCK", "")
+	return bareCluster(t)
+}
+
+// bareCluster is an empty cluster for a parallel test, which cannot change the
+// environment. Its nodes name key and host key, so they do not depend on it.
+func bareCluster(t testing.TB) *cluster {
+	t.Helper()
 	c := &cluster{t: t, nodes: map[string]statefile.Node{}, homes: map[string]string{},
 		devices: map[string]*embedded.Device{}, blobs: memory{}, recorder: &recorder{}}
 	c.identity, c.key = writeIdentity(t)
-	c.options = Options{Attempts: 1, DialTimeout: 2 * time.Second, HandshakeTimeout: 5 * time.Second,
-		AnswerTimeout: 10 * time.Second, StartTimeout: 10 * time.Second, ProbeTimeout: 5 * time.Second,
+	c.options = Options{Attempts: 1, DialTimeout: 2 * time.Second, HandshakeTimeout: 10 * time.Second,
+		AnswerTimeout: 20 * time.Second, StartTimeout: 20 * time.Second, ProbeTimeout: 20 * time.Second,
 		probe: c.echoes}
 	return c
 }
@@ -105,6 +113,16 @@ func (c *cluster) addDevice(name string, o embedded.Options) *embedded.Device {
 	c.devices[name] = d
 	c.addNode(name, d.Addr(), d.HostKeyLine(), d.Home(), ".edgeplan")
 	return d
+}
+
+// addSSHD starts an OpenSSH server.
+func (c *cluster) addSSHD(name string, o sshdtest.Options, path string) *sshdtest.Server {
+	c.t.Helper()
+	o.AuthorizedKey = c.key
+	s := sshdtest.Start(c.t, o)
+	c.addNode(name, s.Addr(), s.HostKeyLine, s.Home, path)
+	c.with(name, func(known *statefile.SSH) { known.User = s.User })
+	return s
 }
 
 func (c *cluster) addNode(name, addr, hostKey, home, path string) {
@@ -311,7 +329,7 @@ func (c *cluster) tree(node string) []string {
 	c.t.Helper()
 	var list []string
 	err := filepath.WalkDir(c.homes[node], func(path string, _ os.DirEntry, err error) error {
-		if name, _ := filepath.Rel(c.homes[node], path); name != "." && name != "calls" {
+		if name, _ := filepath.Rel(c.homes[node], path); name != "." {
 			list = append(list, name)
 		}
 		return err

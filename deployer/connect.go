@@ -3,10 +3,8 @@ package deployer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/edgeplan/edgeplan/internal/resolve"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
@@ -52,7 +51,7 @@ func connectOnce(ctx context.Context, s statefile.SSH, keys hostKeys, o Options)
 		return nil, err
 	}
 	defer credentials.close()
-	conn, err := dial(ctx, s, o)
+	conn, err := resolve.Dial(ctx, address(s), o.DialTimeout)
 	if err != nil {
 		return nil, &UnreachableError{address(s), err}
 	}
@@ -63,41 +62,6 @@ func connectOnce(ctx context.Context, s statefile.SSH, keys hostKeys, o Options)
 		return nil, err
 	}
 	return newLink(client, watched, o), nil
-}
-
-// dial connects to the SSH port. Names that Go cannot resolve by itself, as
-// those of mDNS, are left to the system's resolver.
-func dial(ctx context.Context, s statefile.SSH, o Options) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: o.DialTimeout}
-	conn, err := dialer.DialContext(ctx, "tcp", address(s))
-	var unresolved *net.DNSError
-	if err == nil || !errors.As(err, &unresolved) {
-		return conn, err
-	}
-	ip, lookupErr := systemLookup(ctx, s.Host, o.DialTimeout)
-	if lookupErr != nil {
-		return nil, err
-	}
-	s.Host = ip
-	return dialer.DialContext(ctx, "tcp", address(s))
-}
-
-// systemLookup asks the C library's resolver, which knows mDNS where it is set up.
-func systemLookup(ctx context.Context, host string, timeout time.Duration) (string, error) {
-	if strings.HasPrefix(host, "-") {
-		return "", fmt.Errorf("%q is no host name", host)
-	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "getent", "hosts", host).Output()
-	if err != nil {
-		return "", err
-	}
-	fields := strings.Fields(string(out))
-	if len(fields) == 0 {
-		return "", fmt.Errorf("%s: no address", host)
-	}
-	return fields[0], nil
 }
 
 // handshake authenticates both sides. ClientConfig.Timeout would cover the TCP

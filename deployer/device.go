@@ -14,10 +14,6 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
-// packetBytes of SFTP data travel in one message to servers known to take more
-// than the 32 KiB that every server takes.
-const packetBytes = 128 << 10
-
 // device is one node, connected when it is first needed, and again when the
 // connection was lost in between: what has to be undone must reach the device.
 type device struct {
@@ -107,15 +103,14 @@ func (d *device) script(ctx context.Context, name, text string, args ...string) 
 	return d.run(ctx, append([]string{"sh", "-c", text, name}, args...)...)
 }
 
-// files does something over SFTP. A device that does not answer in time is cut
-// off, which ends what waits for it.
+// files does something short over SFTP.
 func (d *device) files(ctx context.Context, do func(*sftp.Client) error) error {
-	return d.filesWatched(ctx, func(c *sftp.Client, _ func()) error { return do(c) })
+	return d.filesFor(ctx, d.o.AnswerTimeout, do)
 }
 
-// filesWatched is files for what takes long: alive, called in time, keeps the
-// connection.
-func (d *device) filesWatched(ctx context.Context, do func(c *sftp.Client, alive func()) error) error {
+// filesFor does something over SFTP. A device that is silent about it for longer
+// than the limit is cut off, which ends what waits for it.
+func (d *device) filesFor(ctx context.Context, limit time.Duration, do func(*sftp.Client) error) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -123,37 +118,13 @@ func (d *device) filesWatched(ctx context.Context, do func(c *sftp.Client, alive
 	if err != nil {
 		return err
 	}
-	limit := d.o.AnswerTimeout
-	timer := time.AfterFunc(limit, func() { l.cut(fmt.Errorf("SFTP did not answer within %s", limit)) })
-	defer timer.Stop()
+	stop := l.watchSFTP(limit)
+	defer stop()
 	client, err := l.sftp()
 	if err != nil {
-		return err
+		return l.why(err)
 	}
-	return l.why(do(client, func() { timer.Reset(limit) }))
-}
-
-// sftp gives the SFTP session of a connection.
-func (l *link) sftp() (*sftp.Client, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.files != nil {
-		return l.files, nil
-	}
-	options := []sftp.ClientOption{sftp.UseConcurrentWrites(true)}
-	if strings.HasPrefix(string(l.client.ServerVersion()), "SSH-2.0-OpenSSH") {
-		options = append(options, sftp.MaxPacketUnchecked(packetBytes))
-	}
-	client, err := sftp.NewClient(l.client, options...)
-	if err != nil {
-		return nil, fmt.Errorf("SFTP cannot be used: %w; the device's SSH server needs the sftp subsystem (on dropbear: install openssh-sftp-server)", err)
-	}
-	if _, ok := client.HasExtension("posix-rename@openssh.com"); !ok {
-		client.Close()
-		return nil, errors.New("the device's SFTP server cannot replace files in one step (posix-rename@openssh.com): install OpenSSH's sftp-server")
-	}
-	l.files = client
-	return client, nil
+	return l.why(do(client))
 }
 
 // site is edgeplan's folder on a device.

@@ -26,34 +26,25 @@ func TestEveryOperationMayFail(t *testing.T) {
 		how    plan.Switch
 		stride int // every so manieth operation, without -every-fault
 	}{
-		{"a", embedded.Fail, plan.Beside, 5},
-		{"b", embedded.Fail, plan.StopFirst, 7},
-		{"a", embedded.DropAfter, plan.Beside, 9},
-		{"b", embedded.Drop, plan.StopFirst, 11},
+		{"a", embedded.Fail, plan.Beside, 11},
+		{"b", embedded.Fail, plan.StopFirst, 17},
+		{"a", embedded.DropAfter, plan.Beside, 19},
+		{"b", embedded.Drop, plan.StopFirst, 23},
 	}
 	for _, way := range ways {
 		t.Run(fmt.Sprintf("%s %d %s", way.node, way.way, way.how), func(t *testing.T) {
 			t.Parallel()
-			loop := faultLoop{cluster: sharedCluster(t), node: way.node, way: way.way, how: way.how}
+			c := bareCluster(t)
+			for _, name := range []string{"a", "b", "c"} {
+				c.addDevice(name, embedded.Options{})
+			}
+			loop := faultLoop{cluster: c, node: way.node, way: way.way, how: way.how}
 			if *everyFault {
 				way.stride = 1
 			}
 			loop.run(t, way.stride)
 		})
 	}
-}
-
-// sharedCluster is a cluster for a parallel test, which cannot set variables of
-// the environment; its nodes need none.
-func sharedCluster(t *testing.T) *cluster {
-	c := &cluster{t: t, nodes: map[string]statefile.Node{}, homes: map[string]string{},
-		devices: map[string]*embedded.Device{}, blobs: memory{}, recorder: &recorder{}}
-	c.identity, c.key = writeIdentity(t)
-	c.options = Options{Attempts: 1, probe: c.echoes}
-	for _, name := range []string{"a", "b", "c"} {
-		c.addDevice(name, embedded.Options{})
-	}
-	return c
 }
 
 type faultLoop struct {

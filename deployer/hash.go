@@ -23,15 +23,23 @@ func (s *site) hash(ctx context.Context, dir string, names []string, size int64)
 		if err != nil {
 			return nil, err
 		}
-		for line := range strings.Lines(out) {
-			sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-			if !ok || len(name) < 2 {
-				return nil, fmt.Errorf("sha256sum printed %q", line)
-			}
-			sums[name[1:]] = sum // behind a blank, or a star in binary mode
+		if err := parseSums(out, sums); err != nil {
+			return nil, err
 		}
 	}
 	return sums, nil
+}
+
+// parseSums reads what sha256sum prints: digest, blank, blank or star, name.
+func parseSums(out string, sums map[string]string) error {
+	for line := range strings.Lines(out) {
+		sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		if !ok || len(name) < 2 || !digestPattern.MatchString(sum) {
+			return fmt.Errorf("sha256sum printed %q", line)
+		}
+		sums[name[1:]] = sum
+	}
+	return nil
 }
 
 // secondsFor is how long a device may take to read so many bytes.

@@ -31,6 +31,8 @@ type link struct {
 	client *ssh.Client
 	conn   *watchedConn
 	done   chan struct{} // closed when the connection has ended
+	// answered is when SFTP last answered, as Unix time in nanoseconds.
+	answered atomic.Int64
 
 	mu    sync.Mutex
 	files *sftp.Client // nil until it is needed

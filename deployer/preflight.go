@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/pkg/sftp"
@@ -32,7 +33,8 @@ for l in /lib64/ld-linux-x86-64.so.2 /lib/ld-linux-aarch64.so.1 /lib/ld-linux-ar
 printf '%s' "$d"
 `
 
-// loaders of the C library that worker and engine are linked with.
+// loader is the C library's, which worker and engine are linked with; "" for an
+// architecture that edgeplan does not run on.
 func loader(architecture string) string {
 	return map[string]string{
 		"linux/amd64": "/lib64/ld-linux-x86-64.so.2",
@@ -55,22 +57,28 @@ func lookAt(ctx context.Context, s *site) (look, error) {
 	if err != nil {
 		return look{}, err
 	}
+	return parseLook(out)
+}
+
+// parseLook reads what lookScript prints.
+func parseLook(out string) (look, error) {
 	lines := strings.SplitN(out, "\n", 6)
 	if len(lines) < 6 {
 		return look{}, fmt.Errorf("the device's answer makes no sense: %q", out)
 	}
 	l := look{architecture: architectureOf(lines[0], lines[1], lines[2]),
-		writable: lines[3] == "writable", hasSHA256: lines[4] == "sha256sum"}
-	rest := lines[5]
+		writable: lines[3] == "writable", hasSHA256: lines[4] == "sha256sum", existing: lines[5]}
 	for {
-		line, after, ok := strings.Cut(rest, "\n")
-		if !ok || loader("linux/amd64") != line && loader("linux/arm64") != line && loader("linux/arm") != line {
-			break
+		line, rest, ok := strings.Cut(l.existing, "\n")
+		if !ok || !isLoader(line) {
+			return l, nil
 		}
-		l.loaders, rest = append(l.loaders, line), after
+		l.loaders, l.existing = append(l.loaders, line), rest
 	}
-	l.existing = rest
-	return l, nil
+}
+
+func isLoader(path string) bool {
+	return path == loader("linux/amd64") || path == loader("linux/arm64") || path == loader("linux/arm")
 }
 
 // check compares a device with what is to run there.
@@ -85,19 +93,10 @@ func (l look) check(node statefile.Node) error {
 	if !l.hasSHA256 {
 		problems = append(problems, errors.New("there is no sha256sum command: install coreutils or busybox"))
 	}
-	if want := loader(l.architecture); want != "" && !contains(l.loaders, want) {
+	if want := loader(l.architecture); want != "" && !slices.Contains(l.loaders, want) {
 		problems = append(problems, fmt.Errorf("%s is missing: worker and engine need glibc, which musl systems such as Alpine do not have", want))
 	}
 	return errors.Join(problems...)
-}
-
-func contains(list []string, item string) bool {
-	for _, have := range list {
-		if have == item {
-			return true
-		}
-	}
-	return false
 }
 
 // checkSpace compares what is free with what has to be written. It looks before

@@ -126,7 +126,7 @@ func batches(blobs []statefile.Blob) [][]statefile.Blob {
 // openBlobs makes the folder of blobs, and removes what runs that were killed
 // have left there.
 func (s *site) openBlobs(ctx context.Context) error {
-	if _, err := s.script(ctx, "make folders", `umask 077; mkdir -p "$1" && chmod 700 "$2"`, s.blobs(), s.root); err != nil {
+	if _, err := s.script(ctx, "make folders", `umask 077; mkdir -p "$1"`, s.blobs()); err != nil {
 		return err
 	}
 	return s.removeTemporary(ctx, s.blobs())
@@ -200,9 +200,9 @@ func (s *site) send(ctx context.Context, source plan.BlobSource, blob statefile.
 		return err
 	}
 	defer content.Close()
-	err = s.filesWatched(ctx, func(c *sftp.Client, alive func()) error {
-		reader := &sizedReader{Reader: content, ctx: ctx, size: blob.Size, moved: func(n int) { alive(); progress(n) }}
-		return writeFile(c, file, reader)
+	limit := s.o.AnswerTimeout + secondsFor(blob.Size) // the device may take that to flush it
+	err = s.filesFor(ctx, limit, func(c *sftp.Client) error {
+		return writeFile(c, file, &sizedReader{Reader: content, ctx: ctx, size: blob.Size, moved: progress})
 	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", blobName(blob), s.explainWrite(ctx, err, blob.Size))

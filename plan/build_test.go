@@ -233,7 +233,7 @@ func TestBuildRefuses(t *testing.T) {
 		summary       string
 		detail        string
 	}{
-		{"a model that fits no device", strings.Replace(cluster, "256MiB", "40MiB", 1),
+		{"a model that fits no device", strings.Replace(cluster, "256MiB", "56MiB", 1),
 			"Model does not fit the cluster", "MiB"},
 		{"throughput beyond reach", strings.Replace(cluster, `source = "m.onnx"`, "source = \"m.onnx\"\n  require {\n    throughput = 1000000\n  }", 1),
 			"Required throughput cannot be met", "requires 1000000 inferences per second"},

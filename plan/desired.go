@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 
+	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -16,7 +17,7 @@ func (b *builder) describe(p *placed) (*statefile.Model, error) {
 	m := &statefile.Model{
 		SourceDigest:   p.chain.Digest,
 		Optimization:   p.model.Optimization,
-		Threads:        p.model.Threads,
+		Threads:        threads(p.model),
 		Queue:          DefaultQueue,
 		Gateway:        p.model.Gateway,
 		TimeoutSeconds: DefaultTimeoutSeconds,
@@ -35,6 +36,15 @@ func (b *builder) describe(p *placed) (*statefile.Model, error) {
 	}
 	b.addPrograms(m)
 	return m, nil
+}
+
+// threads fixes the number of threads where bytes are to be the same on every
+// device: what one thread adds up in one order, two add up in another.
+func threads(model *config.Model) int {
+	if model.Threads == 0 && model.Optimization == "disabled" {
+		return 1
+	}
+	return model.Threads
 }
 
 func (b *builder) slice(p *placed, stage solver.Placed) (statefile.Slice, error) {

@@ -12,10 +12,14 @@ import (
 const (
 	// EngineBaseBytes is the worker with ONNX Runtime loaded and a session open:
 	// program, engine, and the engine's own buffers beside weights and activations.
-	EngineBaseBytes = 48 << 20
+	EngineBaseBytes = 56 << 20
 	// GatewayBaseBytes is a worker without an engine.
-	GatewayBaseBytes = 24 << 20
+	GatewayBaseBytes = 20 << 20
 )
+
+// Optimisation level all copies weights into other layouts: a stage then needs
+// this many times the bytes of its weights.
+const allLevelWeights = 2.6
 
 // DefaultQueue is how many requests wait before and after the engine of a stage.
 const DefaultQueue = 2
@@ -57,7 +61,7 @@ func addChain(p *solver.Problem, chain *onnx.Chain, model *config.Model) {
 		p.CutBytes = append(p.CutBytes, cut.Bytes)
 	}
 	for _, segment := range chain.Segments {
-		p.SegmentBytes = append(p.SegmentBytes, segment.WeightBytes)
+		p.SegmentBytes = append(p.SegmentBytes, loadedBytes(segment.WeightBytes, model.Optimization))
 		p.ActivationBytes = append(p.ActivationBytes, segment.ActivationBytes)
 		p.SegmentNames = append(p.SegmentNames, segment.Node)
 	}
@@ -69,6 +73,14 @@ func addChain(p *solver.Problem, chain *onnx.Chain, model *config.Model) {
 			p.AllowedCuts = append(p.AllowedCuts, cut.Position)
 		}
 	}
+}
+
+// loadedBytes is what weights take once their stage is loaded.
+func loadedBytes(weights int64, optimization string) int64 {
+	if optimization == "all" {
+		return int64(allLevelWeights * float64(weights))
+	}
+	return weights
 }
 
 // cluster are the enabled nodes in order of address.

@@ -64,6 +64,14 @@ func (r *run) block(segment int) int {
 	return k - 1
 }
 
+// withBase tells how much of a need is there whatever the stage is.
+func withBase(base int64) string {
+	if base == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s of it whatever runs there)", mebibytes(base))
+}
+
 // tooLarge finds the block that misses the memory of every node by most, the
 // smallest stage with it taken.
 func (r *run) tooLarge() string {
@@ -83,9 +91,9 @@ func (r *run) tooLarge() string {
 	if worst == 0 {
 		return ""
 	}
-	allows := r.p.Nodes[node].MemoryBytes - r.p.Nodes[node].BaseBytes
-	return fmt.Sprintf("%s needs %s on a node; the largest node, %s, allows %s: %s too little",
-		r.blockName(at), mebibytes(allows+worst), r.p.nodeName(node), mebibytes(allows), mebibytes(worst))
+	allows, base := r.p.Nodes[node].MemoryBytes, r.p.Nodes[node].BaseBytes
+	return fmt.Sprintf("%s needs %s on a node%s; the largest node, %s, allows %s: %s too little",
+		r.blockName(at), mebibytes(allows+worst), withBase(base), r.p.nodeName(node), mebibytes(allows), mebibytes(worst))
 }
 
 func (r *run) blockName(a int) string {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
+	"github.com/edgeplan/edgeplan/internal/resolve"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
@@ -136,7 +138,9 @@ func serverOptions(limit, streams int) []grpc.ServerOption {
 func dialNeighbour(p Peer, config *tls.Config, limit int) (*grpc.ClientConn, error) {
 	return grpc.NewClient("passthrough:///"+p.Address,
 		grpc.WithTransportCredentials(credentials.NewTLS(config)),
-		grpc.WithNoProxy(),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			return resolve.Dial(ctx, address, connectTimeout)
+		}),
 		grpc.WithIdleTimeout(0),
 		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(oippb.NewCodec()), grpc.MaxCallSendMsgSize(limit)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingEvery, Timeout: pingTimeout, PermitWithoutStream: true}),

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -26,7 +25,8 @@ reaches the gateway through the SSH connection, so no port needs to be open.
 MODEL may be left out when one model is deployed.
 
 Inputs are .npy files or ONNX TensorProto .pb files; a model with several inputs
-names each of them. Without -out the outputs are printed as JSON.
+names each of them. Without -out the outputs are printed as JSON; with -verify
+only the verdict is.
 
 Examples:
   edgeplan infer -random 1 -verify
@@ -84,8 +84,10 @@ func runInfer(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.writeOutputs(options.out, outputs); err != nil || !options.verify {
-		return err
+	if options.out != "" || !options.verify {
+		if err := c.writeOutputs(options.out, outputs); err != nil || !options.verify {
+			return err
+		}
 	}
 	return c.verify(ctx, options.vars, state, name, inputs, outputs)
 }
@@ -230,9 +232,8 @@ func (c *cli) writeOutputs(out string, outputs []tensor.Tensor) error {
 		if err != nil {
 			return err
 		}
-		var indented json.RawMessage = encoded
-		fmt.Fprintf(c.stdout, "%s\n", indented)
-		return nil
+		_, err = c.stdout.Write(append(encoded, '\n'))
+		return err
 	}
 	if len(outputs) == 1 && !strings.HasSuffix(out, string(filepath.Separator)) {
 		return writeNPY(out, outputs[0])

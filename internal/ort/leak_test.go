@@ -3,6 +3,7 @@ package ort_test
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -28,12 +29,17 @@ func TestNothingLeaks(t *testing.T) {
 			for range 20 {
 				once.do()
 			}
-			before := resident(t)
-			for range once.times {
-				once.do()
+			// A leak grows in every round, what allocators keep for later does not.
+			grown := int64(math.MaxInt64)
+			for round := 0; round < 3 && grown > limit; round++ {
+				before := resident(t)
+				for range once.times {
+					once.do()
+				}
+				grown = min(grown, resident(t)-before)
 			}
-			if grown := resident(t) - before; grown > limit {
-				t.Errorf("%d times more took %d KiB that did not come back", once.times, grown>>10)
+			if grown > limit {
+				t.Errorf("%d times more took %d KiB that did not come back, each of three times", once.times, grown>>10)
 			}
 		})
 	}

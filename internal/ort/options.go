@@ -58,7 +58,7 @@ func (e *Engine) options(o SessionOptions) (handle, error) {
 		return 0, err
 	}
 	if o.Threads < 0 || o.Threads > math.MaxInt16 {
-		return 0, fmt.Errorf("%d threads: it has to be 0 (the engine's choice) or more", o.Threads)
+		return 0, fmt.Errorf("%d threads: it has to be from 0 (the engine's choice) to %d", o.Threads, math.MaxInt16)
 	}
 	var options handle
 	if err := e.check(e.api.CreateSessionOptions(&options)); err != nil {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -37,6 +39,12 @@ func open(path string) (*Engine, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
+	path, err := filepath.Abs(path) // a bare name would be looked for in the system's folders
+	if err != nil {
+		return nil, err
+	}
+	runtime.LockOSThread() // the reason of a failure is kept per thread
+	defer runtime.UnlockOSThread()
 	library, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
 	if err != nil {
 		return nil, explainDlopen(err)

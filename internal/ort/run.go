@@ -9,6 +9,9 @@ import (
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
+// ErrClosed is what Run gives after Close.
+var ErrClosed = errors.New("the session is closed")
+
 // Run computes the named outputs, or all of them when none is named, and gives
 // them in that order with bytes of their own. Inputs are found by their name, in
 // any order; they are checked before the engine sees them, and not copied.
@@ -27,7 +30,7 @@ func (s *Session) Run(inputs []tensor.Tensor, outputs []string) ([]tensor.Tensor
 	s.mutex.RLock()
 	defer s.mutex.RUnlock()
 	if s.handle == 0 {
-		return nil, errors.New("run the model: the session is closed")
+		return nil, fmt.Errorf("run the model: %w", ErrClosed)
 	}
 	return s.run(ordered, names)
 }

@@ -256,3 +256,15 @@ func TestResultsAreCopies(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// The cost of a call, apart from computing.
+func BenchmarkRun(b *testing.B) {
+	session := load(b, subtraction(b))
+	inputs := list(floats("a", []int64{1, 2}, 3, 4), floats("b", []int64{1, 2}, 1, 1))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := session.Run(inputs, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -182,7 +182,6 @@ func TestLevels(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Logf("level %s, prepack %v: %g of %g", level, prepack, d.MaxAbs, d.LargestValue)
 			if got := d.MaxAbs > 0; got != differs && !(level == ort.Disabled && prepack) || d.MaxAbs > 1e-5*d.LargestValue {
 				t.Errorf("level %s, prepack %v: differs by %g of %g", level, prepack, d.MaxAbs, d.LargestValue)
 			}

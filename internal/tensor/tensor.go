@@ -174,11 +174,15 @@ func (i Info) Bytes() (int64, error) {
 	if width == 0 {
 		return 0, fmt.Errorf("tensor %q: elements of type %s have no fixed size", i.Name, i.Type)
 	}
-	hi, lo := bits.Mul64(uint64(n), uint64(width))
-	if hi != 0 || lo > math.MaxInt64-7 {
+	if width < 8 {
+		perByte := int64(8 / width)
+		return n/perByte + min(1, n%perByte), nil
+	}
+	hi, lo := bits.Mul64(uint64(n), uint64(width/8))
+	if hi != 0 || lo > math.MaxInt64 {
 		return 0, fmt.Errorf("tensor %q: shape %v has more bytes than 63 bits count", i.Name, i.Shape)
 	}
-	return int64((lo + 7) / 8), nil
+	return int64(lo), nil
 }
 
 // Tensor is a described array of elements.

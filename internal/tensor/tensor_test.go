@@ -83,17 +83,18 @@ func TestBytes(t *testing.T) {
 		want  int64
 		fails string
 	}{
-		"scalar":          {tensor.Float32, nil, 4, ""},
-		"complex":         {tensor.Complex128, []int64{3}, 48, ""},
-		"4 bits, even":    {tensor.Int4, []int64{4}, 2, ""},
-		"4 bits, odd":     {tensor.Uint4, []int64{5}, 3, ""},
-		"4 bits, empty":   {tensor.Uint4, []int64{0}, 0, ""},
-		"most":            {tensor.Int64, []int64{1<<57 - 1}, 1<<60 - 8, ""},
-		"too many bits":   {tensor.Int64, []int64{1 << 58}, 0, "more bytes than 63 bits count"},
-		"wraps to 0 bits": {tensor.Complex128, []int64{1 << 57}, 0, "more bytes than 63 bits count"},
-		"strings":         {tensor.String, []int64{2}, 0, "string have no fixed size"},
-		"no type":         {tensor.Undefined, []int64{2}, 0, "no fixed size"},
-		"unknown":         {tensor.Int64, []int64{tensor.Unknown}, 0, "unknown dimension"},
+		"scalar":        {tensor.Float32, nil, 4, ""},
+		"complex":       {tensor.Complex128, []int64{3}, 48, ""},
+		"4 bits, even":  {tensor.Int4, []int64{4}, 2, ""},
+		"4 bits, odd":   {tensor.Uint4, []int64{5}, 3, ""},
+		"4 bits, empty": {tensor.Uint4, []int64{0}, 0, ""},
+		"4 bits, most":  {tensor.Uint4, []int64{math.MaxInt64}, 1 << 62, ""},
+		"most":          {tensor.Int64, []int64{1<<60 - 1}, 1<<63 - 8, ""},
+		"one too many":  {tensor.Int64, []int64{1 << 60}, 0, "more bytes than 63 bits count"},
+		"wraps to 0":    {tensor.Complex128, []int64{1 << 60}, 0, "more bytes than 63 bits count"},
+		"strings":       {tensor.String, []int64{2}, 0, "string have no fixed size"},
+		"no type":       {tensor.Undefined, []int64{2}, 0, "no fixed size"},
+		"unknown":       {tensor.Int64, []int64{tensor.Unknown}, 0, "unknown dimension"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

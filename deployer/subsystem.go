@@ -1,0 +1,96 @@
+package deployer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+)
+
+// packetBytes of SFTP data travel in one message to servers known to take more
+// than the 32 KiB that every server takes.
+const packetBytes = 128 << 10
+
+// sftp gives the SFTP session of a connection, opened when it is first needed.
+func (l *link) sftp() (*sftp.Client, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.files != nil {
+		return l.files, nil
+	}
+	client, err := l.openSFTP()
+	if err != nil {
+		return nil, fmt.Errorf("SFTP cannot be used: %w; the device's SSH server needs the sftp subsystem (on dropbear: install openssh-sftp-server)", err)
+	}
+	if _, ok := client.HasExtension("posix-rename@openssh.com"); !ok {
+		client.Close()
+		return nil, errors.New("the device's SFTP server cannot replace files in one step (posix-rename@openssh.com): install OpenSSH's sftp-server")
+	}
+	l.files = client
+	return client, nil
+}
+
+func (l *link) openSFTP() (*sftp.Client, error) {
+	session, err := l.client.NewSession()
+	if err != nil {
+		return nil, err
+	}
+	in, err := session.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := session.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := session.RequestSubsystem("sftp"); err != nil {
+		session.Close()
+		return nil, err
+	}
+	options := []sftp.ClientOption{sftp.UseConcurrentWrites(true)}
+	if strings.HasPrefix(string(l.client.ServerVersion()), "SSH-2.0-OpenSSH") {
+		options = append(options, sftp.MaxPacketUnchecked(packetBytes))
+	}
+	return sftp.NewClientPipe(noticed{out, &l.answered}, in, options...)
+}
+
+// noticed notes when something was read.
+type noticed struct {
+	io.Reader
+	at *atomic.Int64 // Unix time in nanoseconds
+}
+
+func (n noticed) Read(p []byte) (int, error) {
+	count, err := n.Reader.Read(p)
+	n.at.Store(time.Now().UnixNano())
+	return count, err
+}
+
+// watchSFTP cuts the connection when nothing comes over SFTP for longer than
+// the limit, until it is stopped. Every packet of an upload is acknowledged, so
+// a slow line is not taken for a dead one.
+func (l *link) watchSFTP(limit time.Duration) (stop func()) {
+	begun, stopped := time.Now(), make(chan struct{})
+	go func() {
+		for {
+			last := time.Unix(0, max(begun.UnixNano(), l.answered.Load()))
+			wait := limit - time.Since(last)
+			if wait <= 0 {
+				l.cut(fmt.Errorf("SFTP did not answer within %s", limit))
+				return
+			}
+			select {
+			case <-stopped:
+				return
+			case <-l.done:
+				return
+			case <-time.After(wait):
+			}
+		}
+	}()
+	return func() { close(stopped) }
+}
