@@ -24,12 +24,12 @@ func TestEveryOperationMayFail(t *testing.T) {
 		node   string
 		way    embedded.Action
 		how    plan.Switch
-		stride int // every so manieth operation, without -every-fault
+		stride int // how many operations apart, without -every-fault
 	}{
-		{"a", embedded.Fail, plan.Beside, 11},
-		{"b", embedded.Fail, plan.StopFirst, 17},
-		{"a", embedded.DropAfter, plan.Beside, 19},
-		{"b", embedded.Drop, plan.StopFirst, 23},
+		{"a", embedded.Fail, plan.Beside, 23},
+		{"b", embedded.Fail, plan.StopFirst, 31},
+		{"a", embedded.DropAfter, plan.Beside, 37},
+		{"b", embedded.Drop, plan.StopFirst, 41},
 	}
 	for _, way := range ways {
 		t.Run(fmt.Sprintf("%s %d %s", way.node, way.way, way.how), func(t *testing.T) {

@@ -3,6 +3,7 @@ package deployer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -103,25 +104,39 @@ func (l *link) cut(cause error) {
 	l.conn.Close() // not client.Close: that waits for the line to take a message
 }
 
-// lost gives the reason when the connection has ended.
+// lost gives the reason when the connection has ended, or is being cut.
 func (l *link) lost() error {
+	l.mu.Lock()
+	cause := l.cause
+	l.mu.Unlock()
+	if cause != nil {
+		return cause
+	}
 	select {
 	case <-l.done:
+		return errors.New("the connection was lost: the device closed it")
 	default:
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.cause != nil {
-		return l.cause
+}
+
+// endsSoon waits a moment for a connection to end: what runs over it ends first.
+func (l *link) endsSoon() bool {
+	select {
+	case <-l.done:
+		return true
+	case <-time.After(100 * time.Millisecond):
+		return false
 	}
-	return errors.New("the connection was lost: the device closed it")
 }
 
 // why is err, or the loss of the connection that caused it.
 func (l *link) why(err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, io.EOF) {
+		l.endsSoon()
 	}
 	if lost := l.lost(); lost != nil {
 		return lost

@@ -3,12 +3,9 @@ package deployer
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 
@@ -18,72 +15,6 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
 )
-
-// maxSmallFile bounds what is read of a manifest or another small file.
-const maxSmallFile = 4 << 20
-
-// bundle is one node's part of a release: what its folder holds.
-type bundle struct {
-	deployment string // its folder
-	id         string
-	blobs      []statefile.Blob // in order of name
-	manifest   []byte
-	peers      []byte
-}
-
-// newBundle gathers a node's part of what a deployment goes to.
-func newBundle(d plan.Deployment, node, lineage string, keys map[string]string) (bundle, error) {
-	manifest := d.Manifests[node]
-	peers, err := encodePeers(manifest, keys)
-	if err != nil {
-		return bundle{}, err
-	}
-	return bundle{
-		deployment: DeploymentName(d.Model, lineage), id: d.To.Release,
-		blobs: plan.NodeBlobs(d.To, node), manifest: plan.EncodeManifest(manifest), peers: peers,
-	}, nil
-}
-
-// encodePeers gives peers.json: the keys of the other nodes that a node talks to.
-func encodePeers(m worker.Manifest, keys map[string]string) ([]byte, error) {
-	peers := worker.Peers{}
-	for _, peer := range neighbours(m) {
-		if peer == m.Node {
-			continue
-		}
-		if keys[peer] == "" {
-			return nil, fmt.Errorf("the public key of the worker on %s is not known", peer)
-		}
-		peers[peer] = keys[peer]
-	}
-	content, err := json.MarshalIndent(peers, "", "  ") // sorts the names
-	return append(content, '\n'), err
-}
-
-func neighbours(m worker.Manifest) []string {
-	var list []string
-	if m.Stage != nil {
-		list = append(list, m.Stage.Previous.Node, m.Stage.Next.Node)
-	}
-	if m.Gateway != nil {
-		list = append(list, m.Gateway.First.Node, m.Gateway.Last.Node)
-	}
-	return list
-}
-
-// sums is the content of the file of digests.
-func (b bundle) sums() []byte {
-	var out bytes.Buffer
-	for _, blob := range b.blobs {
-		fmt.Fprintf(&out, "%s  %s\n", blob.Digest, blob.Name)
-	}
-	return out.Bytes()
-}
-
-// small are the files that are written, not linked.
-func (b bundle) small() map[string][]byte {
-	return map[string][]byte{sumsFile: b.sums(), worker.ManifestFile: b.manifest, worker.PeersFile: b.peers}
-}
 
 // build makes the release folder under an unfinished name, of blobs that are on
 // the device, and checks every digest there. It gives the blobs that turned out
@@ -159,56 +90,17 @@ func (s *site) damaged(ctx context.Context, dir string, blobs []statefile.Blob, 
 	return bad, nil
 }
 
-// writeSmall writes a file for this user alone and puts it in place in one step.
-func (s *site) writeSmall(ctx context.Context, dir, name string, content []byte) error {
-	err := s.files(ctx, func(c *sftp.Client) error {
-		temporary := path.Join(dir, temporaryName())
-		r := &sizedReader{Reader: bytes.NewReader(content), ctx: ctx, size: int64(len(content)), moved: func(int) {}}
-		if err := writeFile(c, temporary, r); err != nil {
-			return err
-		}
-		if err := c.Chmod(temporary, 0o600); err != nil {
-			return err
-		}
-		return c.PosixRename(temporary, path.Join(dir, name))
-	})
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, s.explainWrite(ctx, err, int64(len(content))))
-	}
-	return nil
-}
-
-// readSmall reads a small file; ok is false when there is none.
-func (s *site) readSmall(ctx context.Context, file string) (content []byte, ok bool, err error) {
-	err = s.files(ctx, func(c *sftp.Client) error {
-		f, err := c.Open(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		content, err = io.ReadAll(io.LimitReader(f, maxSmallFile))
-		ok = err == nil
-		return err
-	})
-	if err != nil {
-		return nil, false, fmt.Errorf("read %s: %w", file, err)
-	}
-	return content, ok, nil
-}
-
 // complete says whether a release is on the device as it should be. It reads
 // everything and changes nothing.
 func (s *site) complete(ctx context.Context, b bundle) (bool, error) {
 	dir := s.release(b.deployment, b.id)
-	for name, want := range b.small() {
+	small := b.small()
+	for _, name := range sortedKeys(small) {
 		content, ok, err := s.readSmall(ctx, path.Join(dir, name))
 		if err != nil {
 			return false, err
 		}
-		if !ok || !bytes.Equal(content, want) {
+		if !ok || !bytes.Equal(content, small[name]) {
 			return false, nil
 		}
 	}
@@ -295,18 +187,4 @@ func (s *site) currentRelease(ctx context.Context, deployment string) (string, e
 		id = target
 	}
 	return id, err
-}
-
-// exists says whether there is a file or folder.
-func (s *site) exists(ctx context.Context, file string) (bool, error) {
-	found := false
-	err := s.files(ctx, func(c *sftp.Client) error {
-		_, err := c.Lstat(file)
-		found = err == nil
-		if errors.Is(err, os.ErrNotExist) {
-			return nil
-		}
-		return err
-	})
-	return found, err
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -136,17 +135,6 @@ func (l *link) explain(err error, args []string, stderr string) error {
 		return failed
 	}
 	return err
-}
-
-// endsSoon tells a command that ended without a status from a connection that
-// is just being lost, which ends the command first.
-func (l *link) endsSoon() bool {
-	select {
-	case <-l.done:
-		return true
-	case <-time.After(100 * time.Millisecond):
-		return false
-	}
 }
 
 // shown is a command as errors show it: a script by its name alone.

@@ -9,8 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
-	"strings"
 	"sync/atomic"
 
 	"github.com/pkg/sftp"
@@ -26,58 +24,6 @@ const (
 	batchFiles = 64
 	batchBytes = 64 << 20
 )
-
-// missing are the blobs that a device lacks, each once. A blob is there when a
-// file of its name has its size: only whole and hashed files get such a name.
-func (s *site) missing(ctx context.Context, blobs []statefile.Blob) ([]statefile.Blob, error) {
-	sizes, err := s.held(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var list []statefile.Blob
-	for _, blob := range blobs {
-		if size, ok := sizes[blob.Digest]; !ok || size != blob.Size {
-			list = append(list, blob)
-			sizes[blob.Digest] = blob.Size
-		}
-	}
-	return list, nil
-}
-
-// held gives the sizes of the blobs on a device.
-func (s *site) held(ctx context.Context) (map[string]int64, error) {
-	sizes := map[string]int64{}
-	infos, err := s.list(ctx, s.blobs())
-	for _, info := range infos {
-		if info.Mode().IsRegular() {
-			sizes[info.Name()] = info.Size()
-		}
-	}
-	return sizes, err
-}
-
-// list reads a folder; one that is not there is empty.
-func (s *site) list(ctx context.Context, dir string) (infos []fs.FileInfo, err error) {
-	err = s.files(ctx, func(c *sftp.Client) error {
-		infos, err = c.ReadDirContext(ctx, dir)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	return infos, nil
-}
-
-func totalBytes(blobs []statefile.Blob) int64 {
-	var n int64
-	for _, blob := range blobs {
-		n += blob.Size
-	}
-	return n
-}
 
 // upload puts blobs on a device. Each goes to a temporary name, is hashed over
 // there, and gets its own name only when the digest is right.
@@ -103,13 +49,6 @@ func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []state
 	return nil
 }
 
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 func batches(blobs []statefile.Blob) [][]statefile.Blob {
 	var list [][]statefile.Blob
 	var bytes int64
@@ -121,40 +60,6 @@ func batches(blobs []statefile.Blob) [][]statefile.Blob {
 		bytes += blob.Size
 	}
 	return list
-}
-
-// openBlobs makes the folder of blobs, and removes what runs that were killed
-// have left there.
-func (s *site) openBlobs(ctx context.Context) error {
-	if _, err := s.script(ctx, "make folders", `umask 077; mkdir -p "$1"`, s.blobs()); err != nil {
-		return err
-	}
-	return s.removeTemporary(ctx, s.blobs())
-}
-
-// removeTemporary removes what was not put in its place from a folder.
-func (s *site) removeTemporary(ctx context.Context, dir string) error {
-	infos, err := s.list(ctx, dir)
-	if err != nil {
-		return err
-	}
-	for _, info := range infos {
-		if strings.HasPrefix(info.Name(), temporary) {
-			if err := s.remove(ctx, path.Join(dir, info.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// remove deletes a file; one that is not there is no error.
-func (s *site) remove(ctx context.Context, file string) error {
-	err := s.files(ctx, func(c *sftp.Client) error { return c.Remove(file) })
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return fmt.Errorf("remove %s: %w", file, err)
 }
 
 // uploadBatch leaves all of the batch in place, or none of it and no temporary files.
@@ -208,14 +113,6 @@ func (s *site) send(ctx context.Context, source plan.BlobSource, blob statefile.
 		return fmt.Errorf("%s: %w", blobName(blob), s.explainWrite(ctx, err, blob.Size))
 	}
 	return nil
-}
-
-// blobName is what errors call a blob.
-func blobName(b statefile.Blob) string {
-	if b.Name == b.Digest {
-		return "weight " + b.Digest[:12]
-	}
-	return b.Name
 }
 
 // writeFile writes a new file, many packets at once.

@@ -159,6 +159,7 @@ func (s *Server) config(dir string, internal bool) string {
 		"MaxSessions 50",
 		"MaxStartups 100",
 		"LogLevel VERBOSE",
+		"SetEnv SHLVL=2", // keeps bash from reading the .bashrc of whoever runs the test
 	}
 	if internal {
 		return strings.Join(append(lines, "Subsystem sftp internal-sftp"), "\n") + "\n"
