@@ -66,7 +66,8 @@ func live(t *testing.T, c *cluster) {
 			t.Errorf("%s: no public key in the state", node)
 		}
 	}
-	drift, err := Refresh(context.Background(), c.state(), c.options)
+	seen, err := Refresh(context.Background(), c.state(), nil, c.options)
+	drift := seen.Drift
 	if err != nil || len(drift) > 0 {
 		t.Fatalf("drift %v, error %v", drift, err)
 	}
@@ -441,7 +442,8 @@ func TestRefreshFindsDrift(t *testing.T) {
 			if err := test.harm(filepath.Join(c.deployment("b", "net"), "releases", m.Release)); err != nil {
 				t.Fatal(err)
 			}
-			drift, err := Refresh(context.Background(), c.state(), c.options)
+			seen, err := Refresh(context.Background(), c.state(), nil, c.options)
+			drift := seen.Drift
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -456,7 +458,7 @@ func TestRefreshNamesDevicesThatAreAway(t *testing.T) {
 	c := newCluster(t, "a", "b")
 	c.mustApply(models{"net": c.model("net", "1", 7433, "a", "b")})
 	c.devices["b"].Close()
-	_, err := Refresh(context.Background(), c.state(), c.options)
+	_, err := Refresh(context.Background(), c.state(), nil, c.options)
 	var named *DeviceError
 	if !errors.As(err, &named) || named.Node != "b" {
 		t.Errorf("error %v", err)

@@ -114,11 +114,11 @@ func (l *faultLoop) trueState(old, next statefile.Model) error {
 // converge applies again as a person would: with what a refresh finds.
 func (l *faultLoop) converge(next statefile.Model) error {
 	p := l.plan(models{"net": next})
-	drift, err := Refresh(context.Background(), p.Prior, l.options)
+	seen, err := Refresh(context.Background(), p.Prior, nil, l.options)
 	if err != nil {
 		return err
 	}
-	if len(p.Deployments) == 0 && len(drift) > 0 {
+	if len(p.Deployments) == 0 && len(seen.Drift) > 0 {
 		p.Deployments = []plan.Deployment{{Model: "net", From: &next, To: &next, Switch: plan.StopFirst,
 			Manifests: plan.Manifests("net", &next, l.nodes)}}
 	}
@@ -128,8 +128,8 @@ func (l *faultLoop) converge(next statefile.Model) error {
 	if err := l.serves("net", next); err != nil {
 		return err
 	}
-	if drift, err = Refresh(context.Background(), l.state(), l.options); err != nil || len(drift) > 0 {
-		return fmt.Errorf("drift %v, error %v", drift, err)
+	if seen, err = Refresh(context.Background(), l.state(), nil, l.options); err != nil || len(seen.Drift) > 0 {
+		return fmt.Errorf("drift %v, error %v", seen.Drift, err)
 	}
 	return l.tidy()
 }

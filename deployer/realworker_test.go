@@ -36,7 +36,8 @@ func TestRealWorkers(t *testing.T) {
 	if !status {
 		t.Fatal("the worker on b did not run")
 	}
-	drift, err := Refresh(context.Background(), c.state(), c.options)
+	seen, err := Refresh(context.Background(), c.state(), nil, c.options)
+	drift := seen.Drift
 	if err != nil || len(drift) != 1 || drift[0] != (plan.Drift{Model: "net", Node: "b", Problem: "the worker is not running"}) {
 		t.Fatalf("drift %+v, error %v", drift, err)
 	}

@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -13,40 +14,47 @@ import (
 	"github.com/edgeplan/edgeplan/worker"
 )
 
-// Refresh looks at every device of a state's models and tells what differs from
-// the state, in order of model and node. It changes nothing. A device that
-// cannot be asked is an error; the error joins those of all devices.
-func Refresh(ctx context.Context, state *statefile.State, o Options) ([]plan.Drift, error) {
+// Observation is what was found on devices.
+type Observation struct {
+	Drift []plan.Drift // in order of model and node
+	// Held are the sizes in bytes of the blobs on each node that was asked, by digest.
+	Held map[string]map[string]int64
+}
+
+// Refresh looks at the devices of a state's models, but for those to skip, and
+// tells what differs from the state. It changes nothing. A device that cannot be
+// asked is an error; the error joins those of all devices.
+func Refresh(ctx context.Context, state *statefile.State, skip map[string]bool, o Options) (Observation, error) {
 	o = o.withDefaults()
 	parts := map[string][]part{} // by node
 	for _, name := range sortedKeys(state.Models) {
 		m := state.Models[name]
 		if err := checkModel(name, &m); err != nil {
-			return nil, fmt.Errorf("the state cannot be right: %w", err)
+			return Observation{}, fmt.Errorf("the state cannot be right: %w", err)
 		}
 		for _, node := range plan.ReleaseNodes(&m) {
-			parts[node] = append(parts[node], part{name, DeploymentName(name, state.Lineage), &m})
+			if !skip[node] {
+				parts[node] = append(parts[node], part{name, DeploymentName(name, state.Lineage), &m})
+			}
 		}
 	}
-	var drift []plan.Drift
+	seen := Observation{Held: map[string]map[string]int64{}}
 	var mu sync.Mutex
 	err := each(sortedKeys(parts), o.Devices, func(node string) error {
-		found, err := inspectNode(ctx, node, state, parts[node], o)
+		drift, held, err := inspectNode(ctx, node, state, parts[node], o)
 		mu.Lock()
 		defer mu.Unlock()
-		drift = append(drift, found...)
+		seen.Drift = append(seen.Drift, drift...)
+		seen.Held[node] = held
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return Observation{}, err
 	}
-	slices.SortStableFunc(drift, func(a, b plan.Drift) int {
-		if c := strings.Compare(a.Model, b.Model); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Node, b.Node)
+	slices.SortStableFunc(seen.Drift, func(a, b plan.Drift) int {
+		return cmp.Or(strings.Compare(a.Model, b.Model), strings.Compare(a.Node, b.Node))
 	})
-	return drift, nil
+	return seen, nil
 }
 
 // part is one model's part on a node.
@@ -56,28 +64,29 @@ type part struct {
 	model      *statefile.Model
 }
 
-func inspectNode(ctx context.Context, node string, state *statefile.State, parts []part, o Options) ([]plan.Drift, error) {
+func inspectNode(ctx context.Context, node string, state *statefile.State, parts []part, o Options) ([]plan.Drift, map[string]int64, error) {
 	known, ok := state.Nodes[node]
 	if !ok {
-		return nil, fmt.Errorf("%s: the state does not say how to reach it", node)
+		return nil, nil, fmt.Errorf("%s: the state does not say how to reach it", node)
 	}
 	d := newDevice(node, known, o)
 	defer d.close()
 	s, err := siteOf(ctx, d, known.Path)
 	if err != nil {
-		return nil, d.failed(err)
+		return nil, nil, d.failed(err)
 	}
 	var drift []plan.Drift
 	for _, p := range parts {
 		problems, err := s.inspect(ctx, p)
 		if err != nil {
-			return nil, d.failed(err)
+			return nil, nil, d.failed(err)
 		}
 		for _, problem := range problems {
 			drift = append(drift, plan.Drift{Model: p.name, Node: node, Problem: problem})
 		}
 	}
-	return drift, nil
+	held, err := s.held(ctx)
+	return drift, held, d.failed(err)
 }
 
 // inspect compares one model's part with what is on the device.

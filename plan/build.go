@@ -24,9 +24,9 @@ type Input struct {
 	Prior            *statefile.State
 	// Drift found on the devices; a model with drift is deployed again.
 	Drift []Drift
-	// Held are the digests that each node is known to have; nil for a node
-	// means what the prior state says of it.
-	Held map[string]map[string]bool
+	// Held are the blobs found on each node that was asked, sizes by digest. Of
+	// the other nodes the prior state tells.
+	Held map[string]map[string]int64
 	// Replan takes a better placement even within the replan threshold.
 	Replan bool
 	// Version of edgeplan, recorded in the state.

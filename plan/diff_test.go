@@ -149,13 +149,13 @@ func TestUploadsComplete(t *testing.T) {
 		p := planOf(drawState(t, "from"), drawState(t, "to"))
 		have := recorded(p.Prior)
 		for _, u := range p.Uploads {
-			if have[u.Node][u.Blob.Digest] {
+			if _, held := have[u.Node][u.Blob.Digest]; held {
 				t.Fatalf("%s already has %s", u.Node, u.Blob.Digest)
 			}
 			if have[u.Node] == nil {
-				have[u.Node] = map[string]bool{}
+				have[u.Node] = map[string]int64{}
 			}
-			have[u.Node][u.Blob.Digest] = true
+			have[u.Node][u.Blob.Digest] = u.Blob.Size
 		}
 		var counted int64
 		for _, c := range p.Changes {
@@ -170,7 +170,7 @@ func TestUploadsComplete(t *testing.T) {
 			}
 			for _, node := range ReleaseNodes(d.To) {
 				for _, blob := range NodeBlobs(d.To, node) {
-					if !have[node][blob.Digest] {
+					if _, held := have[node][blob.Digest]; !held {
 						t.Fatalf("%s lacks %s after the uploads", node, blob.Name)
 					}
 				}

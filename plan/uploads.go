@@ -1,14 +1,16 @@
 package plan
 
-import "github.com/edgeplan/edgeplan/statefile"
+import (
+	"maps"
+
+	"github.com/edgeplan/edgeplan/statefile"
+)
 
 // uploads are the blobs that nodes lack, by node and in order of name. A node
 // holds what was found on it, or else what the prior state put there.
-func uploads(p *Plan, held map[string]map[string]bool) []Upload {
+func uploads(p *Plan, held map[string]map[string]int64) []Upload {
 	have := recorded(p.Prior)
-	for node, digests := range held {
-		have[node] = digests
-	}
+	maps.Copy(have, held)
 	wanted := map[string][]statefile.Blob{}
 	for _, d := range p.Deployments {
 		if d.To == nil {
@@ -22,7 +24,8 @@ func uploads(p *Plan, held map[string]map[string]bool) []Upload {
 	for _, node := range sortedKeys(wanted) {
 		listed := map[string]bool{}
 		for _, blob := range wanted[node] {
-			if !have[node][blob.Digest] && !listed[blob.Digest] {
+			size, there := have[node][blob.Digest]
+			if (!there || size != blob.Size) && !listed[blob.Digest] {
 				listed[blob.Digest] = true
 				list = append(list, Upload{Node: node, Blob: blob})
 			}
@@ -31,16 +34,16 @@ func uploads(p *Plan, held map[string]map[string]bool) []Upload {
 	return list
 }
 
-// recorded are the digests on each node by the prior state.
-func recorded(prior *statefile.State) map[string]map[string]bool {
-	have := map[string]map[string]bool{}
+// recorded are the blobs on each node by the prior state: sizes by digest.
+func recorded(prior *statefile.State) map[string]map[string]int64 {
+	have := map[string]map[string]int64{}
 	for _, model := range prior.Models {
 		for _, node := range ReleaseNodes(&model) {
 			if have[node] == nil {
-				have[node] = map[string]bool{}
+				have[node] = map[string]int64{}
 			}
 			for _, blob := range NodeBlobs(&model, node) {
-				have[node][blob.Digest] = true
+				have[node][blob.Digest] = blob.Size
 			}
 		}
 	}

@@ -111,16 +111,28 @@ func (c *cli) architectures(ctx context.Context, cfg *config.Config, prior *stat
 	return known, nil
 }
 
-// refresh looks at what is deployed and adds what differs from the state.
+// refresh looks at what is deployed on the enabled nodes and adds what differs
+// from the state. What is on other nodes only has to be cleaned.
 func (c *cli) refresh(ctx context.Context, in *plan.Input) error {
-	if len(in.Prior.Models) == 0 {
+	skip := map[string]bool{}
+	for node := range in.Prior.Nodes {
+		skip[node] = true
+	}
+	asked := 0
+	for _, node := range in.Config.Nodes {
+		if node.Enabled && skip[node.Address] {
+			delete(skip, node.Address)
+			asked++
+		}
+	}
+	if asked == 0 || len(in.Prior.Models) == 0 {
 		return nil
 	}
-	c.notef("Refreshing: asking %s what runs there…", count(len(in.Prior.Nodes), "node"))
-	drift, err := deployer.Refresh(ctx, in.Prior, c.deployOptions())
+	c.notef("Refreshing: asking %s what runs there…", count(asked, "node"))
+	seen, err := deployer.Refresh(ctx, in.Prior, skip, c.deployOptions())
 	if err != nil {
-		return fmt.Errorf("%w\n-refresh=false plans from the state without asking the devices", err)
+		return fmt.Errorf("%w\nA device that is gone for now is left out with enabled = false in its node block. -refresh=false plans from the state without asking", err)
 	}
-	in.Drift = drift
+	in.Drift, in.Held = seen.Drift, seen.Held
 	return nil
 }
