@@ -151,7 +151,9 @@ func (b *builder) add(ctx context.Context, model *config.Model) hcl.Diagnostics 
 	for _, node := range ReleaseNodes(desired) {
 		b.desired.Nodes[node] = b.node(node)
 	}
-	b.settle(model.Name, desired)
+	if err := b.settle(model.Name, desired); err != nil {
+		return append(diags, modelError(model, "Model cannot be deployed", err.Error()))
+	}
 	b.desired.Models[model.Name] = *desired
 	b.models = append(b.models, b.report(placed, desired))
 	for _, slice := range desired.Slices {
@@ -165,13 +167,11 @@ func (b *builder) add(ctx context.Context, model *config.Model) hcl.Diagnostics 
 func (b *builder) node(address string) statefile.Node {
 	n := b.nodes[address]
 	recorded := statefile.Node{
-		SSH: statefile.SSH{
-			Host: n.SSH.Host, Port: n.SSH.Port, User: n.SSH.User,
-			IdentityFile: n.SSH.IdentityFile, KnownHosts: n.SSH.KnownHosts, HostKey: n.SSH.HostKey,
-		},
+		SSH:             statefile.SSH(n.SSH),
 		Path:            n.Path,
 		Architecture:    b.in.architecture(n),
 		PipelineAddress: n.PipelineAddress,
+		PipelinePort:    n.PipelinePort,
 	}
 	if prior, ok := b.in.Prior.Nodes[address]; ok {
 		recorded.PublicKey = prior.PublicKey
@@ -209,7 +209,10 @@ func (b *builder) outputs() hcl.Diagnostics {
 
 // finish turns the desired state into a plan.
 func (b *builder) finish() *Plan {
-	p := &Plan{Prior: b.in.Prior, Desired: b.desired, Models: b.models, Blobs: b.blobs}
+	p := &Plan{Prior: b.in.Prior, Desired: b.desired, Models: b.models, Blobs: b.blobs, configured: map[string]bool{}}
+	for node := range b.nodes {
+		p.configured[node] = true
+	}
 	p.Deployments = withDrift(Diff(p.Prior, p.Desired), p, b.in.Drift)
 	for i := range p.Deployments {
 		p.Deployments[i].Switch = b.switchOf(p.Deployments[i])

@@ -237,6 +237,8 @@ func TestBuildRefuses(t *testing.T) {
 			"Model does not fit the cluster", "MiB"},
 		{"throughput beyond reach", strings.Replace(cluster, `source = "m.onnx"`, "source = \"m.onnx\"\n  require {\n    throughput = 1000000\n  }", 1),
 			"Required throughput cannot be met", "requires 1000000 inferences per second"},
+		{"a gateway without room for its buffers", strings.Replace(cluster, `memory       = "256MiB"`, `memory = each.key == "a" ? "1MiB" : "256MiB"`, 1),
+			"Gateway has too little memory", "needs 20"},
 		{"only 32-bit devices", strings.Replace(cluster, "linux/arm64", "linux/arm", 1),
 			"Model does not fit the cluster", ""},
 	}
@@ -258,10 +260,12 @@ func TestBuildRefuses(t *testing.T) {
 	}
 }
 
-// Two models divide the devices, and each keeps its own.
+// Two models divide the devices, each keeps its own, and planning again changes
+// nothing.
 func TestTwoModels(t *testing.T) {
-	two := cluster + "model \"n\" {\n  source = \"m.onnx\"\n}\n"
-	p := mustBuild(t, folder(t, two), statefile.New())
+	six := strings.Replace(cluster, `["a", "b", "c"]`, `["a", "b", "c", "d", "e", "f"]`, 1)
+	dir := folder(t, six+"model \"n\" {\n  source = \"m.onnx\"\n}\n")
+	p := mustBuild(t, dir, statefile.New())
 	used := map[string]string{}
 	for name, m := range p.Desired.Models {
 		for _, slice := range m.Slices {
@@ -269,6 +273,79 @@ func TestTwoModels(t *testing.T) {
 				t.Errorf("%s runs stages of %s and %s", slice.Node, name, other)
 			}
 			used[slice.Node] = name
+		}
+	}
+	if again := mustBuild(t, dir, p.Desired); !again.Empty() {
+		t.Errorf("planning again has %d changes, want none", len(again.Changes))
+	}
+}
+
+// rewrite replaces text of a folder's configuration.
+func rewrite(t *testing.T, dir, text, by string) {
+	t.Helper()
+	changed := strings.Replace(cluster, text, by, 1)
+	if changed == cluster {
+		t.Fatalf("the configuration has no %q", text)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.edgeplan.hcl"), []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A better placement that a requirement needs is taken, however small its gain.
+func TestRequirementOverridesTheThreshold(t *testing.T) {
+	dir := folder(t, cluster)
+	deployed := mustBuild(t, dir, statefile.New()).Desired
+	rewrite(t, dir, `compute      = "1GFLOPS"`, `compute = each.key == "c" ? "1.04GFLOPS" : "1GFLOPS"`)
+	offered := mustBuild(t, dir, deployed)
+	offer := offered.Models[0].Offer
+	if offer == nil || !offered.Empty() {
+		t.Skip("this model gains nothing from a device that is a little faster")
+	}
+	required := fmt.Sprintf("source = \"m.onnx\"\n  require {\n    throughput = %f\n  }",
+		(offer.ThroughputPerSecond+offered.Models[0].ThroughputPerSecond)/2)
+	changed := strings.Replace(cluster, `compute      = "1GFLOPS"`, `compute = each.key == "c" ? "1.04GFLOPS" : "1GFLOPS"`, 1)
+	changed = strings.Replace(changed, `source = "m.onnx"`, required, 1)
+	if err := os.WriteFile(filepath.Join(dir, "main.edgeplan.hcl"), []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if p := mustBuild(t, dir, deployed); p.Empty() {
+		t.Error("the deployed placement was kept although it misses the requirement")
+	}
+}
+
+func TestPipelinePortChanges(t *testing.T) {
+	dir := folder(t, cluster)
+	deployed := mustBuild(t, dir, statefile.New()).Desired
+	rewrite(t, dir, `memory       = "256MiB"`, "memory = \"256MiB\"\n  pipeline_port = 9000")
+	p := mustBuild(t, dir, deployed)
+	for _, slice := range p.Desired.Models["m"].Slices {
+		if slice.Port != 9000 {
+			t.Errorf("%s listens on port %d, want 9000", slice.Node, slice.Port)
+		}
+	}
+}
+
+// Nodes that are one machine never listen on one port, also while two releases run.
+func TestOneMachine(t *testing.T) {
+	dir := folder(t, cluster)
+	oneMachine := `address      = "shared.local"
+  port          = { a = 22, b = 23, c = 24 }[each.key]
+  pipeline_port = { a = 7433, b = 7434, c = 7435 }[each.key]`
+	rewrite(t, dir, `address      = "${each.key}.local"`, oneMachine)
+	deployed := mustBuild(t, dir, statefile.New()).Desired
+	changed := strings.Replace(cluster, `address      = "${each.key}.local"`, oneMachine, 1)
+	changed = strings.Replace(changed, `source = "m.onnx"`, "source = \"m.onnx\"\n  threads = 2", 1)
+	if err := os.WriteFile(filepath.Join(dir, "main.edgeplan.hcl"), []byte(changed), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	used := map[int]bool{}
+	for _, state := range []*statefile.State{deployed, mustBuild(t, dir, deployed).Desired} {
+		for _, slice := range state.Models["m"].Slices {
+			if used[slice.Port] {
+				t.Errorf("port %d is used twice", slice.Port)
+			}
+			used[slice.Port] = true
 		}
 	}
 }

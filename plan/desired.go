@@ -110,29 +110,33 @@ func (b *builder) prediction(p *placed) statefile.Prediction {
 // settle gives a model its ports and release id. With the ports it has, an
 // unchanged model comes out as the release that is deployed; a changed one gets
 // ports beside those, so that both releases can run at once.
-func (b *builder) settle(name string, m *statefile.Model) {
-	if prior, ok := b.in.Prior.Models[name]; ok && b.slots.reuse(m, prior) {
+func (b *builder) settle(name string, m *statefile.Model) error {
+	if prior, ok := b.in.Prior.Models[name]; ok && b.reusePorts(m, prior) {
 		m.Release = ReleaseID(name, m, b.desired.Nodes)
 		if m.Release == prior.Release {
-			b.slots.take(m)
-			return
+			return nil
 		}
 	}
-	b.assignPorts(m)
+	if err := b.assignPorts(m); err != nil {
+		return err
+	}
 	m.Release = ReleaseID(name, m, b.desired.Nodes)
-	b.slots.take(m)
+	return nil
 }
 
-func (b *builder) assignPorts(m *statefile.Model) {
+func (b *builder) assignPorts(m *statefile.Model) (err error) {
 	m.GatewayPort = 0
 	for i := range m.Slices {
 		slice := &m.Slices[i]
-		slice.Port = b.slots.free(slice.Node, b.nodes[slice.Node].PipelinePort)
+		if slice.Port, err = b.slots.give(b.desired.Nodes[slice.Node]); err != nil {
+			return err
+		}
 		if slice.Node == m.Gateway {
 			m.GatewayPort = slice.Port
 		}
 	}
 	if m.GatewayPort == 0 {
-		m.GatewayPort = b.slots.free(m.Gateway, b.nodes[m.Gateway].PipelinePort)
+		m.GatewayPort, err = b.slots.give(b.desired.Nodes[m.Gateway])
 	}
+	return err
 }

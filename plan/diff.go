@@ -3,6 +3,7 @@ package plan
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/edgeplan/edgeplan/statefile"
 )
@@ -60,7 +61,7 @@ func withDrift(deployments []Deployment, p *Plan, drift []Drift) []Deployment {
 			deployments = append(deployments, newDeployment(d.Model, model(p.Prior, d.Model), to, p.Desired.Nodes))
 		}
 	}
-	slices.SortFunc(deployments, func(a, b Deployment) int { return compareNames(a.Model, b.Model) })
+	slices.SortFunc(deployments, func(a, b Deployment) int { return strings.Compare(a.Model, b.Model) })
 	return deployments
 }
 

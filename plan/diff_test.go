@@ -13,7 +13,10 @@ import (
 
 // planOf is the plan between two states, as Build finishes it.
 func planOf(from, to *statefile.State) *Plan {
-	p := &Plan{Prior: from, Desired: to}
+	p := &Plan{Prior: from, Desired: to, configured: map[string]bool{"node.a": true}}
+	for node := range to.Nodes {
+		p.configured[node] = true
+	}
 	p.Deployments = Diff(from, to)
 	p.Uploads = uploads(p, nil)
 	p.Changes = changes(p)

@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -51,15 +52,15 @@ func (b *builder) checkNodes() hcl.Diagnostics {
 }
 
 // place chooses the cuts and nodes of a model. A node runs stages of one model,
-// so that each prediction holds, and several models share the nodes evenly; nodes
-// that another model is deployed on are taken from it only where there is no
-// other way.
+// so that each prediction holds. Models that are not deployed yet share the free
+// nodes evenly; nodes that another model is deployed on are taken from it only
+// where there is no other way.
 func (b *builder) place(ctx context.Context, model *config.Model) (*placed, hcl.Diagnostics) {
 	must := b.excluded()
-	may := b.deployedElsewhere(model, must)
-	result, err := b.solve(ctx, model, may)
+	may, waiting := b.leaveOthers(model, must)
+	result, err := b.solve(ctx, model, may, waiting)
 	if err == nil && result.solution.Status == solver.Infeasible && len(may) > len(must) {
-		result, err = b.solve(ctx, model, must)
+		result, err = b.solve(ctx, model, must, len(b.in.Config.Models)-len(b.desired.Models))
 	}
 	if err != nil {
 		return nil, hcl.Diagnostics{modelError(model, "Placement cannot be computed", err.Error())}
@@ -68,7 +69,7 @@ func (b *builder) place(ctx context.Context, model *config.Model) (*placed, hcl.
 		return nil, diags
 	}
 	b.keepDeployed(result)
-	return result, b.checkRequired(result)
+	return result, append(b.checkRequired(result), b.checkGateway(result)...)
 }
 
 // excluded are nodes without an engine and nodes that run another model's stage.
@@ -84,26 +85,31 @@ func (b *builder) excluded() map[string]bool {
 	return excluded
 }
 
-// deployedElsewhere adds the nodes where models still to be planned are deployed.
-func (b *builder) deployedElsewhere(model *config.Model, excluded map[string]bool) map[string]bool {
-	all := map[string]bool{}
-	for node := range excluded {
-		all[node] = true
-	}
+// leaveOthers adds the nodes where models still to be planned are deployed, and
+// counts the models that share the rest: this one, and those deployed nowhere.
+func (b *builder) leaveOthers(model *config.Model, excluded map[string]bool) (all map[string]bool, waiting int) {
+	all, waiting = maps.Clone(excluded), 1
 	for _, other := range b.in.Config.Models {
 		if _, planned := b.desired.Models[other.Name]; planned || other == model {
 			continue
 		}
-		for _, slice := range b.in.Prior.Models[other.Name].Slices {
-			all[slice.Node] = true
+		deployed, ok := b.in.Prior.Models[other.Name]
+		if !ok {
+			waiting++
+		}
+		for _, slice := range deployed.Slices {
+			if _, here := b.nodes[slice.Node]; here {
+				all[slice.Node] = true
+			}
 		}
 	}
-	return all
+	return all, waiting
 }
 
-func (b *builder) solve(ctx context.Context, model *config.Model, excluded map[string]bool) (*placed, error) {
+func (b *builder) solve(ctx context.Context, model *config.Model, excluded map[string]bool, waiting int) (*placed, error) {
 	problem := b.problemOf(model, excluded)
-	problem.MaxStages = b.fairShare(len(problem.Nodes) - len(excluded))
+	share := (len(problem.Nodes) - len(excluded)) / waiting
+	problem.MaxStages = max(1, share, len(problem.Start))
 	solution, err := solver.Solve(ctx, problem, solver.Options{
 		Algorithm: solver.Algorithm(model.Solver.Algorithm),
 		TimeLimit: model.Solver.TimeLimit,
@@ -112,13 +118,6 @@ func (b *builder) solve(ctx context.Context, model *config.Model, excluded map[s
 		return nil, err
 	}
 	return &placed{model: model, chain: b.in.Chains[model.Name], problem: problem, solution: solution}, nil
-}
-
-// fairShare is how many of the free nodes a model may take, so that the models
-// still to be planned find theirs.
-func (b *builder) fairShare(free int) int {
-	waiting := len(b.in.Config.Models) - len(b.desired.Models)
-	return max(1, free/waiting)
 }
 
 func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
@@ -137,7 +136,8 @@ func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
 }
 
 // keepDeployed lets the deployed placement stand unless the new one saves more
-// than the threshold; the better one becomes an offer.
+// than the threshold, or is what the required throughput needs; the better one
+// becomes an offer.
 func (b *builder) keepDeployed(p *placed) {
 	start := p.problem.Start
 	if start == nil || slices.Equal(start, p.solution.Stages) {
@@ -148,7 +148,8 @@ func (b *builder) keepDeployed(p *placed) {
 		return // it no longer fits
 	}
 	gain := 1 - p.solution.Cost.BottleneckSeconds/deployed.BottleneckSeconds
-	if b.in.Replan || gain > b.in.Config.Settings.ReplanThreshold {
+	needed := misses(p.model, deployed) && !misses(p.model, p.solution.Cost)
+	if b.in.Replan || needed || gain > b.in.Config.Settings.ReplanThreshold {
 		return
 	}
 	p.offer = &Offer{ThroughputPerSecond: 1 / p.solution.Cost.BottleneckSeconds, Gain: gain}
@@ -157,23 +158,46 @@ func (b *builder) keepDeployed(p *placed) {
 	p.solution = &kept
 }
 
+// misses says whether a placement falls short of the required throughput.
+func misses(model *config.Model, cost *solver.Cost) bool {
+	return model.RequireThroughput > 0 && 1/cost.BottleneckSeconds < model.RequireThroughput
+}
+
 func (b *builder) checkRequired(p *placed) hcl.Diagnostics {
-	required, cost := p.model.RequireThroughput, p.solution.Cost
-	if required == 0 || 1/cost.BottleneckSeconds >= required {
+	cost := p.solution.Cost
+	if !misses(p.model, cost) {
 		return nil
 	}
-	best := "at most"
+	gives := quantity.FormatNumber(1/cost.BottleneckSeconds) + " at most"
 	if p.solution.Status != solver.Optimal {
-		best = fmt.Sprintf("proven to be at most %s/s, found", quantity.FormatNumber(1/p.solution.LowerBoundSeconds))
+		gives = fmt.Sprintf("%s by the placement found, and %s at the very most",
+			quantity.FormatNumber(1/cost.BottleneckSeconds), quantity.FormatNumber(1/p.solution.LowerBoundSeconds))
 	}
 	return hcl.Diagnostics{{
 		Severity: hcl.DiagError,
 		Summary:  "Required throughput cannot be met",
-		Detail: fmt.Sprintf("%s requires %s inferences per second; this cluster gives %s %s/s, bounded by %s (%s per inference). Require less, or add what the bottleneck lacks.",
-			p.model.Address, quantity.FormatNumber(required), best, quantity.FormatNumber(1/cost.BottleneckSeconds),
+		Detail: fmt.Sprintf("%s requires %s inferences per second, and this cluster gives %s. The bottleneck is %s with %s per inference: require less, or add what it lacks.",
+			p.model.Address, quantity.FormatNumber(p.model.RequireThroughput), gives,
 			b.resourceName(p.problem, cost.Bottleneck), quantity.FormatSeconds(cost.BottleneckSeconds)),
 		Subject: p.model.RequireRange.Ptr(),
 	}}
+}
+
+// checkGateway makes sure that a gateway without a stage has room for its buffers.
+func (b *builder) checkGateway(p *placed) hcl.Diagnostics {
+	gateway := b.nodes[p.model.Gateway]
+	for _, stage := range p.solution.Stages {
+		if p.problem.Nodes[stage.Node].Name == gateway.Address {
+			return nil // counted with the stage
+		}
+	}
+	needs := GatewayBaseBytes + b.gatewayBytes(gateway.Address, p.model)
+	if needs <= gateway.Memory {
+		return nil
+	}
+	return hcl.Diagnostics{modelError(p.model, "Gateway has too little memory", fmt.Sprintf(
+		"the gateway %s needs %s for its worker and the buffers of requests and answers, and allows %s. Give it more memory, or name another gateway.",
+		gateway.Address, quantity.FormatBytes(needs), quantity.FormatBytes(gateway.Memory)))}
 }
 
 // resourceName names a busy resource as the configuration does.

@@ -55,7 +55,8 @@ type Plan struct {
 	// Blobs opens the content of every blob of Desired, by digest.
 	Blobs BlobSource
 
-	destroy bool // made by Destroy
+	destroy    bool            // made by Destroy
+	configured map[string]bool // enabled nodes of the configuration
 }
 
 // Deployment is one pipeline going from one release to another.

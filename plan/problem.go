@@ -97,7 +97,7 @@ func (b *builder) cluster() []*config.Node {
 func (b *builder) problemNode(node *config.Node, model *config.Model, chain *onnx.Chain) solver.Node {
 	seconds := make([]float64, len(chain.Segments))
 	for i, segment := range chain.Segments {
-		seconds[i] = float64(segment.FLOPs) / node.Compute
+		seconds[i] = float64(max(1, segment.FLOPs)) / node.Compute // nothing takes no time at all
 	}
 	return solver.Node{
 		Name:           node.Address,

@@ -54,10 +54,7 @@ func moveReason(c Change, p *Plan) string {
 	return "a better placement was found"
 }
 
-func left(node string, p *Plan) bool {
-	_, stays := p.Desired.Nodes[node]
-	return !stays
-}
+func left(node string, p *Plan) bool { return !p.configured[node] }
 
 func settingReasons(d Deployment) []string {
 	var list []string

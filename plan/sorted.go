@@ -3,7 +3,6 @@ package plan
 import (
 	"maps"
 	"slices"
-	"strings"
 )
 
 // sortedKeys are the keys of a map in order, so that nothing printed or
@@ -11,5 +10,3 @@ import (
 func sortedKeys[V any](m map[string]V) []string {
 	return slices.Sorted(maps.Keys(m))
 }
-
-func compareNames(a, b string) int { return strings.Compare(a, b) }

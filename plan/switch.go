@@ -1,19 +1,25 @@
 package plan
 
-import "github.com/edgeplan/edgeplan/statefile"
+import (
+	"github.com/edgeplan/edgeplan/internal/tensor"
+	"github.com/edgeplan/edgeplan/statefile"
+)
 
 // switchOf is how a deployment replaces what is deployed: beside it, unless the
-// memory of some node does not hold both releases.
+// memory of some node does not hold it together with what runs there.
 func (b *builder) switchOf(d Deployment) Switch {
-	if d.From == nil || d.To == nil {
+	if d.To == nil {
 		return Beside
 	}
-	if d.From.Release == d.To.Release {
+	if d.From != nil && d.From.Release == d.To.Release {
 		return StopFirst // the same release, repaired: its ports are its own
 	}
 	for _, node := range ReleaseNodes(d.To) {
-		limit := b.nodes[node].Memory
-		if workerBytes(d.From, node)+workerBytes(d.To, node) > limit {
+		needed := workerBytes(d.To, node)
+		for _, running := range b.in.Prior.Models {
+			needed += workerBytes(&running, node)
+		}
+		if needed > b.nodes[node].Memory {
 			return StopFirst
 		}
 	}
@@ -28,7 +34,18 @@ func workerBytes(m *statefile.Model, node string) int64 {
 		}
 	}
 	if m.Gateway == node {
-		return GatewayBaseBytes
+		return GatewayBaseBytes + buffersPerQueue*(bytesOf(m.Inputs)+bytesOf(m.Outputs))
 	}
 	return 0
+}
+
+// bytesOf is the size of tensors; one whose size is not known counts nothing.
+func bytesOf(tensors []tensor.Info) int64 {
+	var total int64
+	for _, t := range tensors {
+		if size, err := t.Bytes(); err == nil {
+			total += size
+		}
+	}
+	return total
 }

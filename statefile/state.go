@@ -40,6 +40,8 @@ type Node struct {
 	Architecture string `json:"architecture"` // linux/amd64, linux/arm64, linux/arm
 	// PipelineAddress is the host where the other devices reach this one.
 	PipelineAddress string `json:"pipeline_address"`
+	// PipelinePort is the first port that workers on this node may take.
+	PipelinePort int `json:"pipeline_port"`
 	// PublicKey of the node's worker, standard base64 of an Ed25519 key; "" until known.
 	PublicKey string `json:"public_key"`
 }
