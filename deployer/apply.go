@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -40,11 +41,10 @@ func Apply(ctx context.Context, p *plan.Plan, rec Recorder, o Options) error {
 	if err := a.uploadAll(ctx); err != nil {
 		return err
 	}
-	err := errors.Join(a.deployAll(ctx), a.cleanAll(ctx), a.awayErrors())
-	if err != nil {
-		return err
+	if err := errors.Join(a.deployAll(ctx), a.cleanAll(ctx)); err != nil {
+		return errors.Join(err, a.awayErrors())
 	}
-	return a.finish()
+	return errors.Join(a.finish(), a.awayErrors())
 }
 
 // applying is one run of Apply.
@@ -109,10 +109,11 @@ func (a *applying) leaving() []string {
 	for _, d := range a.plan.Deployments {
 		if d.From != nil {
 			for _, node := range plan.ReleaseNodes(d.From) {
-				nodes[node] = true
+				_, nodes[node] = a.plan.Prior.Nodes[node] // one that is not known has been cleaned
 			}
 		}
 	}
+	maps.DeleteFunc(nodes, func(_ string, known bool) bool { return !known })
 	for node := range a.plan.Prior.Nodes {
 		if _, stays := a.plan.Desired.Nodes[node]; !stays {
 			nodes[node] = true
@@ -227,7 +228,7 @@ func (a *applying) present(nodes []string) []string {
 func (a *applying) awayErrors() error {
 	var problems []error
 	for _, node := range sortedKeys(a.away) {
-		problems = append(problems, fmt.Errorf("%w; what edgeplan put there is still to be removed, and the state keeps the device for that", a.away[node]))
+		problems = append(problems, fmt.Errorf("%w; what edgeplan put there is still to be removed: the state keeps the device, and the next apply or destroy that reaches it does that", a.away[node]))
 	}
 	return errors.Join(problems...)
 }

@@ -18,12 +18,12 @@ func (a *applying) cleanAll(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("what is no longer needed on the devices was not removed: %w", err)
 	}
+	dropped := a.dropModels()
 	kept := a.keptNodes()
 	nodes := slices.DeleteFunc(a.present(sortedKeys(a.devices)), func(node string) bool { return kept[node] })
-	err := each(nodes, a.o.Devices, func(node string) error {
+	return errors.Join(dropped, each(nodes, a.o.Devices, func(node string) error {
 		return a.devices[node].failed(a.cleanNode(ctx, node))
-	})
-	return errors.Join(err, a.dropModels(nodes, err == nil))
+	}))
 }
 
 // keptNodes carry a part of a deployment that failed.
@@ -45,15 +45,12 @@ func (a *applying) keptNodes() map[string]bool {
 	return kept
 }
 
-// dropModels records removed models as gone, once no device has a part of them.
-func (a *applying) dropModels(cleaned []string, all bool) error {
+// dropModels records removed models as gone once their workers are stopped. Their
+// nodes stay in the state until each has been cleaned, whenever it can be reached.
+func (a *applying) dropModels() error {
 	var gone []string
 	for _, d := range a.plan.Deployments {
-		if d.To != nil || d.From == nil || !all {
-			continue
-		}
-		clean := !slices.ContainsFunc(plan.ReleaseNodes(d.From), func(node string) bool { return !slices.Contains(cleaned, node) })
-		if clean {
+		if d.To == nil && d.From != nil && !a.failed[d.Model] && len(a.present(plan.ReleaseNodes(d.From))) > 0 {
 			gone = append(gone, d.Model)
 		}
 	}

@@ -110,7 +110,7 @@ func gatewayChange(d Deployment) (Change, bool) {
 	case Replace:
 		change.Reasons = []string{"the gateway moved"}
 	case Update:
-		change.Reasons = []string{"neighbour moved"}
+		change.Reasons = []string{companyReason(d)}
 	}
 	return change, true
 }

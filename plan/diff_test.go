@@ -61,8 +61,8 @@ func TestChanges(t *testing.T) {
 		}},
 		{"a boundary moves by one segment: one weight and two graphs travel", two,
 			stateOf(map[string]statefile.Model{"m": pipeline("ab", 4, 3)}), []string{
-				"~ slice.m[0] a>a 112 # boundary moved: segments 0-1 -> 0-2",
-				"~ slice.m[1] b>b 10 # boundary moved: segments 2-3 -> 3-3",
+				"~ slice.m[0] a>a 112 # boundary moved: n0 .. n1 -> n0 .. n2",
+				"~ slice.m[1] b>b 10 # boundary moved: n2 .. n3 -> n3 .. n3",
 			}},
 		{"a stage moves to another device", two,
 			stateOf(map[string]statefile.Model{"m": pipeline("ac", 4, 2)}), []string{
@@ -72,7 +72,7 @@ func TestChanges(t *testing.T) {
 		{"a third stage", two,
 			stateOf(map[string]statefile.Model{"m": pipeline("abc", 4, 2, 3)}), []string{
 				"~ slice.m[0] a>a 0 # neighbour moved",
-				"~ slice.m[1] b>b 10 # boundary moved: segments 2-3 -> 2-2",
+				"~ slice.m[1] b>b 10 # boundary moved: n2 .. n3 -> n2 .. n2",
 				"+ slice.m[2] >c 6113",
 			}},
 		{"a setting", two, stateOf(map[string]statefile.Model{"m": disabled}), []string{
@@ -81,7 +81,7 @@ func TestChanges(t *testing.T) {
 		}},
 		{"the gateway loses its stage", two,
 			stateOf(map[string]statefile.Model{"m": pipeline("b", 4)}), []string{
-				"-/+ slice.m[0] a>b 211 # a better placement was found; boundary moved: segments 0-1 -> 0-3",
+				"-/+ slice.m[0] a>b 211 # a better placement was found; boundary moved: n0 .. n1 -> n0 .. n3",
 				"- slice.m[1] b>  0 # fewer stages are needed",
 				"+ gateway.m >a 0",
 			}},

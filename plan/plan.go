@@ -106,8 +106,11 @@ type Model struct {
 	Algorithm solver.Algorithm
 	Reason    string // why the solver stopped before a proof
 	Gap       float64
-	Stages    []Stage
-	Transfers []Transfer
+	// Nodes of the cluster, and the stages that the model may have on them beside
+	// other models: a node runs stages of one model.
+	Nodes, MaxStages int
+	Stages           []Stage
+	Transfers        []Transfer
 	// Bottleneck by name: "node node.pi[\"hall\"]", "link a -> b", "network wifi".
 	Bottleneck          string
 	BottleneckSeconds   float64

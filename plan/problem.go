@@ -154,33 +154,32 @@ func (b *builder) addConnections(p *solver.Problem) {
 	}
 }
 
-// addDeployed lets the search start from what is deployed, and prefer nodes
-// that already hold the weights.
+// addDeployed lets the search start from what is deployed, also where the model
+// file changed in the meantime, and prefer nodes that already hold the weights.
 func (b *builder) addDeployed(p *solver.Problem, model *config.Model, chain *onnx.Chain) {
 	prior, ok := b.in.Prior.Models[model.Name]
-	if !ok || prior.SourceDigest != chain.Digest {
+	if !ok {
 		return
 	}
 	index := map[string]int{}
 	for i, node := range p.Nodes {
 		index[node.Name] = i
 	}
-	start := placement(prior, index, len(chain.Segments))
-	if start == nil {
+	p.Start = placement(prior, index, len(chain.Segments))
+	if p.Start == nil || prior.SourceDigest != chain.Digest {
 		return
 	}
-	p.Start = start
 	p.HeldBytes = make([][]int64, len(p.Nodes))
 	for i := range p.HeldBytes {
 		p.HeldBytes[i] = make([]int64, len(chain.Segments))
 	}
-	for _, stage := range start {
+	for _, stage := range p.Start {
 		copy(p.HeldBytes[stage.Node][stage.FirstSegment:], p.SegmentBytes[stage.FirstSegment:stage.LastSegment+1])
 	}
 }
 
-// placement is a recorded model as the solver's stages, or nil when a node of
-// it is gone or the chain has another length.
+// placement is a recorded model as the solver's stages, or nil when a node of it
+// is gone or the chain has another length.
 func placement(m statefile.Model, index map[string]int, segments int) []solver.Placed {
 	var stages []solver.Placed
 	for _, slice := range m.Slices {
@@ -189,6 +188,9 @@ func placement(m statefile.Model, index map[string]int, segments int) []solver.P
 			return nil
 		}
 		stages = append(stages, solver.Placed{Node: node, FirstSegment: slice.FirstSegment, LastSegment: slice.LastSegment})
+	}
+	if len(stages) == 0 || stages[len(stages)-1].LastSegment != segments-1 {
+		return nil
 	}
 	return stages
 }

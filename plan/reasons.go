@@ -22,17 +22,39 @@ func reasons(c Change, d Deployment, p *Plan) []string {
 		list = append(list, moveReason(c, p))
 	}
 	if c.Before.FirstSegment != c.After.FirstSegment || c.Before.LastSegment != c.After.LastSegment {
-		list = append(list, fmt.Sprintf("boundary moved: segments %d-%d -> %d-%d",
-			c.Before.FirstSegment, c.Before.LastSegment, c.After.FirstSegment, c.After.LastSegment))
+		list = append(list, fmt.Sprintf("boundary moved: %s .. %s -> %s .. %s",
+			c.Before.FirstNode, c.Before.LastNode, c.After.FirstNode, c.After.LastNode))
 	} else if c.Before.Graph.Digest != c.After.Graph.Digest || !reflect.DeepEqual(c.Before.Weights, c.After.Weights) {
 		list = append(list, "slice digest changed: model file")
 	}
 	list = append(list, settingReasons(d)...)
 	list = append(list, programReasons(c, d)...)
 	if len(list) == 0 {
-		list = append(list, "neighbour moved")
+		list = append(list, companyReason(d))
 	}
 	return list
+}
+
+// companyReason is why a slice that is the same itself is part of a new release:
+// a release is of the whole pipeline.
+func companyReason(d Deployment) string {
+	switch {
+	case d.From.Release == d.To.Release:
+		return "restarts with the pipeline"
+	case d.From.Gateway != d.To.Gateway:
+		return fmt.Sprintf("gateway %s -> %s", d.From.Gateway, d.To.Gateway)
+	case !samePlacement(d.From, d.To):
+		return "neighbour moved"
+	case d.From.SourceDigest != d.To.SourceDigest:
+		return "model file changed in another slice"
+	}
+	return "neighbour changed"
+}
+
+func samePlacement(a, b *statefile.Model) bool {
+	return slices.EqualFunc(a.Slices, b.Slices, func(x, y statefile.Slice) bool {
+		return x.Node == y.Node && x.FirstSegment == y.FirstSegment && x.LastSegment == y.LastSegment
+	})
 }
 
 func deleteReasons(c Change, d Deployment, p *Plan) []string {
@@ -50,6 +72,12 @@ func deleteReasons(c Change, d Deployment, p *Plan) []string {
 func moveReason(c Change, p *Plan) string {
 	if left(c.BeforeNode, p) {
 		return "device left the configuration"
+	}
+	for _, name := range sortedKeys(p.Desired.Models) {
+		m := p.Desired.Models[name]
+		if name != c.Model && slices.Contains(ReleaseNodes(&m), c.BeforeNode) {
+			return "model." + name + " runs there now"
+		}
 	}
 	return "a better placement was found"
 }

@@ -22,6 +22,8 @@ func (b *builder) report(p *placed, desired *statefile.Model) Model {
 		ThroughputPerSecond: desired.Prediction.ThroughputPerSecond,
 		LatencySeconds:      cost.LatencySeconds,
 		Offer:               p.offer,
+		Nodes:               len(p.problem.Nodes),
+		MaxStages:           min(p.problem.MaxStages, len(p.problem.Nodes)-len(p.problem.ExcludedNodes)),
 	}
 	for i, stage := range p.solution.Stages {
 		m.Stages = append(m.Stages, reportStage(p, desired, i, stage.Node))

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
 	"github.com/edgeplan/edgeplan/internal/tensor"
@@ -92,14 +94,14 @@ func (c *Client) Metadata(ctx context.Context, name, release string) (Component,
 }
 
 // Infer runs one request through a component and gives its outputs in the
-// component's order. An empty release is the one there is. Errors are gRPC
-// statuses, whose message says which part of the pipeline failed and why.
+// component's order. An empty release is the one there is. What the worker
+// refuses is a *RequestError.
 func (c *Client) Infer(ctx context.Context, name, release string, inputs []tensor.Tensor) ([]tensor.Tensor, error) {
 	request := &oippb.ModelInferRequest{ModelName: name, ModelVersion: release}
 	oippb.SetInputs(request, inputs)
 	response, err := c.rpc.ModelInfer(ctx, request)
 	if err != nil {
-		return nil, err
+		return nil, &RequestError{Code: status.Code(err), Message: status.Convert(err).Message()}
 	}
 	outputs, err := oippb.Outputs(response)
 	if err != nil {
@@ -107,6 +109,18 @@ func (c *Client) Infer(ctx context.Context, name, release string, inputs []tenso
 	}
 	return outputs, nil
 }
+
+// RequestError is a request that was not answered: its message says which part of
+// the pipeline failed and why.
+type RequestError struct {
+	Code    codes.Code // of gRPC
+	Message string
+}
+
+func (e *RequestError) Error() string { return e.Message }
+
+// GRPCStatus lets status.FromError and status.Code see the code.
+func (e *RequestError) GRPCStatus() *status.Status { return status.New(e.Code, e.Message) }
 
 // Pipe makes a connection of two byte streams, such as the standard output and
 // input of a proxy at the other end of an SSH session. close ends both.

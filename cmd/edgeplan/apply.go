@@ -34,7 +34,7 @@ type approval struct {
 func (a *approval) add(flags *flag.FlagSet) {
 	flags.BoolVar(&a.auto, "auto-approve", false, "do not ask")
 	flags.BoolVar(&a.input, "input", true, "-input=false fails instead of asking")
-	flags.DurationVar(&a.lockTimeout, "lock-timeout", 0, "how `long` to wait for the lock of the state, as 30s")
+	flags.DurationVar(&a.lockTimeout, "lock-timeout", 0, "wait for the lock of the state for this `duration`, as 30s")
 }
 
 func runApply(ctx context.Context, c *cli, args []string) error {
@@ -85,7 +85,12 @@ func (c *cli) recordUnchanged(p *plan.Plan, states *statefile.Manager) error {
 	if p.SameState() {
 		return nil
 	}
-	return states.Record(p.Desired)
+	if err := states.Record(p.Desired); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "%s The state was brought up to date.\n", c.paint(c.stdout, green, "Apply complete!"))
+	c.printOutputs(p.Desired)
+	return nil
 }
 
 // carryOut asks and applies.

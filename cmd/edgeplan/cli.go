@@ -30,9 +30,12 @@ func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
 // globalFlags takes what stands before the command.
 func (c *cli) globalFlags(args []string) ([]string, error) {
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
-		name, value, _ := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
+		name, value, given := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
 		switch name {
 		case "chdir":
+			if !given {
+				return nil, errors.New("write -chdir=DIR, with the equals sign")
+			}
 			if info, err := os.Stat(value); err != nil || !info.IsDir() {
 				return nil, fmt.Errorf("-chdir=%s: there is no such folder", value)
 			}

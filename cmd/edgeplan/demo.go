@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/edgeplan/edgeplan/internal/quantity"
 )
@@ -118,6 +119,7 @@ func (d *demo) command(ctx context.Context, args ...string) error {
 	fmt.Fprintf(d.cli.stdout, "\n%s\n", d.cli.paint(d.cli.stdout, bold, "$ edgeplan "+shown))
 	cmd := exec.CommandContext(ctx, program, append([]string{"-chdir=" + d.dir}, args...)...)
 	cmd.Stdout, cmd.Stderr = d.cli.stdout, d.cli.stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the terminal's interrupt comes once, from here
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	if err := cmd.Run(); err != nil {
 		return fmt.Errorf("edgeplan %s: %w", shown, err)
@@ -127,7 +129,11 @@ func (d *demo) command(ctx context.Context, args ...string) error {
 
 // wait leaves everything running until the user interrupts.
 func (d *demo) wait(ctx context.Context) {
-	fmt.Fprintf(d.cli.stdout, "\nThe pipeline is running. Try, in another terminal:\n\n  cd %s\n  edgeplan show\n  edgeplan infer -random 2 -verify\n\nInterrupt (Ctrl-C) to destroy it and end.\n", d.dir)
+	program, err := os.Executable()
+	if err != nil {
+		program = "edgeplan"
+	}
+	fmt.Fprintf(d.cli.stdout, "\nThe pipeline is running. Try, in another terminal:\n\n  cd %[1]s\n  %[2]s show\n  %[2]s infer -random 2 -verify\n\nInterrupt (Ctrl-C) to destroy it and end.\n", d.dir, program)
 	<-ctx.Done()
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/edgeplan/edgeplan/deployer"
@@ -50,10 +51,12 @@ func (f *inferFlags) add(flags *flag.FlagSet) {
 		return nil
 	})
 	flags.Func("random", "make inputs from `SEED`", func(text string) error {
-		seed := new(uint64)
-		_, err := fmt.Sscan(text, seed)
-		f.random = seed
-		return err
+		seed, err := strconv.ParseUint(text, 10, 64)
+		f.random = &seed
+		if err != nil {
+			return errors.New("write a whole number, 0 or more")
+		}
+		return nil
 	})
 	flags.StringVar(&f.out, "out", "", "write the output to `FILE` as .npy; with several outputs, into this folder")
 	flags.BoolVar(&f.verify, "verify", false, "compare with the whole model run on this machine")
@@ -235,7 +238,9 @@ func (c *cli) writeOutputs(out string, outputs []tensor.Tensor) error {
 		_, err = c.stdout.Write(append(encoded, '\n'))
 		return err
 	}
-	if len(outputs) == 1 && !strings.HasSuffix(out, string(filepath.Separator)) {
+	info, err := os.Stat(out)
+	folder := strings.HasSuffix(out, string(filepath.Separator)) || err == nil && info.IsDir()
+	if len(outputs) == 1 && !folder {
 		return writeNPY(out, outputs[0])
 	}
 	if err := os.MkdirAll(out, 0o755); err != nil {

@@ -129,10 +129,23 @@ func (c *cli) refresh(ctx context.Context, in *plan.Input) error {
 		return nil
 	}
 	c.notef("Refreshing: asking %s what runs there…", count(asked, "node"))
-	seen, err := deployer.Refresh(ctx, in.Prior, skip, c.deployOptions())
+	seen, err := deployer.Refresh(ctx, asConfigured(in.Prior, in.Config), skip, c.deployOptions())
 	if err != nil {
 		return fmt.Errorf("%w\nA device that is gone for now is left out with enabled = false in its node block. -refresh=false plans from the state without asking", err)
 	}
 	in.Drift, in.Held = seen.Drift, seen.Held
 	return nil
+}
+
+// asConfigured is a state whose devices are reached as the configuration says
+// now: an address may have changed since.
+func asConfigured(prior *statefile.State, cfg *config.Config) *statefile.State {
+	state := statefile.Clone(prior)
+	for _, node := range cfg.Nodes {
+		if recorded, ok := state.Nodes[node.Address]; ok {
+			recorded.SSH = statefile.SSH(node.SSH)
+			state.Nodes[node.Address] = recorded
+		}
+	}
+	return state
 }

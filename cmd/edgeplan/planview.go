@@ -31,14 +31,17 @@ func (c *cli) printPlan(p *plan.Plan) {
 	}
 	c.printSwitches(p)
 	added, changed, destroyed := tally(p.Changes)
-	fmt.Fprintf(c.stdout, "\n%s %d to add, %d to change, %d to destroy. Upload: %s.\n",
-		c.paint(c.stdout, bold, "Plan:"), added, changed, destroyed, quantity.FormatBytes(p.UploadBytes()))
+	fmt.Fprintf(c.stdout, "\n%s %d to add, %d to change, %d to destroy.", c.paint(c.stdout, bold, "Plan:"), added, changed, destroyed)
+	if p.UploadBytes() > 0 {
+		fmt.Fprintf(c.stdout, " Upload: %s.", quantity.FormatBytes(p.UploadBytes()))
+	}
+	fmt.Fprintln(c.stdout)
 }
 
 func (c *cli) printUnchanged(p *plan.Plan) {
-	fmt.Fprintf(c.stdout, "%s The devices match the configuration.\n", c.paint(c.stdout, green, "No changes."))
+	fmt.Fprintf(c.stdout, "%s What is deployed matches the configuration.\n", c.paint(c.stdout, green, "No changes."))
 	if !p.SameState() {
-		fmt.Fprintln(c.stdout, "Predictions or outputs in the state will be brought up to date by `edgeplan apply`.")
+		fmt.Fprintln(c.stdout, "Only the state differs: addresses, predictions or outputs.")
 	}
 }
 
@@ -61,17 +64,22 @@ func (c *cli) printModel(m plan.Model) {
 	}
 }
 
-// proof says how good the placement is known to be.
+// proof says how good the placement is known to be, and among which.
 func proof(m plan.Model) string {
+	text := "proven optimal"
 	switch {
 	case m.Status == solver.Optimal:
-		return "proven optimal"
 	case m.Offer != nil:
-		return fmt.Sprintf("as deployed, at most %.1f %% from optimal", 100*m.Gap)
+		text = fmt.Sprintf("as deployed, at most %.1f %% from optimal", 100*m.Gap)
 	case m.Reason != "":
-		return fmt.Sprintf("at most %.1f %% from optimal (%s)", 100*m.Gap, m.Reason)
+		text = fmt.Sprintf("at most %.1f %% from optimal (%s)", 100*m.Gap, m.Reason)
+	default:
+		text = fmt.Sprintf("at most %.1f %% from optimal", 100*m.Gap)
 	}
-	return fmt.Sprintf("at most %.1f %% from optimal", 100*m.Gap)
+	if m.MaxStages < m.Nodes {
+		text += fmt.Sprintf(" on %d of %d nodes (a node runs one model)", m.MaxStages, m.Nodes)
+	}
+	return text
 }
 
 func stageRows(m plan.Model) [][]string {
@@ -151,7 +159,8 @@ func (c *cli) printUploads(p *plan.Plan, model string) {
 
 func (c *cli) printChange(change plan.Change) {
 	symbol := fmt.Sprintf("%3s", string(change.Action))
-	fmt.Fprintf(c.stdout, "%s %s %s\n", c.paint(c.stdout, actionColor(change.Action), symbol), change.Address, where(change))
+	line := strings.TrimRight(change.Address+" "+where(change), " ")
+	fmt.Fprintf(c.stdout, "%s %s\n", c.paint(c.stdout, actionColor(change.Action), symbol), line)
 	for _, reason := range change.Reasons {
 		fmt.Fprintf(c.stdout, "      # %s\n", reason)
 	}
@@ -162,6 +171,9 @@ func where(change plan.Change) string {
 	text := "on " + change.AfterNode
 	switch change.Action {
 	case plan.Delete:
+		if change.Address == change.BeforeNode {
+			return ""
+		}
 		return "on " + change.BeforeNode
 	case plan.Replace:
 		text = change.BeforeNode + " -> " + change.AfterNode
@@ -169,7 +181,10 @@ func where(change plan.Change) string {
 	if change.After != nil {
 		text += fmt.Sprintf(": %s .. %s", change.After.FirstNode, change.After.LastNode)
 	}
-	return text + fmt.Sprintf(" (upload %s)", quantity.FormatBytes(change.UploadBytes))
+	if change.UploadBytes > 0 {
+		text += fmt.Sprintf(" (upload %s)", quantity.FormatBytes(change.UploadBytes))
+	}
+	return text
 }
 
 func actionColor(a plan.Action) string {
@@ -185,7 +200,11 @@ func actionColor(a plan.Action) string {
 // printSwitches warns of every pipeline that pauses.
 func (c *cli) printSwitches(p *plan.Plan) {
 	for _, d := range p.Deployments {
-		if d.From != nil && d.To != nil && d.Switch == plan.StopFirst {
+		switch {
+		case d.Switch != plan.StopFirst || d.From == nil:
+		case d.From.Release == d.To.Release:
+			fmt.Fprintf(c.stdout, "\n  model.%s pauses: its release is started again on every device.\n", d.Model)
+		default:
 			fmt.Fprintf(c.stdout, "\n  model.%s pauses: the old release stops before the new one starts, because both do not fit side by side.\n", d.Model)
 		}
 	}

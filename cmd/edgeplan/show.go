@@ -52,13 +52,13 @@ func (c *cli) printDeployed(name string, m statefile.Model) {
 	fmt.Fprintf(c.stdout, "  release     %s\n  gateway     %s\n", m.Release, m.Gateway)
 	fmt.Fprintf(c.stdout, "  throughput  %s/s predicted (%s)\n", quantity.FormatNumber(m.Prediction.ThroughputPerSecond), m.Prediction.Status)
 	fmt.Fprintf(c.stdout, "  bottleneck  %s, %s per inference\n\n", m.Prediction.Bottleneck, quantity.FormatSeconds(m.Prediction.BottleneckSeconds))
-	rows := [][]string{{"slice", "device", "nodes of the graph", "weights", "memory"}}
+	rows := [][]string{{"slice", "device", "nodes of the graph", "files", "memory"}}
 	for i, slice := range m.Slices {
 		rows = append(rows, []string{
 			fmt.Sprintf("slice.%s[%d]", name, i),
 			slice.Node,
 			slice.FirstNode + " .. " + slice.LastNode,
-			quantity.FormatBytes(sizeOf(slice.Weights)),
+			quantity.FormatBytes(slice.Graph.Size + sizeOf(slice.Weights)),
 			quantity.FormatBytes(slice.MemoryBytes),
 		})
 	}

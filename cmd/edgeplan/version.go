@@ -9,7 +9,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/version"
 )
 
-const versionHelp = `
+const versionHelp = `[options]
 
 Prints the version of edgeplan and the platform it runs on.
 `
