@@ -72,12 +72,6 @@ func TestOfferedCutsMatchWhenOptimised(t *testing.T) {
 	}
 }
 
-// Public models that are wrong in some way give one clear error, or work.
-// The same with public models of all kinds, where they are at hand. Of the large
-// ones some cuts are taken; EDGEPLAN_EVERY_CUT=1 takes all.
-// publicModels is the folder with models that this project did not write.
-// Parameters of the public models whose weights are made by nodes, as their
-// collection states them.
 // checkAllCuts runs a model whole and cut, and compares bytes.
 func checkAllCuts(t *testing.T, path string, o Options) {
 	c, err := Load(t.Context(), path, o)

@@ -80,8 +80,9 @@ func (b Blob) Open() (io.ReadCloser, error) { return b.open() }
 // ShapeInferrer finds element types and shapes of tensors. The engine is one.
 type ShapeInferrer interface {
 	// InferShapes loads a model without running it and describes its outputs;
-	// dimensions it cannot know are tensor.Unknown.
-	InferShapes(model []byte) ([]tensor.Info, error)
+	// dimensions it cannot know are tensor.Unknown. With fold, nodes that depend on
+	// constants alone are computed, so that shapes made of their values are known.
+	InferShapes(model []byte, fold bool) ([]tensor.Info, error)
 }
 
 // Options of Load.

@@ -8,6 +8,7 @@ import (
 	"testing"
 )
 
+// Public models that are wrong in some way give one clear error, or work.
 func TestBadPublicModels(t *testing.T) {
 	folder := publicModels(t)
 	tests := map[string][]string{ // what the error says, nothing where the model works
@@ -31,6 +32,8 @@ func TestBadPublicModels(t *testing.T) {
 	}
 }
 
+// The same with public models of all kinds, where they are at hand. Of the large
+// ones some cuts are taken; EDGEPLAN_EVERY_CUT=1 takes all.
 func TestPublicModels(t *testing.T) {
 	folder := publicModels(t)
 	for _, pattern := range []string{"light", "conv", "transformer", "controlflow", "quant", "external", "misc"} {
@@ -52,6 +55,7 @@ func TestPublicModels(t *testing.T) {
 	}
 }
 
+// publicModels is the folder with models that this project did not write.
 func publicModels(t *testing.T) string {
 	t.Helper()
 	folder := os.Getenv("EDGEPLAN_SHARED")
@@ -65,6 +69,7 @@ func publicModels(t *testing.T) string {
 	return folder
 }
 
+// publicDimensions binds what the public models leave symbolic.
 func publicDimensions(file string) map[string]int64 {
 	switch file {
 	case "super_resolution_10.onnx":
@@ -87,6 +92,8 @@ func publicDimensions(file string) map[string]int64 {
 	return nil
 }
 
+// Parameters of the public models whose weights are made by nodes, as their
+// collection states them.
 func TestPublicParameterCounts(t *testing.T) {
 	folder := publicModels(t)
 	for file, want := range map[string]int64{
