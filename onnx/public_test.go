@@ -32,8 +32,8 @@ func TestBadPublicModels(t *testing.T) {
 	}
 }
 
-// The same with public models of all kinds, where they are at hand. Of the large
-// ones some cuts are taken; EDGEPLAN_EVERY_CUT=1 takes all.
+// The same with public models of all kinds, where they are at hand: some cuts of
+// each, and all with EDGEPLAN_EVERY_CUT=1, which takes a quarter of an hour.
 func TestPublicModels(t *testing.T) {
 	folder := publicModels(t)
 	for _, pattern := range []string{"light", "conv", "transformer", "controlflow", "quant", "external", "misc"} {
@@ -42,15 +42,36 @@ func TestPublicModels(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, path := range files {
-			t.Run(pattern+"/"+filepath.Base(path), func(t *testing.T) {
-				o := Options{Dimensions: publicDimensions(filepath.Base(path)), Shapes: engine(t)}
-				if filepath.Base(path) == "trt_initializer_is_output.onnx" {
-					_, err := Load(t.Context(), path, o)
-					wantError(t, err, "nothing to run")
-					return
-				}
-				checkAllCuts(t, path, o)
-			})
+			t.Run(pattern+"/"+filepath.Base(path), func(t *testing.T) { sweepPublic(t, path) })
+		}
+	}
+}
+
+func sweepPublic(t *testing.T, path string) {
+	o := Options{Dimensions: publicDimensions(filepath.Base(path)), Shapes: engine(t)}
+	c, err := Load(t.Context(), path, o)
+	if filepath.Base(path) == "trt_initializer_is_output.onnx" {
+		wantError(t, err, "nothing to run")
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	how := sample{pairs: 4, multiple: 1}
+	switch {
+	case os.Getenv("EDGEPLAN_EVERY_CUT") != "":
+		how = everything
+	case c.ParameterBytes > 16<<20:
+		how.pairs = 1
+	}
+	got := sweepModel(t, c, how)
+	t.Log(got)
+	for _, b := range got.rounded {
+		t.Logf("rounded at %d: %s (%s) | %s (%s)", b, c.Segments[b-1].Node, c.Segments[b-1].Op, c.Segments[b].Node, c.Segments[b].Op)
+	}
+	for b, cut := range c.Cuts {
+		if cut.Uncuttable != "" {
+			t.Logf("uncuttable at %d: %s", b, cut.Uncuttable)
 		}
 	}
 }

@@ -127,10 +127,33 @@ func (s *slicer) assemble(inputs, outputs []tensor.Info) (*onnxpb.GraphProto, er
 // not known whole is left out: the engine's guesses at the rest are not always right.
 func (s *slicer) boundary(info tensor.Info) *onnxpb.ValueInfoProto {
 	v := valueInfo(info)
-	if !s.known(s.graph.index[info.Name]) {
-		v.GetType().GetTensorType().Shape = nil
+	switch shape := v.GetType().GetTensorType(); {
+	case !s.known(s.graph.index[info.Name]):
+		shape.Shape = nil
+	case s.branches():
+		for _, d := range shape.GetShape().GetDim() {
+			d.Value = nil
+		}
 	}
 	return v
+}
+
+// branches says whether the slice has an If. Knowing all shapes, an optimising engine
+// may fold its condition and put the branch taken in its place; ONNX Runtime 1.24
+// then loses what it has folded inside the branch, and does not load the slice. So
+// such a slice states ranks only, as the models do whose dimensions are symbolic.
+func (s *slicer) branches() bool {
+	return slices.ContainsFunc(s.nodes, func(at int) bool { return hasIf(s.graph.nodes[at].NodeProto) })
+}
+
+// hasIf says whether a node is an If, or holds one in its bodies.
+func hasIf(n *onnxpb.NodeProto) bool {
+	if n.GetOpType() == "If" && standardDomain(n.GetDomain()) {
+		return true
+	}
+	return slices.ContainsFunc(bodies(n), func(body *onnxpb.GraphProto) bool {
+		return slices.ContainsFunc(body.Node, hasIf)
+	})
 }
 
 // nodeProto is a node with the weights of the graphs inside it moved out.
@@ -180,7 +203,7 @@ func (s *slicer) annotate(g *onnxpb.GraphProto) {
 		}
 	}
 	for _, v := range s.proto.Graph.ValueInfo {
-		if made[v.GetName()] && !boundary[v.GetName()] {
+		if made[v.GetName()] && !boundary[v.GetName()] && !s.branches() {
 			g.ValueInfo = append(g.ValueInfo, v)
 		}
 	}

@@ -22,7 +22,7 @@ func All(seed uint64) ([]Named, error) {
 		{"residual", func(seed uint64) (*Model, error) { return ResNet(seed, Small()) }},
 		{"residual-batchnorm", residualBatchNorm},
 		{"dense", Dense}, {"branching", Branching}, {"unet", UNet}, {"transformer", Transformer},
-		{"if", If}, {"loop", Loop}, {"quantised", QDQ}, {"constants", Constants}, {"function", Function},
+		{"if", If}, {"if-of-shape", IfOfShape}, {"loop", Loop}, {"quantised", QDQ}, {"constants", Constants}, {"function", Function},
 	}
 	var all []Named
 	for _, entry := range list {
