@@ -36,8 +36,8 @@ func TestSlicesComputeTheSame(t *testing.T) {
 			if got.offered == 0 {
 				t.Error("no cut is offered")
 			}
-			if got.uncuttable > 0 {
-				t.Errorf("%d cuts are impossible", got.uncuttable)
+			if got.uncuttable > 0 || got.unsized > 0 {
+				t.Errorf("%d cuts are impossible, %d carry what has no size", got.uncuttable, got.unsized)
 			}
 		})
 	}

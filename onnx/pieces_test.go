@@ -26,6 +26,7 @@ var everything = sample{pairs: 1 << 30, multiple: 20}
 // sweep is what became of a model's cuts.
 type sweep struct {
 	segments, uncuttable int
+	unsized              int   // cuts that carry what has no size before it runs; they are not offered
 	disabled             tally // cuts in two, optimisation disabled
 	multiple             tally // in three and five, optimisation disabled
 	optimised            tally // in two, default level
@@ -40,9 +41,9 @@ type tally struct {
 }
 
 func (s sweep) String() string {
-	return fmt.Sprintf("%d segments, %d uncuttable; disabled: %d of %d cuts in two and %d of %d in three and five exact; "+
+	return fmt.Sprintf("%d segments, %d cuts impossible, %d unsized; disabled: %d of %d cuts in two and %d of %d in three and five exact; "+
 		"default level: %d of %d exact, worst %.1e of the largest value; %d offered, %d of them rounded %v",
-		s.segments, s.uncuttable, s.disabled.exact, s.disabled.tried, s.multiple.exact, s.multiple.tried,
+		s.segments, s.uncuttable, s.unsized, s.disabled.exact, s.disabled.tried, s.multiple.exact, s.multiple.tried,
 		s.optimised.exact, s.optimised.tried, s.optimised.worst, s.offered, len(s.rounded), s.rounded)
 }
 
@@ -54,17 +55,21 @@ func sweepModel(t *testing.T, c *Chain, how sample) sweep {
 	s := sweep{segments: len(c.Segments)}
 	var possible []int
 	for b := 1; b < len(c.Segments); b++ {
-		if c.Cuts[b].Uncuttable == "" {
-			possible = append(possible, b)
-		} else {
+		if _, err := c.Slice(0, b-1); err != nil {
 			s.uncuttable++
+			t.Logf("no cut at %d: %v", b, err)
+			continue
+		}
+		possible = append(possible, b)
+		if c.Cuts[b].Uncuttable != "" {
+			s.unsized++
 		}
 	}
 	plain, optimised := newPieces(t, c, ort.Disabled), newPieces(t, c, ort.Extended)
 	plain.check(t, &tally{})
 	for _, b := range spread(possible, how.pairs) {
 		plain.check(t, &s.disabled, b)
-		if exact := optimised.check(t, &s.optimised, b); !c.Cuts[b].SplitsFusion {
+		if exact := optimised.check(t, &s.optimised, b); !c.Cuts[b].SplitsFusion && c.Cuts[b].Uncuttable == "" {
 			s.offered++
 			if !exact {
 				s.rounded = append(s.rounded, b)
