@@ -93,4 +93,6 @@ type Options struct {
 	// Shapes is asked when the file's own value_info does not describe every
 	// tensor; nil makes an incomplete file an error.
 	Shapes ShapeInferrer
+	// NoDigest leaves Chain.Digest empty, which saves reading all weights.
+	NoDigest bool
 }

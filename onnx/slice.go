@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -174,7 +175,7 @@ func (s *slicer) addWeight(g *onnxpb.GraphProto, t *onnxpb.TensorProto) error {
 		g.Initializer = append(g.Initializer, full)
 		return err
 	}
-	digest, err := p.digest()
+	digest, err := p.digest(context.Background())
 	if err != nil {
 		return fmt.Errorf("tensor %q: %w", t.GetName(), err)
 	}
