@@ -76,6 +76,22 @@ func Branching(seed uint64) (*Model, error) {
 	return b.Model()
 }
 
+// Perceptron is a chain of equal layers, each width x width weights, a bias and a
+// rectifier: as large as wanted, and quick to make.
+func Perceptron(seed uint64, layers, width int) (*Model, error) {
+	b := New("perceptron", seed)
+	x := b.Input("x", tensor.Float32, 1, width)
+	for range layers {
+		x = b.Node("Relu", []string{b.Linear(x, width)})
+	}
+	b.Output(x)
+	m, err := b.Model()
+	if err != nil {
+		return nil, err
+	}
+	return m, m.AddValueInfo()
+}
+
 // UNet halves the image and doubles it again, with a long skip at every size.
 func UNet(seed uint64) (*Model, error) {
 	b := New("unet", seed)
