@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"hash"
 	"io"
 )
 
@@ -27,21 +28,20 @@ func digestOf(ctx context.Context, r io.Reader) (string, error) {
 	}
 }
 
-// copyHashed copies a reader into a writer and gives the sha256 of what it copied.
-// The sum is made beside the copying, because each takes about as long.
-func copyHashed(ctx context.Context, out io.Writer, in io.Reader) (string, error) {
+// copyHashed copies a reader into a writer and gives the digest of what it copied, as
+// hex digits. The digest is made beside the copying, because each takes about as long.
+func copyHashed(ctx context.Context, out io.Writer, in io.Reader, digest hash.Hash) (string, error) {
 	const chunk, chunks = 1 << 18, 4
 	free, full, sum := make(chan []byte, chunks), make(chan []byte, chunks), make(chan string)
 	for range chunks {
 		free <- make([]byte, chunk)
 	}
 	go func() {
-		hash := sha256.New()
 		for buf := range full {
-			hash.Write(buf)
+			digest.Write(buf)
 			free <- buf[:chunk]
 		}
-		sum <- hex.EncodeToString(hash.Sum(nil))
+		sum <- hex.EncodeToString(digest.Sum(nil))
 	}()
 	err := copyChunks(ctx, out, in, free, full)
 	close(full)

@@ -86,10 +86,3 @@ func (p *payload) digest(ctx context.Context) (string, error) {
 	p.sum, err = digestOf(ctx, r)
 	return p.sum, err
 }
-
-// setDigest notes the digest where it was found on the way.
-func (p *payload) setDigest(sum string) {
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	p.sum = sum
-}

@@ -15,10 +15,15 @@ import (
 
 // Slice makes a model of the segments first to last, both included.
 func (c *Chain) Slice(first, last int) (*Slice, error) {
+	return c.slice(first, last, func(p *payload) (string, error) { return p.digest(context.Background()) })
+}
+
+// slice makes a model whose weights are in files of the names that name gives.
+func (c *Chain) slice(first, last int, name func(*payload) (string, error)) (*Slice, error) {
 	if first < 0 || last < first || last >= len(c.Segments) {
 		return nil, fmt.Errorf("%s: no slice from segment %d to %d: there are segments 0 to %d", c.Path, first, last, len(c.Segments)-1)
 	}
-	s := &slicer{model: c.model, blobs: map[string]Blob{}, needed: map[int]bool{}}
+	s := &slicer{model: c.model, name: name, blobs: map[string]Blob{}, needed: map[int]bool{}}
 	slice, err := s.slice(c.model.order[first:last+1], c.Cuts[first].Tensors, c.Cuts[last+1].Tensors)
 	if err != nil {
 		return nil, fmt.Errorf("%s: slice from segment %d (%s) to %d (%s): %w",
@@ -30,9 +35,10 @@ func (c *Chain) Slice(first, last int) (*Slice, error) {
 // slicer collects one slice.
 type slicer struct {
 	*model
-	blobs  map[string]Blob
-	needed map[int]bool // weights and constants that the slice reads
-	nodes  []int        // constant nodes, then segments
+	name   func(*payload) (string, error) // of the file with the elements
+	blobs  map[string]Blob                // by name
+	needed map[int]bool                   // weights and constants that the slice reads
+	nodes  []int                          // constant nodes, then segments
 }
 
 func (s *slicer) slice(segments []int, inputs, outputs []tensor.Info) (*Slice, error) {
@@ -175,16 +181,16 @@ func (s *slicer) addWeight(g *onnxpb.GraphProto, t *onnxpb.TensorProto) error {
 		g.Initializer = append(g.Initializer, full)
 		return err
 	}
-	digest, err := p.digest(context.Background())
+	name, err := s.name(p)
 	if err != nil {
 		return fmt.Errorf("tensor %q: %w", t.GetName(), err)
 	}
-	s.blobs[digest] = Blob{Digest: digest, Size: p.bytes, open: p.open}
+	s.blobs[name] = Blob{Digest: name, Size: p.bytes, open: p.open}
 	g.Initializer = append(g.Initializer, &onnxpb.TensorProto{
 		Name: t.Name, DataType: t.DataType, Dims: t.Dims, DocString: t.DocString, MetadataProps: t.MetadataProps,
 		DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(),
 		ExternalData: []*onnxpb.StringStringEntryProto{
-			{Key: proto.String("location"), Value: proto.String(digest)},
+			{Key: proto.String("location"), Value: proto.String(name)},
 			{Key: proto.String("offset"), Value: proto.String("0")},
 			{Key: proto.String("length"), Value: proto.String(fmt.Sprint(p.bytes))},
 		},

@@ -2,17 +2,22 @@ package onnx
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/google/renameio/v2"
+	"github.com/zeebo/blake3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/edgeplan/edgeplan/internal/onnxpb"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
 // WriteSlice writes a slice as plain files that any runtime opens: model.onnx, and
@@ -43,7 +48,7 @@ func writeBlob(dir string, blob Blob) error {
 	}
 	defer in.Close()
 	return writeFile(dir, func(out *os.File) (string, error) {
-		digest, err := copyHashed(context.Background(), out, in)
+		digest, err := copyHashed(context.Background(), out, in, sha256.New())
 		if err == nil && digest != blob.Digest {
 			err = fmt.Errorf("the elements have the digest %s, and had %s before: the model's files have changed, start again", digest, blob.Digest)
 		}
@@ -82,16 +87,19 @@ func writeFile(dir string, fill func(out *os.File) (path string, err error)) err
 
 // SliceFile is a slice that WriteSlices has written.
 type SliceFile struct {
-	Path        string // of the model; its weights are files beside it, named by digest
-	First, Last int    // segments, both included
-	*Slice
+	Path            string // of the model; its weights are files beside it
+	First, Last     int    // segments, both included
+	Inputs, Outputs []tensor.Info
+	Weights         []string // names of the files with its weights, sorted
+	WeightBytes     int64    // their size
 }
 
 // WriteSlices cuts the chain before each of the given segments and writes the slices
 // into a folder as slice-0.onnx, slice-1.onnx and so on, with their weights beside
-// them as plain files named by digest, which slices share. Every weight is read once,
-// and one that the folder has already stays as it is. Slices that an earlier run left
-// there are removed.
+// them as plain files, which slices share. A weight is named by the BLAKE3 digest of
+// its elements: at the speed of the disk, SHA-256 would take most of the time. Every
+// weight is read once, and one that the folder has already stays as it is. Slices that
+// an earlier run left there are removed.
 func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceFile, error) {
 	if err := c.checkCuts(at); err != nil {
 		return nil, err
@@ -99,25 +107,30 @@ func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceF
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	if err := c.writeWeights(ctx, dir); err != nil {
+	names, err := c.writeWeights(ctx, dir)
+	if err != nil {
 		return nil, fmt.Errorf("writing the weights of %s: %w", c.Path, err)
 	}
 	var files []SliceFile
 	first := 0
 	for _, end := range append(slices.Clone(at), len(c.Segments)) {
-		s, err := c.Slice(first, end-1)
+		s, err := c.slice(first, end-1, func(p *payload) (string, error) { return names[p], nil })
 		if err != nil {
 			return nil, err
 		}
-		path := filepath.Join(dir, fmt.Sprintf("slice-%d.onnx", len(files)))
-		if err := renameio.WriteFile(path, s.Graph, 0o644); err != nil {
+		f := SliceFile{Path: filepath.Join(dir, sliceName(len(files))), First: first, Last: end - 1, Inputs: s.Inputs, Outputs: s.Outputs}
+		for _, blob := range s.Weights {
+			f.Weights, f.WeightBytes = append(f.Weights, blob.Digest), f.WeightBytes+blob.Size
+		}
+		if err := renameio.WriteFile(f.Path, s.Graph, 0o644); err != nil {
 			return nil, err
 		}
-		files = append(files, SliceFile{Path: path, First: first, Last: end - 1, Slice: s})
-		first = end
+		files, first = append(files, f), end
 	}
 	return files, removeStale(dir, len(files))
 }
+
+func sliceName(i int) string { return fmt.Sprintf("slice-%d.onnx", i) }
 
 // checkCuts wants positions in order, each inside the chain.
 func (c *Chain) checkCuts(at []int) error {
@@ -132,24 +145,29 @@ func (c *Chain) checkCuts(at []int) error {
 	return nil
 }
 
-// writeWeights writes every weight that a slice refers to, and notes its digest.
-func (c *Chain) writeWeights(ctx context.Context, dir string) error {
+// writeWeights writes every weight that a slice refers to, and gives their names.
+func (c *Chain) writeWeights(ctx context.Context, dir string) (map[*payload]string, error) {
 	sizes, err := weightSizes(dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	names, mutex := map[*payload]string{}, sync.Mutex{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(min(4, runtime.GOMAXPROCS(0)))
 	for _, t := range c.model.separateWeights() {
 		p := c.model.payloads[t]
 		group.Go(func() error {
-			if err := p.writeOnce(ctx, dir, sizes[p.bytes]); err != nil {
+			name, err := p.writeOnce(ctx, dir, sizes[p.bytes])
+			if err != nil {
 				return fmt.Errorf("tensor %q: %w", t.GetName(), err)
 			}
+			mutex.Lock()
+			defer mutex.Unlock()
+			names[p] = name
 			return nil
 		})
 	}
-	return group.Wait()
+	return names, group.Wait()
 }
 
 var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -193,30 +211,34 @@ func (m *model) separateWeights() []*onnxpb.TensorProto {
 	return list
 }
 
-// writeOnce writes a weight into a folder under its digest, unless it is there. Where
-// the folder has a weight of this size, the digest is found before anything is written.
-func (p *payload) writeOnce(ctx context.Context, dir string, likely bool) error {
+// writeOnce writes a weight into a folder, unless it is there, and gives its name.
+// Where the folder has a weight of this size, the name is found before anything is
+// written.
+func (p *payload) writeOnce(ctx context.Context, dir string, likely bool) (name string, err error) {
 	if likely {
-		digest, err := p.digest(ctx)
-		if err != nil || present(filepath.Join(dir, digest), p.bytes) {
-			return err
+		name, err := p.copy(ctx, io.Discard)
+		if err != nil || present(filepath.Join(dir, name), p.bytes) {
+			return name, err
 		}
 	}
-	in, err := p.open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	return writeFile(dir, func(out *os.File) (string, error) {
-		digest, err := copyHashed(ctx, out, in)
-		if err == nil {
-			p.setDigest(digest)
-		}
-		return filepath.Join(dir, digest), err
+	err = writeFile(dir, func(out *os.File) (string, error) {
+		name, err = p.copy(ctx, out)
+		return filepath.Join(dir, name), err
 	})
+	return name, err
 }
 
-var sliceName = regexp.MustCompile(`^slice-(0|[1-9][0-9]*)\.onnx$`)
+// copy writes the elements and gives their BLAKE3 digest.
+func (p *payload) copy(ctx context.Context, out io.Writer) (string, error) {
+	in, err := p.open()
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	return copyHashed(ctx, out, in, blake3.New())
+}
+
+var slicePattern = regexp.MustCompile(`^slice-(0|[1-9][0-9]*)\.onnx$`)
 
 // removeStale removes the slices of an earlier run that had more of them.
 func removeStale(dir string, n int) error {
@@ -226,10 +248,10 @@ func removeStale(dir string, n int) error {
 	}
 	kept := map[string]bool{}
 	for i := range n {
-		kept[fmt.Sprintf("slice-%d.onnx", i)] = true
+		kept[sliceName(i)] = true
 	}
 	for _, entry := range entries {
-		if sliceName.MatchString(entry.Name()) && !kept[entry.Name()] && entry.Type().IsRegular() {
+		if slicePattern.MatchString(entry.Name()) && !kept[entry.Name()] && entry.Type().IsRegular() {
 			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
 				return err
 			}

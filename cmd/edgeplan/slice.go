@@ -19,7 +19,7 @@ const sliceHelp = `[options] -at POSITIONS -out DIR FILE
 Cuts an ONNX model before the nodes at the given positions, which
 ` + "`edgeplan model`" + ` lists, and writes every slice as an ONNX model that any runtime
 opens: slice-0.onnx, slice-1.onnx and so on. Weights are plain files beside them,
-named by the sha256 of their content, which slices share; a weight that is there
+named by the BLAKE3 digest of their content, which slices share; a weight that is there
 already is kept. Slices of an earlier run in the same folder are replaced.
 
 The outputs of a slice are the inputs of the next, by name. With -verify the whole
@@ -123,15 +123,11 @@ func (f *sliceFlags) check(positional []string) (path string, err error) {
 func sliceRows(chain *onnx.Chain, files []onnx.SliceFile) [][]string {
 	rows := [][]string{{"file", "nodes of the graph", "weights", "takes", "gives"}}
 	for _, f := range files {
-		var weights int64
-		for _, blob := range f.Weights {
-			weights += blob.Size
-		}
 		first, last := chain.Segments[f.First], chain.Segments[f.Last]
 		rows = append(rows, []string{
 			f.Path,
 			fmt.Sprintf("%s .. %s (%d)", first.Node, last.Node, f.Last-f.First+1),
-			fmt.Sprintf("%s in %s", quantity.FormatBytes(weights), count(len(f.Weights), "file")),
+			fmt.Sprintf("%s in %s", quantity.FormatBytes(f.WeightBytes), count(len(f.Weights), "file")),
 			fmt.Sprintf("%s (%s)", tensorNames(f.Inputs), quantity.FormatBytes(chain.Cuts[f.First].Bytes)),
 			fmt.Sprintf("%s (%s)", tensorNames(f.Outputs), quantity.FormatBytes(chain.Cuts[f.Last+1].Bytes)),
 		})
