@@ -7,6 +7,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
+// lightNode is a node whose bodies hold zeros in place of large weights.
 func (m *model) lightNode(n *onnxpb.NodeProto) (*onnxpb.NodeProto, error) {
 	if len(bodies(n)) == 0 {
 		return n, nil
@@ -29,6 +30,7 @@ func (m *model) lightNode(n *onnxpb.NodeProto) (*onnxpb.NodeProto, error) {
 	})
 }
 
+// zeroable says whether ConstantOfShape makes tensors of a type since opset 9.
 func zeroable(t tensor.Type) bool {
 	switch t {
 	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.Int8, tensor.Int16, tensor.Int32, tensor.Int64,
@@ -38,6 +40,8 @@ func zeroable(t tensor.Type) bool {
 	return false
 }
 
+// copyNode copies a node and the graphs inside it; weight decides what becomes of
+// each of their initializers.
 func (m *model) copyNode(n *onnxpb.NodeProto, weight func(body *onnxpb.GraphProto, t *onnxpb.TensorProto) error) (*onnxpb.NodeProto, error) {
 	c := &onnxpb.NodeProto{
 		Input: n.Input, Output: n.Output, Name: n.Name, OpType: n.OpType, Domain: n.Domain, Overload: n.Overload,

@@ -205,8 +205,3 @@ func (n *node) op() string {
 	}
 	return n.GetDomain() + "." + n.GetOpType()
 }
-
-// sort finds an order in which makers precede readers, or names a cycle.
-// cycle describes the way from a node back to itself.
-// markDead finds nodes that no output of the graph depends on. The engine leaves
-// them out, and so do segments; they are not among the readers of values.

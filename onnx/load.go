@@ -26,9 +26,11 @@ func load(ctx context.Context, path string, o Options) (*Chain, error) {
 	if err := m.prepare(o); err != nil {
 		return nil, err
 	}
-	digest, err := m.digest(ctx)
-	if err != nil {
-		return nil, err
+	digest := ""
+	if !o.NoDigest {
+		if digest, err = m.digest(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return m.chain(path, digest), nil
 }

@@ -16,6 +16,8 @@ func dimensions(name string) map[string]int64 {
 	switch name {
 	case "residual-batchnorm":
 		return map[string]int64{"batch": 1}
+	case "if-of-shape":
+		return map[string]int64{"batch": 4}
 	case "transformer":
 		return map[string]int64{"sequence": 8}
 	}

@@ -80,8 +80,9 @@ func (b Blob) Open() (io.ReadCloser, error) { return b.open() }
 // ShapeInferrer finds element types and shapes of tensors. The engine is one.
 type ShapeInferrer interface {
 	// InferShapes loads a model without running it and describes its outputs;
-	// dimensions it cannot know are tensor.Unknown.
-	InferShapes(model []byte) ([]tensor.Info, error)
+	// dimensions it cannot know are tensor.Unknown. With fold, nodes that depend on
+	// constants alone are computed, so that shapes made of their values are known.
+	InferShapes(model []byte, fold bool) ([]tensor.Info, error)
 }
 
 // Options of Load.
@@ -92,4 +93,6 @@ type Options struct {
 	// Shapes is asked when the file's own value_info does not describe every
 	// tensor; nil makes an incomplete file an error.
 	Shapes ShapeInferrer
+	// NoDigest leaves Chain.Digest empty, which saves reading all weights.
+	NoDigest bool
 }

@@ -21,9 +21,8 @@ type payload struct {
 	elem         tensor.Type
 	bytes        int64 // size of the elements, once checked against the shape
 
-	once   sync.Once
-	sum    string
-	sumErr error
+	mutex sync.Mutex
+	sum   string // digest, once known
 }
 
 // check compares the payload's size with the tensor's shape.
@@ -73,15 +72,17 @@ func (p *payload) read() ([]byte, error) {
 }
 
 // digest is the sha256 of the elements, found once.
-func (p *payload) digest() (string, error) {
-	p.once.Do(func() {
-		r, err := p.open()
-		if err != nil {
-			p.sumErr = err
-			return
-		}
-		defer r.Close()
-		p.sum, p.sumErr = digestOf(context.Background(), r)
-	})
-	return p.sum, p.sumErr
+func (p *payload) digest(ctx context.Context) (string, error) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.sum != "" {
+		return p.sum, nil
+	}
+	r, err := p.open()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	p.sum, err = digestOf(ctx, r)
+	return p.sum, err
 }

@@ -5,9 +5,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/edgeplan/edgeplan/internal/ort"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
+// Public models that are wrong in some way give one clear error, or work.
 func TestBadPublicModels(t *testing.T) {
 	folder := publicModels(t)
 	tests := map[string][]string{ // what the error says, nothing where the model works
@@ -31,6 +37,8 @@ func TestBadPublicModels(t *testing.T) {
 	}
 }
 
+// The same with public models of all kinds, where they are at hand: some cuts of
+// each, and all with EDGEPLAN_EVERY_CUT=1, which takes a quarter of an hour.
 func TestPublicModels(t *testing.T) {
 	folder := publicModels(t)
 	for _, pattern := range []string{"light", "conv", "transformer", "controlflow", "quant", "external", "misc"} {
@@ -39,19 +47,41 @@ func TestPublicModels(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, path := range files {
-			t.Run(pattern+"/"+filepath.Base(path), func(t *testing.T) {
-				o := Options{Dimensions: publicDimensions(filepath.Base(path)), Shapes: engine(t)}
-				if filepath.Base(path) == "trt_initializer_is_output.onnx" {
-					_, err := Load(t.Context(), path, o)
-					wantError(t, err, "nothing to run")
-					return
-				}
-				checkAllCuts(t, path, o)
-			})
+			t.Run(pattern+"/"+filepath.Base(path), func(t *testing.T) { sweepPublic(t, path) })
 		}
 	}
 }
 
+func sweepPublic(t *testing.T, path string) {
+	o := Options{Dimensions: publicDimensions(filepath.Base(path)), Shapes: engine(t)}
+	c, err := Load(t.Context(), path, o)
+	if filepath.Base(path) == "trt_initializer_is_output.onnx" {
+		wantError(t, err, "nothing to run")
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	how := sample{pairs: 4, multiple: 1}
+	switch {
+	case os.Getenv("EDGEPLAN_EVERY_CUT") != "":
+		how = everything
+	case c.ParameterBytes > 16<<20:
+		how.pairs = 1
+	}
+	got := sweepModel(t, c, how)
+	t.Log(got)
+	for _, b := range got.rounded {
+		t.Logf("rounded at %d: %s (%s) | %s (%s)", b, c.Segments[b-1].Node, c.Segments[b-1].Op, c.Segments[b].Node, c.Segments[b].Op)
+	}
+	for b, cut := range c.Cuts {
+		if cut.Uncuttable != "" {
+			t.Logf("unsized at %d: %s", b, cut.Uncuttable)
+		}
+	}
+}
+
+// publicModels is the folder with models that this project did not write.
 func publicModels(t *testing.T) string {
 	t.Helper()
 	folder := os.Getenv("EDGEPLAN_SHARED")
@@ -65,6 +95,7 @@ func publicModels(t *testing.T) string {
 	return folder
 }
 
+// publicDimensions binds what the public models leave symbolic.
 func publicDimensions(file string) map[string]int64 {
 	switch file {
 	case "super_resolution_10.onnx":
@@ -87,6 +118,8 @@ func publicDimensions(file string) map[string]int64 {
 	return nil
 }
 
+// Parameters of the public models whose weights are made by nodes, as their
+// collection states them.
 func TestPublicParameterCounts(t *testing.T) {
 	folder := publicModels(t)
 	for file, want := range map[string]int64{
@@ -101,5 +134,42 @@ func TestPublicParameterCounts(t *testing.T) {
 		if c.ParameterBytes != want {
 			t.Errorf("%s: %d bytes of parameters, want %d", file, c.ParameterBytes, want)
 		}
+	}
+}
+
+// The answers published with the light models are those to inputs of ones, which the
+// ONNX backend tests feed: two slices give them too.
+func TestPublishedOutputs(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(publicModels(t), "light", "*_output_0.pb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			want, err := ReadTensor(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := mustLoad(t, strings.TrimSuffix(file, "_output_0.pb")+".onnx", Options{Shapes: engine(t)})
+			p := &pieces{chain: c, dir: t.TempDir(), level: ort.Disabled}
+			for _, info := range c.Inputs {
+				n, err := info.Elements()
+				if err != nil {
+					t.Fatal(err)
+				}
+				ones := slices.Repeat([]float32{1}, int(n))
+				p.inputs = append(p.inputs, tensor.Tensor{Info: info, Data: encode(ones)})
+			}
+			got := p.runAll(t, []int{len(c.Segments) / 2})[c.Outputs[0].Name]
+			got.Shape = want.Shape // some are published without the dimensions of size 1
+			d, err := tensor.Compare(got, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("max abs diff %g, largest value %g, %d of %d elements differ", d.MaxAbs, d.LargestValue, d.Different, len(want.Data)/4)
+			if d.MaxAbs > 1e-5*d.LargestValue {
+				t.Error("no match")
+			}
+		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -70,16 +71,7 @@ func (b *binder) bind(v *onnxpb.ValueInfoProto, input bool) {
 func (b *binder) err(p *onnxpb.GraphProto) error {
 	var errs []error
 	if len(b.unbound) > 0 {
-		var names, line []string
-		for _, name := range slices.Sorted(maps.Keys(b.unbound)) {
-			names = append(names, fmt.Sprintf("%q", name))
-			if strings.ContainsAny(name, "[] ./+*-") {
-				name = fmt.Sprintf("%q", name)
-			}
-			line = append(line, name+" = 1")
-		}
-		errs = append(errs, fmt.Errorf("the sizes of dimensions %s are not known; bind them in the model's block, with numbers of your own: dimensions = { %s }",
-			strings.Join(names, ", "), strings.Join(line, ", ")))
+		errs = append(errs, &UnboundError{Dimensions: slices.Sorted(maps.Keys(b.unbound))})
 	}
 	for _, name := range slices.Sorted(maps.Keys(b.given)) {
 		if !b.used[name] {
@@ -87,6 +79,28 @@ func (b *binder) err(p *onnxpb.GraphProto) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// UnboundError says which symbolic dimensions of the inputs have no size.
+type UnboundError struct {
+	Dimensions []string // sorted; dimension d of input x that has no name is called x[d]
+}
+
+// plainName is a name that HCL takes without quotes.
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// Error lists them, with the line of a configuration that binds them.
+func (e *UnboundError) Error() string {
+	var names, line []string
+	for _, name := range e.Dimensions {
+		names = append(names, fmt.Sprintf("%q", name))
+		if !plainName.MatchString(name) {
+			name = fmt.Sprintf("%q", name)
+		}
+		line = append(line, name+" = 1")
+	}
+	return fmt.Sprintf("the sizes of dimensions %s are not known; bind them in the model's block, with numbers of your own: dimensions = { %s }",
+		strings.Join(names, ", "), strings.Join(line, ", "))
 }
 
 // statedInfos reads the types and shapes that the file itself states.

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,10 +15,15 @@ import (
 
 // Slice makes a model of the segments first to last, both included.
 func (c *Chain) Slice(first, last int) (*Slice, error) {
+	return c.slice(first, last, func(p *payload) (string, error) { return p.digest(context.Background()) })
+}
+
+// slice makes a model whose weights are in files of the names that name gives.
+func (c *Chain) slice(first, last int, name func(*payload) (string, error)) (*Slice, error) {
 	if first < 0 || last < first || last >= len(c.Segments) {
 		return nil, fmt.Errorf("%s: no slice from segment %d to %d: there are segments 0 to %d", c.Path, first, last, len(c.Segments)-1)
 	}
-	s := &slicer{model: c.model, blobs: map[string]Blob{}, needed: map[int]bool{}}
+	s := &slicer{model: c.model, name: name, blobs: map[string]Blob{}, needed: map[int]bool{}}
 	slice, err := s.slice(c.model.order[first:last+1], c.Cuts[first].Tensors, c.Cuts[last+1].Tensors)
 	if err != nil {
 		return nil, fmt.Errorf("%s: slice from segment %d (%s) to %d (%s): %w",
@@ -29,9 +35,10 @@ func (c *Chain) Slice(first, last int) (*Slice, error) {
 // slicer collects one slice.
 type slicer struct {
 	*model
-	blobs  map[string]Blob
-	needed map[int]bool // weights and constants that the slice reads
-	nodes  []int        // constant nodes, then segments
+	name   func(*payload) (string, error) // of the file with the elements
+	blobs  map[string]Blob                // by name
+	needed map[int]bool                   // weights and constants that the slice reads
+	nodes  []int                          // constant nodes, then segments
 }
 
 func (s *slicer) slice(segments []int, inputs, outputs []tensor.Info) (*Slice, error) {
@@ -127,10 +134,33 @@ func (s *slicer) assemble(inputs, outputs []tensor.Info) (*onnxpb.GraphProto, er
 // not known whole is left out: the engine's guesses at the rest are not always right.
 func (s *slicer) boundary(info tensor.Info) *onnxpb.ValueInfoProto {
 	v := valueInfo(info)
-	if !s.known(s.graph.index[info.Name]) {
-		v.GetType().GetTensorType().Shape = nil
+	switch shape := v.GetType().GetTensorType(); {
+	case !s.known(s.graph.index[info.Name]):
+		shape.Shape = nil
+	case s.branches():
+		for _, d := range shape.GetShape().GetDim() {
+			d.Value = nil
+		}
 	}
 	return v
+}
+
+// branches says whether the slice has an If. Knowing all shapes, an optimising engine
+// may fold its condition and put the branch taken in its place; ONNX Runtime 1.24
+// then loses what it has folded inside the branch, and does not load the slice. So
+// such a slice states ranks only, as the models do whose dimensions are symbolic.
+func (s *slicer) branches() bool {
+	return slices.ContainsFunc(s.nodes, func(at int) bool { return hasIf(s.graph.nodes[at].NodeProto) })
+}
+
+// hasIf says whether a node is an If, or holds one in its bodies.
+func hasIf(n *onnxpb.NodeProto) bool {
+	if n.GetOpType() == "If" && standardDomain(n.GetDomain()) {
+		return true
+	}
+	return slices.ContainsFunc(bodies(n), func(body *onnxpb.GraphProto) bool {
+		return slices.ContainsFunc(body.Node, hasIf)
+	})
 }
 
 // nodeProto is a node with the weights of the graphs inside it moved out.
@@ -151,16 +181,16 @@ func (s *slicer) addWeight(g *onnxpb.GraphProto, t *onnxpb.TensorProto) error {
 		g.Initializer = append(g.Initializer, full)
 		return err
 	}
-	digest, err := p.digest()
+	name, err := s.name(p)
 	if err != nil {
 		return fmt.Errorf("tensor %q: %w", t.GetName(), err)
 	}
-	s.blobs[digest] = Blob{Digest: digest, Size: p.bytes, open: p.open}
+	s.blobs[name] = Blob{Digest: name, Size: p.bytes, open: p.open}
 	g.Initializer = append(g.Initializer, &onnxpb.TensorProto{
 		Name: t.Name, DataType: t.DataType, Dims: t.Dims, DocString: t.DocString, MetadataProps: t.MetadataProps,
 		DataLocation: onnxpb.TensorProto_EXTERNAL.Enum(),
 		ExternalData: []*onnxpb.StringStringEntryProto{
-			{Key: proto.String("location"), Value: proto.String(digest)},
+			{Key: proto.String("location"), Value: proto.String(name)},
 			{Key: proto.String("offset"), Value: proto.String("0")},
 			{Key: proto.String("length"), Value: proto.String(fmt.Sprint(p.bytes))},
 		},
@@ -180,7 +210,7 @@ func (s *slicer) annotate(g *onnxpb.GraphProto) {
 		}
 	}
 	for _, v := range s.proto.Graph.ValueInfo {
-		if made[v.GetName()] && !boundary[v.GetName()] {
+		if made[v.GetName()] && !boundary[v.GetName()] && !s.branches() {
 			g.ValueInfo = append(g.ValueInfo, v)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 )
 
+// sort finds an order in which makers precede readers, or names a cycle.
 func (g *graph) sort() error {
 	const (
 		fresh = iota
@@ -48,6 +49,7 @@ func (g *graph) sort() error {
 	return nil
 }
 
+// cycle describes the way from a node back to itself.
 func (g *graph) cycle(path []int, from int) error {
 	var names []string
 	for i := len(path) - 1; i >= 0; i-- {
@@ -62,6 +64,8 @@ func (g *graph) cycle(path []int, from int) error {
 	return fmt.Errorf("the graph has a cycle: %s and back", strings.Join(names, " needed by "))
 }
 
+// markDead finds nodes that no output of the graph depends on. The engine leaves
+// them out, and so do segments; they are not among the readers of values.
 func (g *graph) markDead() {
 	for i := len(g.sorted) - 1; i >= 0; i-- {
 		n := &g.nodes[g.sorted[i]]

@@ -2,8 +2,6 @@ package onnx
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -97,25 +95,6 @@ func (s *source) digest(ctx context.Context) (string, error) {
 	}
 	defer file.Close()
 	return digestOf(ctx, file)
-}
-
-// digestOf is the sha256 of what a reader gives, as hex digits.
-func digestOf(ctx context.Context, r io.Reader) (string, error) {
-	hash := sha256.New()
-	buf := make([]byte, 1<<18)
-	for {
-		if err := ctx.Err(); err != nil {
-			return "", err
-		}
-		n, err := r.Read(buf)
-		hash.Write(buf[:n])
-		if errors.Is(err, io.EOF) {
-			return hex.EncodeToString(hash.Sum(nil)), nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
 }
 
 // missing says whether an error means that there is no such file.

@@ -11,13 +11,6 @@ import (
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
-// inferShapes asks the engine for the tensors that the file does not describe.
-// takeInputs notes what is known of the inputs of a twin.
-// probeRanks tells scalars from tensors of which not even the rank is known, which
-// the engine describes alike: the shape of a scalar is a vector of 0 elements, that
-// of the others a vector of an unknown number.
-// unusedName is a name that no tensor of the graph has.
-// ask gives a model to the engine.
 // twin is the model without large weights, which become typed inputs, and without
 // outputs: the tensors whose shapes are wanted become these. The engine loads it in
 // milliseconds and knows the shapes then.
@@ -154,10 +147,6 @@ func (m *model) inlined(t *onnxpb.TensorProto) (*onnxpb.TensorProto, error) {
 	return full, nil
 }
 
-// lightNode is a node whose bodies hold zeros in place of large weights.
-// zeroable says whether ConstantOfShape makes tensors of a type since opset 9.
-// copyNode copies a node and the graphs inside it; weight decides what becomes of
-// each of their initializers.
 // valueInfo states a type, and the dimensions that are known.
 func valueInfo(info tensor.Info) *onnxpb.ValueInfoProto {
 	shape := &onnxpb.TensorShapeProto{}

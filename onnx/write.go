@@ -1,10 +1,23 @@
 package onnx
 
 import (
+	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/google/renameio/v2"
+	"github.com/zeebo/blake3"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/edgeplan/edgeplan/internal/onnxpb"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
 // WriteSlice writes a slice as plain files that any runtime opens: model.onnx, and
@@ -15,7 +28,7 @@ func (c *Chain) WriteSlice(dir string, s *Slice) (string, error) {
 		return "", err
 	}
 	for _, blob := range s.Weights {
-		if err := writeBlob(filepath.Join(dir, blob.Digest), blob); err != nil {
+		if err := writeBlob(dir, blob); err != nil {
 			return "", fmt.Errorf("writing a weight of %s: %w", c.Path, err)
 		}
 	}
@@ -23,8 +36,10 @@ func (c *Chain) WriteSlice(dir string, s *Slice) (string, error) {
 	return path, os.WriteFile(path, s.Graph, 0o644)
 }
 
-func writeBlob(path string, blob Blob) error {
-	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && info.Size() == blob.Size {
+// writeBlob writes a weight whose digest is known.
+func writeBlob(dir string, blob Blob) error {
+	path := filepath.Join(dir, blob.Digest)
+	if present(path, blob.Size) {
 		return nil
 	}
 	in, err := blob.Open()
@@ -32,11 +47,30 @@ func writeBlob(path string, blob Blob) error {
 		return err
 	}
 	defer in.Close()
-	out, err := os.CreateTemp(filepath.Dir(path), ".weight-*")
+	return writeFile(dir, func(out *os.File) (string, error) {
+		digest, err := copyHashed(context.Background(), out, in, sha256.New())
+		if err == nil && digest != blob.Digest {
+			err = fmt.Errorf("the elements have the digest %s, and had %s before: the model's files have changed, start again", digest, blob.Digest)
+		}
+		return path, err
+	})
+}
+
+// present says whether a weight is there already.
+func present(path string, size int64) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() == size
+}
+
+// writeFile makes a file under a temporary name and gives it the one that fill
+// returns when it is whole.
+func writeFile(dir string, fill func(out *os.File) (path string, err error)) error {
+	out, err := os.CreateTemp(dir, ".weight-*")
 	if err != nil {
 		return err
 	}
-	if _, err = io.Copy(out, in); err == nil {
+	path, err := fill(out)
+	if err == nil {
 		err = out.Chmod(0o644)
 	}
 	if closeErr := out.Close(); err == nil {
@@ -49,4 +83,179 @@ func writeBlob(path string, blob Blob) error {
 		_ = os.Remove(out.Name())
 	}
 	return err
+}
+
+// SliceFile is a slice that WriteSlices has written.
+type SliceFile struct {
+	Path            string // of the model; its weights are files beside it
+	First, Last     int    // segments, both included
+	Inputs, Outputs []tensor.Info
+	Weights         []string // names of the files with its weights, sorted
+	WeightBytes     int64    // their size
+}
+
+// WriteSlices cuts the chain before each of the given segments and writes the slices
+// into a folder as slice-0.onnx, slice-1.onnx and so on, with their weights beside
+// them as plain files, which slices share. A weight is named by the BLAKE3 digest of
+// its elements: at the speed of the disk, SHA-256 would take most of the time. Every
+// weight is read once, and one that the folder has already stays as it is. Slices that
+// an earlier run left there are removed.
+func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceFile, error) {
+	if err := c.checkCuts(at); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	names, err := c.writeWeights(ctx, dir)
+	if err != nil {
+		return nil, fmt.Errorf("writing the weights of %s: %w", c.Path, err)
+	}
+	var files []SliceFile
+	first := 0
+	for _, end := range append(slices.Clone(at), len(c.Segments)) {
+		s, err := c.slice(first, end-1, func(p *payload) (string, error) { return names[p], nil })
+		if err != nil {
+			return nil, err
+		}
+		f := SliceFile{Path: filepath.Join(dir, sliceName(len(files))), First: first, Last: end - 1, Inputs: s.Inputs, Outputs: s.Outputs}
+		for _, blob := range s.Weights {
+			f.Weights, f.WeightBytes = append(f.Weights, blob.Digest), f.WeightBytes+blob.Size
+		}
+		if err := renameio.WriteFile(f.Path, s.Graph, 0o644); err != nil {
+			return nil, err
+		}
+		files, first = append(files, f), end
+	}
+	return files, removeStale(dir, len(files))
+}
+
+func sliceName(i int) string { return fmt.Sprintf("slice-%d.onnx", i) }
+
+// checkCuts wants positions in order, each inside the chain.
+func (c *Chain) checkCuts(at []int) error {
+	for i, b := range at {
+		if b < 1 || b >= len(c.Segments) {
+			return fmt.Errorf("%s: no cut at %d: its %d nodes can be cut at 1 to %d", c.Path, b, len(c.Segments), len(c.Segments)-1)
+		}
+		if i > 0 && b <= at[i-1] {
+			return fmt.Errorf("%s: cut %d after cut %d: give positions in increasing order, each once", c.Path, b, at[i-1])
+		}
+	}
+	return nil
+}
+
+// writeWeights writes every weight that a slice refers to, and gives their names.
+func (c *Chain) writeWeights(ctx context.Context, dir string) (map[*payload]string, error) {
+	sizes, err := weightSizes(dir)
+	if err != nil {
+		return nil, err
+	}
+	names, mutex := map[*payload]string{}, sync.Mutex{}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(min(4, runtime.GOMAXPROCS(0)))
+	for _, t := range c.model.separateWeights() {
+		p := c.model.payloads[t]
+		group.Go(func() error {
+			name, err := p.writeOnce(ctx, dir, sizes[p.bytes])
+			if err != nil {
+				return fmt.Errorf("tensor %q: %w", t.GetName(), err)
+			}
+			mutex.Lock()
+			defer mutex.Unlock()
+			names[p] = name
+			return nil
+		})
+	}
+	return names, group.Wait()
+}
+
+var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// weightSizes are the sizes of the weights that a folder has.
+func weightSizes(dir string) (map[int64]bool, error) {
+	sizes := map[int64]bool{}
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		if !digestName.MatchString(entry.Name()) {
+			continue
+		}
+		if info, err := entry.Info(); err == nil {
+			sizes[info.Size()] = true
+		}
+	}
+	return sizes, err
+}
+
+// separateWeights are the tensors that slices keep outside of their graphs and read,
+// in the order of the file.
+func (m *model) separateWeights() []*onnxpb.TensorProto {
+	var list []*onnxpb.TensorProto
+	s := &slicer{model: m, needed: map[int]bool{}}
+	s.collect(m.order, m.describe(m.graph.outputs))
+	add := func(t *onnxpb.TensorProto) {
+		if p := m.payloads[t]; p != nil && !p.inline() {
+			list = append(list, t)
+		}
+	}
+	for _, t := range m.proto.Graph.Initializer {
+		if s.needed[m.graph.index[t.GetName()]] {
+			add(t)
+		}
+	}
+	for _, at := range s.nodes {
+		for _, body := range bodies(m.graph.nodes[at].NodeProto) {
+			visitWeights(body, add)
+		}
+	}
+	return list
+}
+
+// writeOnce writes a weight into a folder, unless it is there, and gives its name.
+// Where the folder has a weight of this size, the name is found before anything is
+// written.
+func (p *payload) writeOnce(ctx context.Context, dir string, likely bool) (name string, err error) {
+	if likely {
+		name, err := p.copy(ctx, io.Discard)
+		if err != nil || present(filepath.Join(dir, name), p.bytes) {
+			return name, err
+		}
+	}
+	err = writeFile(dir, func(out *os.File) (string, error) {
+		name, err = p.copy(ctx, out)
+		return filepath.Join(dir, name), err
+	})
+	return name, err
+}
+
+// copy writes the elements and gives their BLAKE3 digest.
+func (p *payload) copy(ctx context.Context, out io.Writer) (string, error) {
+	in, err := p.open()
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	return copyHashed(ctx, out, in, blake3.New())
+}
+
+var slicePattern = regexp.MustCompile(`^slice-(0|[1-9][0-9]*)\.onnx$`)
+
+// removeStale removes the slices of an earlier run that had more of them.
+func removeStale(dir string, n int) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	kept := map[string]bool{}
+	for i := range n {
+		kept[sliceName(i)] = true
+	}
+	for _, entry := range entries {
+		if slicePattern.MatchString(entry.Name()) && !kept[entry.Name()] && entry.Type().IsRegular() {
+			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -27,6 +27,8 @@ func commands() []command {
 		{"destroy", "Stop and remove everything edgeplan put on devices", runDestroy},
 		{"show", "Show what is deployed", runShow},
 		{"infer", "Send an input through a deployed pipeline", runInfer},
+		{"model", "Describe a model and the places where it can be cut", runModel},
+		{"slice", "Cut a model into slices that any runtime opens", runSlice},
 		{"demo", "Run the whole way on three embedded devices", runDemo},
 		{"version", "Print the version", runVersion},
 	}

@@ -113,6 +113,7 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"off":       turnOff,
 			"freebytes": limitDisk,
 			"model":     writeModel,
+			"build":     buildModel,
 		},
 	}
 }
@@ -226,4 +227,17 @@ func writeModel(ts *testscript.TestScript, _ bool, args []string) {
 	model, err := modelbuilder.ResNet(seed, modelbuilder.Small())
 	ts.Check(err)
 	ts.Check(model.WriteFile(ts.MkAbs(args[0])))
+}
+
+// buildModel is `build NAME FILE`: a model of the builders' collection.
+func buildModel(ts *testscript.TestScript, _ bool, args []string) {
+	all, err := modelbuilder.All(1)
+	ts.Check(err)
+	for _, m := range all {
+		if m.Name == args[0] {
+			ts.Check(m.WriteFile(ts.MkAbs(args[1])))
+			return
+		}
+	}
+	ts.Fatalf("the builders have no model %q", args[0])
 }

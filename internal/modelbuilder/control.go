@@ -42,6 +42,28 @@ func (b *Builder) branch(name, output string, nodes ...*onnxpb.NodeProto) *onnxp
 	}
 }
 
+// IfOfShape takes the branch that the size of its symbolic batch chooses, as traced
+// models do, and computes the weight of a branch from one outside.
+func IfOfShape(seed uint64) (*Model, error) {
+	b := New("if-of-shape", seed)
+	x := b.Input("x", tensor.Float32, "batch", 32)
+	b.Describe(x, tensor.Float32, 4, 32)
+	w := b.Weight("outer", 32, 64, 32)
+	h := b.Node("Relu", []string{x})
+	size := b.Node("Gather", []string{b.Node("Shape", []string{h}), b.Int64s("first", 0)})
+	single := b.Node("Squeeze", []string{b.Node("Equal", []string{size, b.Int64s("single", 1)})})
+	b.Int64s("from", 16)
+	b.Int64s("to", 48)
+	then := b.branch("one", "one_out", Node("Add", []string{h, h}, []string{"one_out"}))
+	otherwise := b.branch("more", "more_out",
+		Node("Slice", []string{w, "from", "to"}, []string{"part"}),
+		Node("MatMul", []string{h, "part"}, []string{"more_out"}))
+	y := b.Node("If", []string{single}, Graph("then_branch", then), Graph("else_branch", otherwise))
+	b.Describe(y, tensor.Float32, 4, 32)
+	b.Output(b.Node("Tanh", []string{y}))
+	return b.Model()
+}
+
 // Loop multiplies a state with a captured weight a fixed number of times and adds a
 // captured tensor.
 func Loop(seed uint64) (*Model, error) {

@@ -22,7 +22,7 @@ func All(seed uint64) ([]Named, error) {
 		{"residual", func(seed uint64) (*Model, error) { return ResNet(seed, Small()) }},
 		{"residual-batchnorm", residualBatchNorm},
 		{"dense", Dense}, {"branching", Branching}, {"unet", UNet}, {"transformer", Transformer},
-		{"if", If}, {"loop", Loop}, {"quantised", QDQ}, {"constants", Constants}, {"function", Function},
+		{"if", If}, {"if-of-shape", IfOfShape}, {"loop", Loop}, {"quantised", QDQ}, {"constants", Constants}, {"function", Function},
 	}
 	var all []Named
 	for _, entry := range list {
@@ -74,6 +74,22 @@ func Branching(seed uint64) (*Model, error) {
 	last := b.Node("Relu", []string{b.Node("MatMul", []string{sum, shared})})
 	b.Output(last, early, b.Node("Identity", []string{right}))
 	return b.Model()
+}
+
+// Perceptron is a chain of equal layers, each width x width weights, a bias and a
+// rectifier: as large as wanted, and quick to make.
+func Perceptron(seed uint64, layers, width int) (*Model, error) {
+	b := New("perceptron", seed)
+	x := b.Input("x", tensor.Float32, 1, width)
+	for range layers {
+		x = b.Node("Relu", []string{b.Linear(x, width)})
+	}
+	b.Output(x)
+	m, err := b.Model()
+	if err != nil {
+		return nil, err
+	}
+	return m, m.AddValueInfo()
 }
 
 // UNet halves the image and doubles it again, with a long skip at every size.

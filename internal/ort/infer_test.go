@@ -31,7 +31,7 @@ func TestInferShapes(t *testing.T) {
 		outputs: list(untyped("product"), untyped("shape"), untyped("sum"), untyped("places"), untyped("anything"), untyped("sequence")),
 	}
 	model.nodes[2].Attribute = list(modelbuilder.Int("keepdims", 0))
-	got, err := open(t).InferShapes(model.bytes(t))
+	got, err := open(t).InferShapes(model.bytes(t), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestInferShapes(t *testing.T) {
 }
 
 func TestInferShapesOfBadModel(t *testing.T) {
-	if _, err := open(t).InferShapes([]byte("no model")); err == nil || !strings.Contains(err.Error(), "protobuf") {
+	if _, err := open(t).InferShapes([]byte("no model"), false); err == nil || !strings.Contains(err.Error(), "protobuf") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -90,5 +90,40 @@ func TestSequences(t *testing.T) {
 	}
 	if diff := cmp.Diff(list(ints("n", []int64{}, 2)), got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A shape that is made of computed constants is known once these are computed.
+func TestInferShapesByFolding(t *testing.T) {
+	reshape := graph{
+		nodes: list(
+			node("Mul", "size", "two", "two"),
+			node("Not", "turned", "yes"),
+			node("If", "chosen", "turned"),
+			node("Reshape", "y", "x", "chosen"),
+		),
+		inputs:  list(modelbuilder.ValueInfo("x", tensor.Float32, 2, 6)),
+		outputs: list(untyped("y")),
+		weights: list(
+			modelbuilder.Tensor("two", tensor.Int64, []int64{1}, []int64{2}),
+			modelbuilder.Tensor("three", tensor.Int64, []int64{2}, []int64{3, 4}),
+			modelbuilder.Tensor("yes", tensor.Bool, []int64{}, []bool{true}),
+		),
+	}
+	branch := func(value string) *onnxpb.GraphProto {
+		out := "of_" + value
+		return &onnxpb.GraphProto{
+			Name: proto.String(value), Node: list(node("Identity", out, value)), Output: list(untyped(out)),
+		}
+	}
+	reshape.nodes[2].Attribute = list(modelbuilder.Graph("then_branch", branch("size")), modelbuilder.Graph("else_branch", branch("three")))
+	for fold, want := range map[bool][]int64{false: {tensor.Unknown}, true: {3, 4}} {
+		got, err := open(t).InferShapes(reshape.bytes(t), fold)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(list(tensor.Info{Name: "y", Type: tensor.Float32, Shape: want}), got); diff != "" {
+			t.Errorf("fold %v (-want +got):\n%s", fold, diff)
+		}
 	}
 }

@@ -97,10 +97,15 @@ func (s *Session) Close() error {
 	return nil
 }
 
-// InferShapes loads a model without optimising or running it, and describes its
-// outputs as Outputs does. They need no types in the file.
-func (e *Engine) InferShapes(model []byte) ([]tensor.Info, error) {
-	s, err := e.NewSessionFromBytes(model, SessionOptions{Level: Disabled, Threads: 1})
+// InferShapes loads a model without running it, and describes its outputs as
+// Outputs does. They need no types in the file. With fold, nodes that depend on
+// constants alone are computed, which takes the memory of what they make.
+func (e *Engine) InferShapes(model []byte, fold bool) ([]tensor.Info, error) {
+	level := Disabled
+	if fold {
+		level = Basic
+	}
+	s, err := e.NewSessionFromBytes(model, SessionOptions{Level: level, Threads: 1})
 	if err != nil {
 		return nil, err
 	}

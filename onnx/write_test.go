@@ -1,0 +1,165 @@
+package onnx
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/zeebo/blake3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/internal/onnxpb"
+)
+
+// files are what lies in a folder, by name.
+func files(t *testing.T, dir string) map[string]fs.FileInfo {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := map[string]fs.FileInfo{}
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !info.Mode().IsRegular() {
+			t.Errorf("%s is no plain file", entry.Name())
+		}
+		list[entry.Name()] = info
+	}
+	return list
+}
+
+// Slices on disk are those that Slice gives; weights lie under their BLAKE3 digests; a
+// second run with other cuts leaves weights alone and removes slices left over.
+func TestWriteSlices(t *testing.T) {
+	all, err := modelbuilder.All(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		t.Run(m.Name, func(t *testing.T) {
+			o := Options{Dimensions: dimensions(m.Name), Shapes: engine(t), NoDigest: true}
+			path, dir := write(t, m.Model), filepath.Join(t.TempDir(), "out")
+			last := len(mustLoad(t, path, o).Segments) - 1
+			checkSlices(t, path, o, dir, []int{1, last})
+			before := files(t, dir)
+			checkSlices(t, path, o, dir, []int{last / 2})
+			after := files(t, dir)
+			for name, info := range before {
+				if digestName.MatchString(name) && !os.SameFile(info, after[name]) {
+					t.Errorf("weight %s was written again", name)
+				}
+			}
+			if _, ok := after["slice-2.onnx"]; ok {
+				t.Error("a slice of the first run is left")
+			}
+		})
+	}
+}
+
+// checkSlices writes slices and compares the folder with what Slice gives: the same
+// graphs but for the names of weights, and the same weights.
+func checkSlices(t *testing.T, path string, o Options, dir string, at []int) {
+	t.Helper()
+	c := mustLoad(t, path, o)
+	written, err := c.WriteSlices(t.Context(), dir, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := map[string]bool{}
+	for name := range files(t, dir) {
+		left[name] = digestName.MatchString(name) // an earlier run may have needed others
+	}
+	for _, f := range written {
+		want, err := c.Slice(f.First, f.Last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left[filepath.Base(f.Path)] = true
+		if diff := cmp.Diff(graphOf(t, want.Graph), graphOf(t, read(t, f.Path)), protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-slice +file):\n%s", f.Path, diff)
+		}
+		var got []string
+		for _, name := range f.Weights {
+			data := read(t, filepath.Join(dir, name))
+			if sum := blake3.Sum256(data); hex.EncodeToString(sum[:]) != name {
+				t.Errorf("weight %s has the digest %x", name, sum)
+			}
+			sum := sha256.Sum256(data)
+			got = append(got, hex.EncodeToString(sum[:]))
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(digests(want), got); diff != "" {
+			t.Errorf("weights (-want +got):\n%s", diff)
+		}
+	}
+	for name, known := range left {
+		if !known {
+			t.Errorf("%s is left over", name)
+		}
+	}
+}
+
+// graphOf reads a model and forgets where its weights are.
+func graphOf(t *testing.T, data []byte) *onnxpb.ModelProto {
+	t.Helper()
+	p := &onnxpb.ModelProto{}
+	if err := proto.Unmarshal(data, p); err != nil {
+		t.Fatal(err)
+	}
+	err := visitTensors(p.Graph, func(w *onnxpb.TensorProto, _ bool) error {
+		for _, e := range w.ExternalData {
+			if e.GetKey() == "location" {
+				e.Value = nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestWriteSlicesRefusesBadCuts(t *testing.T) {
+	c := smallResNet(t)
+	last := len(c.Segments) - 1
+	for _, at := range [][]int{{0}, {-1}, {last + 1}, {4, 4}, {5, 3}} {
+		_, err := c.WriteSlices(t.Context(), t.TempDir(), at)
+		wantError(t, err, c.Path, "cut")
+	}
+}
+
+// An interrupt leaves no half of a weight under its digest.
+func TestWriteSlicesInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	dir := t.TempDir()
+	if _, err := smallResNet(t).WriteSlices(ctx, dir, []int{3}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if left := files(t, dir); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
