@@ -52,6 +52,12 @@ func TestBadGraphs(t *testing.T) {
 		{"no graph", func(p *onnxpb.ModelProto) { p.Graph = nil }, []string{"no graph"}},
 		{"no nodes", func(p *onnxpb.ModelProto) { p.Graph.Node = nil; p.Graph.Output = nil }, []string{"nothing to run"}},
 		{"no operator set", func(p *onnxpb.ModelProto) { p.OpsetImport = nil }, []string{"opset_import"}},
+		{"an operator set that is not imported", func(p *onnxpb.ModelProto) { p.Graph.Node[1].Domain = proto.String("some.where") }, []string{`"second"`, `"some.where"`, "opset_import"}},
+		{"a sequence", func(p *onnxpb.ModelProto) {
+			element := p.Graph.Input[0].Type
+			p.Graph.Input = append(p.Graph.Input, &onnxpb.ValueInfoProto{Name: proto.String("many"), Type: &onnxpb.TypeProto{
+				Value: &onnxpb.TypeProto_SequenceType{SequenceType: &onnxpb.TypeProto_Sequence{ElemType: element}}}})
+		}, []string{`"many"`, "no tensor"}},
 		{"dangling", func(p *onnxpb.ModelProto) { p.Graph.Node[0].Input[0] = "nowhere" }, []string{`"first"`, `"nowhere"`, "nothing makes"}},
 		{"cycle", func(p *onnxpb.ModelProto) { p.Graph.Node[0].Input[0] = "y" }, []string{"cycle", `"first"`, `"second"`}},
 		{"itself", func(p *onnxpb.ModelProto) { p.Graph.Node[0].Input[0] = "h" }, []string{"cycle", `"first"`}},

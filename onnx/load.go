@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/edgeplan/edgeplan/internal/onnxpb"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
@@ -40,6 +42,9 @@ func (m *model) prepare(o Options) error {
 	if len(m.proto.OpsetImport) == 0 {
 		return errors.New("the model imports no operator set (opset_import), so its operators have no meaning: export it again")
 	}
+	if err := checkDomains(m.proto); err != nil {
+		return err
+	}
 	var err error
 	if m.graph, err = newGraph(m.proto.Graph); err != nil {
 		return err
@@ -53,7 +58,44 @@ func (m *model) prepare(o Options) error {
 	if err := m.findShapes(o.Shapes); err != nil {
 		return err
 	}
+	if err := m.checkEnds(); err != nil {
+		return err
+	}
 	m.order = m.chooseOrder()
+	return nil
+}
+
+// checkDomains makes sure that every node's operator set is imported: the engine
+// refuses a model where one is not.
+func checkDomains(p *onnxpb.ModelProto) error {
+	imported := map[string]bool{}
+	for _, set := range p.OpsetImport {
+		imported[plainDomain(set.GetDomain())] = true
+	}
+	for i, n := range p.Graph.GetNode() {
+		if domain := plainDomain(n.GetDomain()); !imported[domain] {
+			return fmt.Errorf("node %d (%s %q) needs the operator set %q, which opset_import does not name: export the model again with it",
+				i, n.GetOpType(), n.GetName(), domain)
+		}
+	}
+	return nil
+}
+
+// plainDomain is a domain by its short name: "" and "ai.onnx" are one.
+func plainDomain(domain string) string {
+	if standardDomain(domain) {
+		return ""
+	}
+	return domain
+}
+
+// checkEnds makes sure that what goes in and comes out are tensors.
+func (m *model) checkEnds() error {
+	for _, i := range slices.Concat(m.graph.inputs, m.graph.outputs) {
+		if info := m.infos[i]; info.Type == tensor.Undefined {
+			return fmt.Errorf("%q is an input or output of the model and no tensor (a sequence, a map or an optional): a pipeline carries tensors only", info.Name)
+		}
+	}
 	return nil
 }
 
