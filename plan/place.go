@@ -37,6 +37,14 @@ func (b *builder) checkNodes() hcl.Diagnostics {
 				Subject:  node.Range.Ptr(),
 			})
 		}
+		if len(b.nodes) > 1 && !b.network.reaches(node.Address) {
+			diags = append(diags, &hcl.Diagnostic{
+				Severity: hcl.DiagWarning,
+				Summary:  "Node is connected with no other",
+				Detail:   fmt.Sprintf("No link or network says how %s reaches another node, so it can only run a whole model by itself. Add it to a network, or write a link.", node.Address),
+				Subject:  node.Range.Ptr(),
+			})
+		}
 		prior, ok := b.in.Prior.Nodes[node.Address]
 		if ok && prior.Path != node.Path {
 			diags = append(diags, &hcl.Diagnostic{

@@ -51,10 +51,11 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 		if err != nil {
 			return err
 		}
-		c.printPlan(p)
 		if p.Empty() {
+			c.printUnchanged(p)
 			return c.recordUnchanged(p, states)
 		}
+		c.printPlan(p)
 		return c.carryOut(ctx, p, states, approve, "Do you want to perform these actions?", "Apply complete!")
 	})
 }

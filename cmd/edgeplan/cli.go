@@ -17,14 +17,29 @@ import (
 // cli is one run of the program: its streams, its folder and how it prints.
 type cli struct {
 	stdin   *bufio.Reader
-	stdout  io.Writer
+	stdout  *output
 	stderr  io.Writer
 	dir     string // the configuration folder
 	noColor bool   // -no-color
 }
 
 func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
-	return &cli{stdin: bufio.NewReader(stdin), stdout: stdout, stderr: stderr, dir: "."}
+	return &cli{stdin: bufio.NewReader(stdin), stdout: &output{Writer: stdout}, stderr: stderr, dir: "."}
+}
+
+// output is standard output. It remembers that writing failed, so that a full
+// disk behind a redirection is an error in the end.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err != nil && o.err == nil {
+		o.err = fmt.Errorf("write to standard output: %w", err)
+	}
+	return n, err
 }
 
 // globalFlags takes what stands before the command.
@@ -96,6 +111,9 @@ func (c *cli) color(stream io.Writer) bool {
 }
 
 func isTerminal(stream any) bool {
+	if o, ok := stream.(*output); ok {
+		stream = o.Writer
+	}
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }

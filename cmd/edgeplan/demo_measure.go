@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -96,8 +97,10 @@ func (d *demo) measureThroughput(ctx context.Context) error {
 	}
 	measured := float64(answers) / elapsed.Seconds()
 	predicted := model.Prediction.ThroughputPerSecond
-	fmt.Fprintf(d.cli.stdout, "\npredicted %s inferences/s, measured %s/s over %s (measured/predicted %.2f)\n",
-		quantity.FormatNumber(predicted), quantity.FormatNumber(measured), elapsed.Round(100*time.Millisecond), measured/predicted)
+	fmt.Fprintf(d.cli.stdout, "\npredicted %s inferences/s, measured %s/s over %s (measured/predicted %.2f)\n"+
+		"The prediction is of three devices; here their workers and the one who asks share %s.\n",
+		quantity.FormatNumber(predicted), quantity.FormatNumber(measured), elapsed.Round(100*time.Millisecond), measured/predicted,
+		count(runtime.NumCPU(), "core"))
 	return nil
 }
 

@@ -75,13 +75,10 @@ func platforms(cfg *config.Config) []string {
 		case node.Architecture != "":
 			wanted[node.Architecture] = true
 		default:
-			for _, architecture := range architectures {
+			for _, architecture := range artifact.Architectures() {
 				wanted[architecture] = true
 			}
 		}
 	}
 	return slices.Sorted(maps.Keys(wanted))
 }
-
-// architectures are those that edgeplan deploys to.
-var architectures = []string{"linux/amd64", "linux/arm", "linux/arm64"}

@@ -48,7 +48,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "edgeplan has no command %q.%s\n\n%s", args[0], didYouMean(args[0]), usage())
 		return exitUsage
 	}
-	return c.exitCode(cmd.run(ctx, c, args[1:]))
+	err = cmd.run(ctx, c, args[1:])
+	return c.exitCode(errors.Join(err, c.stdout.err))
 }
 
 // interruptible is a context that the first interrupt cancels, so that the step
@@ -84,7 +85,11 @@ func (c *cli) exitCode(err error) int {
 	var status exitStatus
 	var shown *shownError
 	var unwritten *statefile.WriteError
+	broken := c.stdout.err != nil
 	switch {
+	case broken && errors.Is(c.stdout.err, syscall.EPIPE):
+		return exitError // the reader has gone, and wants to hear no more
+	case broken:
 	case err == nil, errors.Is(err, errHelp):
 		return exitOK
 	case errors.As(err, &status):

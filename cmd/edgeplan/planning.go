@@ -53,7 +53,13 @@ func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State)
 		}
 	}
 	made, diags := plan.Build(ctx, input)
-	return made, c.check(diags, p.config.Sources)
+	if err := c.check(diags, p.config.Sources); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, errors.New("interrupted: nothing was changed")
+	}
+	return made, nil
 }
 
 // addPrograms adds the collected worker and engine of every architecture in use.
