@@ -29,25 +29,44 @@ func digestOf(ctx context.Context, r io.Reader) (string, error) {
 }
 
 // copyHashed copies a reader into a writer and gives the digest of what it copied, as
-// hex digits.
+// hex digits. The digest is made beside the copying, because each takes about as long.
 func copyHashed(ctx context.Context, out io.Writer, in io.Reader, digest hash.Hash) (string, error) {
-	buf := make([]byte, 1<<18)
+	const chunk, chunks = 1 << 18, 4
+	free, full, sum := make(chan []byte, chunks), make(chan []byte, chunks), make(chan string)
+	for range chunks {
+		free <- make([]byte, chunk)
+	}
+	go func() {
+		for buf := range full {
+			digest.Write(buf)
+			free <- buf[:chunk]
+		}
+		sum <- hex.EncodeToString(digest.Sum(nil))
+	}()
+	err := copyChunks(ctx, out, in, free, full)
+	close(full)
+	return <-sum, err
+}
+
+// copyChunks copies through the buffers of free and passes them on to full.
+func copyChunks(ctx context.Context, out io.Writer, in io.Reader, free <-chan []byte, full chan<- []byte) error {
 	for {
 		if err := ctx.Err(); err != nil {
-			return "", err
+			return err
 		}
+		buf := <-free
 		n, err := in.Read(buf)
-		digest.Write(buf[:n])
+		full <- buf[:n]
 		if n > 0 {
 			if _, err := out.Write(buf[:n]); err != nil {
-				return "", err
+				return err
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return hex.EncodeToString(digest.Sum(nil)), nil
+			return nil
 		}
 		if err != nil {
-			return "", err
+			return err
 		}
 	}
 }

@@ -8,14 +8,13 @@ import (
 	"sync"
 
 	"github.com/zeebo/blake3"
-	"golang.org/x/sync/errgroup"
 )
 
 // weightWriter writes weights into a folder, several at a time.
 type weightWriter struct {
 	dir   string
 	sizes map[int64]bool // of the weights that the folder has already
-	disk  sync.Mutex     // one file at a time is copied: more of them get in each other's way
+	disk  sync.Mutex     // held while writing: two writers at a time get in each other's way
 
 	mutex sync.Mutex
 	names map[*payload]string
@@ -35,7 +34,7 @@ func (w *weightWriter) write(ctx context.Context, p *payload) error {
 		}
 	}
 	return writeFile(w.dir, func(out *os.File) (string, error) {
-		name, err := w.copy(ctx, out, p)
+		name, err := p.name(ctx, exclusive{out, &w.disk})
 		w.note(p, name)
 		return filepath.Join(w.dir, name), err
 	})
@@ -47,23 +46,17 @@ func (w *weightWriter) note(p *payload, name string) {
 	w.names[p] = name
 }
 
-// copy writes the elements and gives their name. Elements that lie in the file as they
-// are in memory are copied by the system, while their name is found beside.
-func (w *weightWriter) copy(ctx context.Context, out *os.File, p *payload) (name string, err error) {
-	if p.field != rawDataField {
-		return p.name(ctx, out)
-	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		w.disk.Lock()
-		defer w.disk.Unlock()
-		return p.file.copyRange(ctx, out, p.offset, p.size)
-	})
-	group.Go(func() (err error) {
-		name, err = p.name(ctx, io.Discard)
-		return err
-	})
-	return name, group.Wait()
+// exclusive is a writer that holds a lock while it writes.
+type exclusive struct {
+	io.Writer
+	lock sync.Locker
+}
+
+// Write implements io.Writer.
+func (e exclusive) Write(data []byte) (int, error) {
+	e.lock.Lock()
+	defer e.lock.Unlock()
+	return e.Writer.Write(data)
 }
 
 // name is the BLAKE3 digest of the elements, which are written on the way.
@@ -74,27 +67,4 @@ func (p *payload) name(ctx context.Context, out io.Writer) (string, error) {
 	}
 	defer in.Close()
 	return copyHashed(ctx, out, in, blake3.New())
-}
-
-// copyRange copies a range of the file with the system's own means where it has them
-// (os.File.ReadFrom), and fails when the file changes meanwhile.
-func (s *source) copyRange(ctx context.Context, out *os.File, offset, size int64) error {
-	const piece = 32 << 20 // between looks at the context
-	in, err := s.open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	if _, err := in.Seek(offset, io.SeekStart); err != nil {
-		return err
-	}
-	for left := size; left > 0; left -= piece {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if _, err := io.CopyN(out, in, min(left, piece)); err != nil {
-			return err
-		}
-	}
-	return s.unchanged(in)
 }
