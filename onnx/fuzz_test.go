@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
 // seed gives a fuzz target all models of the builders.
@@ -70,6 +71,36 @@ func FuzzSlice(f *testing.F) {
 				if err != nil || n != blob.Size {
 					t.Errorf("blob of %d bytes gives %d: %v", blob.Size, n, err)
 				}
+			}
+		}
+	})
+}
+
+// FuzzReadTensor: whatever a file of test data holds, reading it ends in a tensor whose
+// elements fit its shape, or in an error.
+func FuzzReadTensor(f *testing.F) {
+	for _, t := range []tensor.Tensor{
+		{Info: tensor.Info{Name: "x", Type: tensor.Float32, Shape: []int64{2, 1}}, Data: make([]byte, 8)},
+		{Info: tensor.Info{Name: "text", Type: tensor.String, Shape: []int64{2}}, Data: []byte("\x02\x00\x00\x00ab\x00\x00\x00\x00")},
+	} {
+		path := filepath.Join(f.TempDir(), "t.pb")
+		if err := WriteTensor(path, t); err != nil {
+			f.Fatal(err)
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "t.pb")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadTensor(path); err == nil {
+			if err := got.Check(); err != nil {
+				t.Error(err)
 			}
 		}
 	})

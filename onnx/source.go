@@ -64,15 +64,20 @@ func (s *source) open() (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := file.Stat()
-	if err == nil && (info.Size() != s.size || !info.ModTime().Equal(s.stamp)) {
-		err = fmt.Errorf("%s has changed since it was read: start again", s.path())
-	}
-	if err != nil {
+	if err := s.unchanged(file); err != nil {
 		_ = file.Close()
 		return nil, err
 	}
 	return file, nil
+}
+
+// unchanged fails when an open file is not the one that was read.
+func (s *source) unchanged(file *os.File) error {
+	info, err := file.Stat()
+	if err == nil && (info.Size() != s.size || !info.ModTime().Equal(s.stamp)) {
+		err = fmt.Errorf("%s has changed since it was read: start again", s.path())
+	}
+	return err
 }
 
 // section opens a range of the file.

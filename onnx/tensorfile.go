@@ -43,7 +43,7 @@ func readTensor(path string) (tensor.Tensor, error) {
 	if t.Data, err = elementsOf(&p, filepath.Dir(path)); err != nil {
 		return tensor.Tensor{}, err
 	}
-	return t, checkElements(t)
+	return t, t.Check()
 }
 
 // elementsOf gives the elements of a TensorProto as they are in memory.
@@ -86,21 +86,6 @@ func elementsOf(p *onnxpb.TensorProto, folder string) ([]byte, error) {
 	return out, nil
 }
 
-// checkElements compares the elements with the shape.
-func checkElements(t tensor.Tensor) error {
-	if t.Type == tensor.String {
-		return nil
-	}
-	want, err := t.Bytes()
-	if err != nil {
-		return err
-	}
-	if int64(len(t.Data)) != want {
-		return fmt.Errorf("%d bytes of elements for shape %v of %s, which takes %d", len(t.Data), t.Shape, t.Type, want)
-	}
-	return nil
-}
-
 // encode gives the little-endian bytes of fixed-size values.
 func encode(values any) []byte {
 	var buf bytes.Buffer
@@ -110,7 +95,7 @@ func encode(values any) []byte {
 
 // WriteTensor writes an ONNX TensorProto file.
 func WriteTensor(path string, t tensor.Tensor) error {
-	if err := checkElements(t); err != nil {
+	if err := t.Check(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	p := &onnxpb.TensorProto{Name: proto.String(t.Name), DataType: proto.Int32(int32(t.Type)), Dims: t.Shape}

@@ -4,16 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
-	"sync"
 
-	"github.com/google/renameio/v2"
-	"github.com/zeebo/blake3"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/edgeplan/edgeplan/internal/onnxpb"
@@ -65,7 +61,7 @@ func present(path string, size int64) bool {
 // writeFile makes a file under a temporary name and gives it the one that fill
 // returns when it is whole.
 func writeFile(dir string, fill func(out *os.File) (path string, err error)) error {
-	out, err := os.CreateTemp(dir, ".weight-*")
+	out, err := os.CreateTemp(dir, ".writing-*")
 	if err != nil {
 		return err
 	}
@@ -122,12 +118,21 @@ func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceF
 		for _, blob := range s.Weights {
 			f.Weights, f.WeightBytes = append(f.Weights, blob.Digest), f.WeightBytes+blob.Size
 		}
-		if err := renameio.WriteFile(f.Path, s.Graph, 0o644); err != nil {
+		if err := writeGraph(f.Path, s.Graph); err != nil {
 			return nil, err
 		}
 		files, first = append(files, f), end
 	}
 	return files, removeStale(dir, len(files))
+}
+
+// writeGraph does not wait for the disk, as cp does not: slices can be made again, and
+// the disk would have to take all weights first.
+func writeGraph(path string, graph []byte) error {
+	return writeFile(filepath.Dir(path), func(out *os.File) (string, error) {
+		_, err := out.Write(graph)
+		return path, err
+	})
 }
 
 func sliceName(i int) string { return fmt.Sprintf("slice-%d.onnx", i) }
@@ -151,23 +156,18 @@ func (c *Chain) writeWeights(ctx context.Context, dir string) (map[*payload]stri
 	if err != nil {
 		return nil, err
 	}
-	names, mutex := map[*payload]string{}, sync.Mutex{}
+	w := &weightWriter{dir: dir, sizes: sizes, names: map[*payload]string{}}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(min(4, runtime.GOMAXPROCS(0)))
 	for _, t := range c.model.separateWeights() {
-		p := c.model.payloads[t]
 		group.Go(func() error {
-			name, err := p.writeOnce(ctx, dir, sizes[p.bytes])
-			if err != nil {
+			if err := w.write(ctx, c.model.payloads[t]); err != nil {
 				return fmt.Errorf("tensor %q: %w", t.GetName(), err)
 			}
-			mutex.Lock()
-			defer mutex.Unlock()
-			names[p] = name
 			return nil
 		})
 	}
-	return names, group.Wait()
+	return w.names, group.Wait()
 }
 
 var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
@@ -209,33 +209,6 @@ func (m *model) separateWeights() []*onnxpb.TensorProto {
 		}
 	}
 	return list
-}
-
-// writeOnce writes a weight into a folder, unless it is there, and gives its name.
-// Where the folder has a weight of this size, the name is found before anything is
-// written.
-func (p *payload) writeOnce(ctx context.Context, dir string, likely bool) (name string, err error) {
-	if likely {
-		name, err := p.copy(ctx, io.Discard)
-		if err != nil || present(filepath.Join(dir, name), p.bytes) {
-			return name, err
-		}
-	}
-	err = writeFile(dir, func(out *os.File) (string, error) {
-		name, err = p.copy(ctx, out)
-		return filepath.Join(dir, name), err
-	})
-	return name, err
-}
-
-// copy writes the elements and gives their BLAKE3 digest.
-func (p *payload) copy(ctx context.Context, out io.Writer) (string, error) {
-	in, err := p.open()
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	return copyHashed(ctx, out, in, blake3.New())
 }
 
 var slicePattern = regexp.MustCompile(`^slice-(0|[1-9][0-9]*)\.onnx$`)

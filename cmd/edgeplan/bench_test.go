@@ -13,8 +13,8 @@ import (
 )
 
 // BenchmarkSlice slices large models into four and compares with cp of the same
-// bytes in turn: "speed/cp" is 1 where slicing takes as long as copying. "peak-MiB" is
-// the program's largest resident memory.
+// bytes in turn: "speed/cp" is 1 where slicing takes as long as copying, and 0.7 is
+// wanted. "peak-MiB" is the program's largest resident memory, and 64 are allowed.
 func BenchmarkSlice(b *testing.B) {
 	b.Run("inline-1GB", func(b *testing.B) { benchmarkSlice(b, 16, (*modelbuilder.Model).WriteInline) })
 	b.Run("external-2.7GB", func(b *testing.B) { benchmarkSlice(b, 40, (*modelbuilder.Model).WriteExternal) })
@@ -35,15 +35,15 @@ func benchmarkSlice(b *testing.B, layers int, write func(*modelbuilder.Model, st
 	if err := write(m, path); err != nil {
 		b.Fatal(err)
 	}
-	var copying, slicing time.Duration
+	copying, slicing := time.Hour, time.Hour // the fastest of all rounds, since other programs may get in between
 	var peak, size int64
 	for b.Loop() {
 		copied, sliced := filepath.Join(dir, "copied"), filepath.Join(dir, "sliced")
 		took, _ := timed(b, "cp", "-r", source, copied)
-		copying += took
+		copying = min(copying, took)
 		remove(b, copied)
 		took, memory := timed(b, filepath.Join(program, "edgeplan"), "slice", path, "-out", sliced, "-at", positions(3*layers))
-		slicing, peak = slicing+took, max(peak, memory)
+		slicing, peak = min(slicing, took), max(peak, memory)
 		remove(b, sliced)
 	}
 	for _, name := range []string{path, path + ".data"} {
@@ -53,8 +53,8 @@ func benchmarkSlice(b *testing.B, layers int, write func(*modelbuilder.Model, st
 	}
 	b.ReportMetric(copying.Seconds()/slicing.Seconds(), "speed/cp")
 	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
-	b.ReportMetric(float64(b.N)*float64(size)/slicing.Seconds()/1e6, "slice-MB/s")
-	b.ReportMetric(float64(b.N)*float64(size)/copying.Seconds()/1e6, "cp-MB/s")
+	b.ReportMetric(float64(size)/slicing.Seconds()/1e6, "slice-MB/s")
+	b.ReportMetric(float64(size)/copying.Seconds()/1e6, "cp-MB/s")
 }
 
 // positions cuts a chain of nodes into four.

@@ -39,6 +39,7 @@ const (
 	Uint4          Type = 21
 	Int4           Type = 22
 	Float4E2M1     Type = 23
+	Float8E8M0     Type = 24
 )
 
 // properties of one element type.
@@ -72,6 +73,7 @@ var types = map[Type]properties{
 	Uint4:          {"uint4", "", 4},
 	Int4:           {"int4", "", 4},
 	Float4E2M1:     {"float4e2m1", "", 4},
+	Float8E8M0:     {"float8e8m0", "", 8},
 }
 
 // String is the type's name as NumPy and the ONNX documentation spell it:
