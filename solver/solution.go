@@ -23,6 +23,9 @@ const (
 	Greedy Algorithm = "greedy" // best of simple walks; quick, no proof
 )
 
+// Algorithms lists every algorithm that Solve knows.
+func Algorithms() []Algorithm { return []Algorithm{Auto, Exact, Greedy} }
+
 // Options of Solve.
 type Options struct {
 	Algorithm Algorithm     // "" is Auto
