@@ -6,7 +6,7 @@ import "fmt"
 func (p *Problem) NodeName(v int) string { return p.nodeName(v) }
 
 // ResourceName is what messages call a resource: "node pi-1",
-// "link pi-1 -> pi-2", "network wifi".
+// "link pi-1 -> pi-2", "network wifi", "interface pi-1 out".
 func (p *Problem) ResourceName(r Resource) string {
 	switch r.Kind {
 	case LinkResource:
@@ -16,6 +16,9 @@ func (p *Problem) ResourceName(r Resource) string {
 			return "network " + p.Shared[r.From].Name
 		}
 		return fmt.Sprintf("network %d", r.From)
+	}
+	if r.Kind == InterfaceResource {
+		return fmt.Sprintf("interface %s %s", p.nodeName(r.From), [...]string{InterfaceOut: "out", InterfaceIn: "in"}[r.To])
 	}
 	if name := p.Nodes[r.From].Name; name != "" {
 		return "node " + name
