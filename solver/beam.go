@@ -24,6 +24,7 @@ type beamItem struct {
 	pos    int
 	depth  int
 	sums   []int64
+	busy   int64 // of the last stage's node, without overlap
 	parent *beamItem
 }
 
@@ -87,7 +88,7 @@ func (s *beamSearch) extend(it *beamItem) {
 		if used[d] == len(c.members) || !l.up {
 			continue
 		}
-		for j := it.pos + 1; j <= m.end && c.time[j]-c.time[it.pos] < s.most && m.weight[j]-m.weight[it.pos] <= c.room; j++ {
+		for j := it.pos + 1; j <= m.end && !c.tooLong(it.pos, j, s.most-1) && m.weight[j]-m.weight[it.pos] <= c.room; j++ {
 			if m.allowed(c, it.pos, j) {
 				s.add(it, l, d, j)
 			}
@@ -101,10 +102,20 @@ func (s *beamSearch) add(it *beamItem, l *link, d, j int) {
 	hop, busy := l.ps(m.bytes[it.pos]), m.stagePS(c, it.pos, j)
 	next.wait = it.wait + hop + busy
 	next.peak = max(it.peak, hop, busy)
-	s.carry(&next, l, hop)
+	if m.serial {
+		next.peak, next.busy = max(it.peak, it.busy+hop, hop+busy), hop+busy
+	}
+	s.carry(&next, l, m.bytes[it.pos])
+	if c.sum >= 0 {
+		next.sums = slices.Clone(next.sums)
+		next.sums[c.sum] += busy
+		next.peak = max(next.peak, next.sums[c.sum])
+	}
 	if j == m.end {
-		s.carry(&next, &c.leave, c.leave.ps(m.bytes[m.end]))
-		next.wait += c.leave.ps(m.bytes[m.end])
+		last := c.leave.ps(m.bytes[m.end])
+		next.peak = max(next.peak, last, next.busy+last)
+		s.carry(&next, &c.leave, m.bytes[m.end])
+		next.wait += last
 	}
 	next.rank = max(next.peak, s.rest.ended[d][j][0])
 	if next.rank < s.most {
@@ -115,15 +126,10 @@ func (s *beamSearch) add(it *beamItem, l *link, d, j int) {
 	}
 }
 
-func (s *beamSearch) carry(it *beamItem, l *link, ps int64) {
-	it.peak = max(it.peak, ps)
-	if len(l.nets) == 0 || ps == 0 {
-		return
-	}
-	it.sums = slices.Clone(it.sums)
-	for _, k := range l.nets {
-		it.sums[k] += ps
-		it.peak = max(it.peak, it.sums[k])
+func (s *beamSearch) carry(it *beamItem, l *link, n int64) {
+	if len(l.nets) > 0 && !l.free {
+		it.sums = slices.Clone(it.sums)
+		it.peak = max(it.peak, l.add(it.sums, n))
 	}
 }
 

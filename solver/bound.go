@@ -25,7 +25,7 @@ func (m *model) minimax(b *budget) (out *least, done bool) {
 		for d := range m.classes {
 			c := &m.classes[d]
 			best := never
-			for j := i + 1; j <= m.end && c.time[j]-c.time[i] < best && m.weight[j]-m.weight[i] <= c.room; j++ {
+			for j := i + 1; j <= m.end && !c.tooLong(i, j, best-1) && m.weight[j]-m.weight[i] <= c.room; j++ {
 				if m.allowed(c, i, j) {
 					best = min(best, max(m.peakPS(c, i, j), out.ended[d][j][0]))
 				}

@@ -117,6 +117,9 @@ func (s shape) nodesOf(p *Problem, n, l int, pick func(int) int64) {
 		if s.one(3) {
 			node.CPUSecondsPerByte = float64(pick(30)) / 1000
 		}
+		if s.one(5) {
+			s.ranges(&node, l, pick)
+		}
 		if same && v > 0 {
 			node = p.Nodes[0]
 		}
@@ -159,6 +162,29 @@ func (s shape) linksOf(p *Problem, n int, pick func(int) int64) {
 	if s.one(2) {
 		g := s.draw.IntN(n)
 		p.Gateway = &g
+	}
+	if s.one(3) {
+		no := false
+		p.Overlap = &no
+	}
+	for v := range p.Nodes {
+		if s.one(4) {
+			p.Nodes[v].SendBytesPerSecond = float64(5 + pick(60))
+		}
+		if s.one(4) {
+			p.Nodes[v].ReceiveBytesPerSecond = float64(5 + pick(60))
+		}
+	}
+}
+
+// ranges draws measured times, shorter or longer than the sum of the segments.
+func (s shape) ranges(node *Node, l int, pick func(int) int64) {
+	for first := range l {
+		for last := first; last < l; last++ {
+			if s.one(4) {
+				node.RangeSeconds = append(node.RangeSeconds, Range{first, last, float64(pick(300)) * float64(last-first+1) / 150})
+			}
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ func (m *model) interchangeable(u, v int) bool {
 	p := m.p
 	a, b := p.Nodes[u], p.Nodes[v]
 	if a.MemoryBytes-a.BaseBytes != b.MemoryBytes-b.BaseBytes || a.CPUSecondsPerByte != b.CPUSecondsPerByte ||
-		!slices.Equal(a.SegmentSeconds, b.SegmentSeconds) {
+		a.SendBytesPerSecond != b.SendBytesPerSecond || a.ReceiveBytesPerSecond != b.ReceiveBytesPerSecond ||
+		!slices.Equal(a.SegmentSeconds, b.SegmentSeconds) || !slices.Equal(a.RangeSeconds, b.RangeSeconds) {
 		return false
 	}
 	if p.Gateway != nil && (*p.Gateway == u || *p.Gateway == v) {

@@ -40,11 +40,17 @@ func (s *labels) unlink(before, o int32) {
 	}
 }
 
-// compareLoads says whether a loads no network more than b, and no less.
+// compareLoads says whether a adds no more to any sum than b, and no less.
 func (s *labels) compareLoads(a, b int32) (lighter, heavier bool) {
 	lighter, heavier = true, true
 	for net := range s.m.nets {
 		x, y := s.sums[int(a)*s.m.nets+net], s.sums[int(b)*s.m.nets+net]
+		lighter, heavier = lighter && x <= y, heavier && x >= y
+	}
+	x, y := s.all[a].busy, s.all[b].busy
+	lighter, heavier = lighter && x <= y, heavier && x >= y
+	if !s.ties {
+		x, y = s.all[a].peak, s.all[b].peak
 		lighter, heavier = lighter && x <= y, heavier && x >= y
 	}
 	return lighter, heavier

@@ -12,7 +12,11 @@ import (
 // A stage keeps its node busy for the time of its segments and the node's time
 // per byte for every byte that reaches or leaves the stage over a link. Moving
 // a cut takes its bytes over the bandwidth of the link and keeps busy the link,
-// or every shared network that has it. Cut 0 starts at the gateway and cut L
+// or every shared network that has it, and, at their own rates, the interfaces
+// that send and receive it. The transfer lasts as long as the slowest of the link
+// and the interfaces needs. Without overlap the nodes at both ends are busy for
+// all of it, and their times add up; a gateway counts as a node, whether it has a
+// stage or not. Cut 0 starts at the gateway and cut L
 // ends there; both are free where the end stage sits on the gateway, or when
 // there is none. The bottleneck is the busiest resource, the first of them in
 // the order of Cost.Resources.
@@ -117,7 +121,7 @@ func (e *evaluation) transfer(cut, from, to, sender, receiver int) error {
 			e.p.nodeName(from), e.p.nodeName(to), cut)
 	}
 	n := e.p.CutBytes[cut]
-	ps := bytesPS(n, linkRate(band))
+	ps := e.interfaces(n, from, to, bytesPS(n, linkRate(band)))
 	t := Transfer{Cut: cut, From: from, To: to, Bytes: n, Seconds: toSeconds(ps)}
 	if e.p.Latency != nil {
 		t.Latency = e.p.Latency[from][to]
@@ -129,6 +133,11 @@ func (e *evaluation) transfer(cut, from, to, sender, receiver int) error {
 			e.moved[k] += n
 		}
 	}
+	if e.p.serial() {
+		e.occupy(NodeResource, from, 0, ps)
+		e.occupy(NodeResource, to, 0, ps)
+	}
+	ps = bytesPS(n, linkRate(band))
 	shared := e.media[[2]int{from, to}]
 	for _, m := range shared {
 		e.occupy(NetworkResource, m, 0, ps)
@@ -137,6 +146,22 @@ func (e *evaluation) transfer(cut, from, to, sender, receiver int) error {
 		e.occupy(LinkResource, from, to, ps)
 	}
 	return nil
+}
+
+// interfaces keeps the interfaces at both ends of a transfer busy, and gives the
+// time of the transfer, which takes ps over its link.
+func (e *evaluation) interfaces(n int64, from, to int, ps int64) int64 {
+	if rate := e.p.Nodes[from].SendBytesPerSecond; rate > 0 {
+		out := bytesPS(n, linkRate(rate))
+		e.occupy(InterfaceResource, from, InterfaceOut, out)
+		ps = max(ps, out)
+	}
+	if rate := e.p.Nodes[to].ReceiveBytesPerSecond; rate > 0 {
+		in := bytesPS(n, linkRate(rate))
+		e.occupy(InterfaceResource, to, InterfaceIn, in)
+		ps = max(ps, in)
+	}
+	return ps
 }
 
 // media gives the shared networks of each pair that has some, ascending.
@@ -153,14 +178,24 @@ func (p *Problem) media() map[[2]int][]int {
 func (e *evaluation) stage(k int) {
 	s := e.stages[k]
 	node := e.p.Nodes[s.Node]
-	sums := prefixPS(node.SegmentSeconds)
-	ps := sums[s.LastSegment+1] - sums[s.FirstSegment] + bytesPS(e.moved[k], node.CPUSecondsPerByte*psPerSecond)
+	ps := node.rangePS(s) + bytesPS(e.moved[k], node.CPUSecondsPerByte*psPerSecond)
 	e.cost.Stages[k].Seconds = toSeconds(ps)
 	e.latency += ps
 	e.occupy(NodeResource, s.Node, 0, ps)
 	for b := s.FirstSegment; b <= s.LastSegment; b++ {
 		e.cost.MovedBytes += e.p.lacks(s.Node, b)
 	}
+}
+
+// rangePS is the compute time of a stage.
+func (n *Node) rangePS(s Placed) int64 {
+	for _, r := range n.RangeSeconds {
+		if r.First == s.FirstSegment && r.Last == s.LastSegment {
+			return toPS(r.Seconds)
+		}
+	}
+	sums := prefixPS(n.SegmentSeconds)
+	return sums[s.LastSegment+1] - sums[s.FirstSegment]
 }
 
 // lacks is how many bytes of a segment a node does not hold.
@@ -183,7 +218,7 @@ func (e *evaluation) occupy(kind ResourceKind, from, to int, ps int64) {
 
 // resources puts the busy resources in order and names the bottleneck.
 func (e *evaluation) resources() {
-	rank := map[ResourceKind]int{NodeResource: 0, LinkResource: 1, NetworkResource: 2}
+	rank := map[ResourceKind]int{NodeResource: 0, LinkResource: 1, NetworkResource: 2, InterfaceResource: 3}
 	slices.SortFunc(e.busy, func(a, b resourceTime) int {
 		return cmp.Or(cmp.Compare(rank[a.kind], rank[b.kind]), cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to))
 	})

@@ -90,6 +90,69 @@ func TestEvaluateGateway(t *testing.T) {
 	}
 }
 
+// Without overlap a node is busy for its stage and every transfer, and the
+// gateway for what it sends and receives besides. Interfaces slow transfers down,
+// and are resources of their own, which all transfers that way share.
+func TestEvaluateOneAfterAnother(t *testing.T) {
+	no := false
+	p := three()
+	p.Overlap = &no
+	p.Nodes[0].SendBytesPerSecond = 5
+	p.Nodes[1].ReceiveBytesPerSecond = 2
+	got, err := Evaluate(p, []Placed{{2, 0, 0}, {1, 1, 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// a sends cut 0 to c in 10/5 s instead of 10/10, c sends cut 1 to b in 20/2 s
+	// instead of 20/20, and b sends cut 3 to a in 40/10 s.
+	want := []Resource{
+		{Kind: NodeResource, From: 0, Seconds: 2 + 4},
+		{Kind: NodeResource, From: 1, Seconds: 10 + 0.01*(20+40) + 10 + 4},
+		{Kind: NodeResource, From: 2, Seconds: 1 + 2 + 10},
+		{Kind: LinkResource, From: 0, To: 2, Seconds: 1},
+		{Kind: LinkResource, From: 2, To: 1, Seconds: 1},
+		{Kind: NetworkResource, From: 0, Seconds: 4},
+		{Kind: InterfaceResource, From: 0, To: InterfaceOut, Seconds: 2},
+		{Kind: InterfaceResource, From: 1, To: InterfaceIn, Seconds: 10},
+	}
+	if diff := cmp.Diff(want, got.Resources); diff != "" {
+		t.Error(diff)
+	}
+	if got.LatencySeconds != 2+0.25+1+10+0.125+10.6+4+0.5 {
+		t.Errorf("latency %g s", got.LatencySeconds)
+	}
+	if name := p.ResourceName(got.Resources[7]); name != "interface b in" {
+		t.Error(name)
+	}
+}
+
+// A gateway with a stage in the middle sends cut 0 and its stage's output over
+// one interface.
+func TestEvaluateGatewayInterface(t *testing.T) {
+	p := three()
+	p.Bandwidth[2][0] = 1000
+	p.Nodes[0].SendBytesPerSecond = 5
+	got, err := Evaluate(p, []Placed{{2, 0, 0}, {0, 1, 1}, {1, 2, 2}})
+	if err != nil || got.Bottleneck != (Resource{InterfaceResource, 0, InterfaceOut, (10 + 30) / 5.0}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A measured range counts for the stage that is exactly it.
+func TestEvaluateRanges(t *testing.T) {
+	p := three()
+	p.Nodes[0].RangeSeconds = []Range{{0, 1, 2.5}}
+	for _, c := range []struct {
+		last int
+		want float64
+	}{{0, 1}, {1, 2.5}} {
+		got, err := Evaluate(p, []Placed{{0, 0, c.last}, {1, c.last + 1, 2}})
+		if err != nil || got.Stages[0].Seconds != c.want {
+			t.Errorf("segments 0 to %d: %+v, %v; want %g s", c.last, got, err, c.want)
+		}
+	}
+}
+
 func TestEvaluateHeld(t *testing.T) {
 	p := three()
 	p.HeldBytes = [][]int64{{100, 0, 0}, nil, {0, 0, 400}}

@@ -44,7 +44,7 @@ func (r *run) exact(u uses) {
 	values := m.values(r.low, r.best.peak)
 	for r.low < r.best.peak {
 		at, some := middle(values, r.low, r.best.peak)
-		if !some && m.nets == 0 {
+		if !some && m.nets == 0 && !m.serial {
 			r.low = r.best.peak
 			break
 		}
@@ -80,7 +80,7 @@ func (m *model) values(low, high int64) []int64 {
 	for c := range m.classes {
 		k := &m.classes[c]
 		for i := range m.end {
-			for j := i + 1; j <= m.end && k.time[j]-k.time[i] < high; j++ {
+			for j := i + 1; j <= m.end && !k.tooLong(i, j, high-1); j++ {
 				keep(m.stagePS(k, i, j))
 			}
 		}
@@ -97,7 +97,7 @@ func (m *model) values(low, high int64) []int64 {
 }
 
 // middle is the median of the values from low up to below high. Without one it
-// is high-1, which only the sums on shared networks can still tell apart.
+// is high-1, which only times that add up can still tell apart.
 func middle(values []int64, low, high int64) (at int64, some bool) {
 	a, _ := slices.BinarySearch(values, low)
 	z, _ := slices.BinarySearch(values, high)

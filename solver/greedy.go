@@ -89,7 +89,7 @@ func (m *model) hop(c, i int, target int64, used []int) (end, next int) {
 func (m *model) furthest(c, i int, target int64) int {
 	k := &m.classes[c]
 	j := i
-	for j < m.end && k.time[j+1]-k.time[i] <= target && m.weight[j+1]-m.weight[i] <= k.room {
+	for j < m.end && !k.tooLong(i, j+1, target) && m.weight[j+1]-m.weight[i] <= k.room {
 		j++
 	}
 	return j

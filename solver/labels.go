@@ -49,6 +49,9 @@ type label struct {
 	gone   bool  // dominated
 	parent int32 // -1 at the beginning
 	next   int32 // of the same state
+	// Without overlap: how long the node of the last stage is busy so far, and
+	// the busiest node of all.
+	busy, peak int64
 }
 
 // maxLabels bounds memory to about one gibibyte.
@@ -209,11 +212,40 @@ func (s *labels) loads(from int32, l *label) (busiest int64, ok bool) {
 		n := int64(s.m.nets)
 		busiest = max(busiest, (all+l.restOf(s.restAll)[0]+n-1)/n)
 	}
+	if s.m.serial {
+		s.occupy(from, l)
+		busiest = max(busiest, l.peak)
+	}
 	if busiest > s.netLimit {
 		s.above = min(s.above, busiest)
 		return busiest, false
 	}
 	return busiest, true
+}
+
+// occupy counts how long the node of a label's last stage is busy.
+func (s *labels) occupy(from int32, l *label) {
+	if from < 0 {
+		return
+	}
+	before, m := &s.all[from], s.m
+	c := &m.classes[l.class]
+	if !l.ended {
+		hop := m.links[before.class][l.class].ps(m.bytes[l.pos])
+		l.busy, l.peak = hop, max(before.peak, before.busy+hop)
+		return
+	}
+	l.busy = before.busy + m.stagePS(c, int(before.pos), int(l.pos))
+	if before.pos == 0 {
+		l.busy += c.enter.ps(m.bytes[0])
+	}
+	if int(l.pos) == m.end {
+		l.busy += c.leave.ps(m.bytes[m.end])
+	}
+	l.peak = max(before.peak, l.busy)
+	if int(l.pos) < m.end {
+		l.peak = max(l.peak, l.busy+c.out[l.pos])
+	}
 }
 
 // reason is why the search stopped early.

@@ -15,9 +15,11 @@ type model struct {
 	live    [][]int64
 	classes []class
 	links   [][]link // by class; the diagonal joins two members of one class
-	nets    int      // shared networks
+	nets    int      // sums over a whole placement: shared networks, and see sums.go
 	media   map[[2]int][]int
-	stages  int // most stages that can be used
+	own     gatewaySums
+	serial  bool // a node does one thing at a time
+	stages  int  // most stages that can be used
 }
 
 // class is a set of nodes that nothing tells apart.
@@ -25,7 +27,12 @@ type class struct {
 	members []int // ascending
 	room    int64 // memory without the base
 	cpu     float64
-	time    []int64 // prefix sums in ps by position
+	time    []int64          // prefix sums in ps by position
+	ranges  map[[2]int]int64 // measured times by first and last position
+	sum     int              // the sum that its stages add to, or -1
+	// Without overlap: the least that receiving and sending the cut at each
+	// position takes; nil otherwise.
+	in, out []int64
 	lacks   []int64 // prefix sums of bytes to move by position
 	foreign []int32 // prefix counts of segments pinned to other nodes
 	// enter and leave join it to the gateway; free when it is the gateway or
@@ -37,12 +44,12 @@ type class struct {
 type link struct {
 	up   bool
 	free bool    // the gateway to itself: no bytes move
-	rate float64 // ps per byte
+	rate float64 // ps per byte, of the slowest of link and interfaces
 	wait int64   // propagation, ps
-	nets []int   // the shared networks that have it
+	nets []load  // the sums that its transfers add to
 }
 
-// ps is the time that n bytes keep the link busy.
+// ps is the time that n bytes take.
 func (l *link) ps(n int64) int64 {
 	if l.free {
 		return 0
@@ -51,7 +58,8 @@ func (l *link) ps(n int64) int64 {
 }
 
 func newModel(p *Problem) *model {
-	m := &model{p: p, cuts: p.cutPositions(), nets: len(p.Shared), media: p.media()}
+	m := &model{p: p, cuts: p.cutPositions(), nets: len(p.Shared), media: p.media(), serial: p.serial()}
+	m.addGatewaySums()
 	m.end = len(m.cuts) - 1
 	m.weight = m.prefix(func(s int) int64 { return p.SegmentBytes[s] })
 	for _, b := range m.cuts {
@@ -63,6 +71,9 @@ func newModel(p *Problem) *model {
 		m.classes = append(m.classes, m.newClass(members))
 	}
 	m.fillLinks()
+	if m.serial {
+		m.fillWaits()
+	}
 	m.stages = min(len(nodes), m.end)
 	if p.MaxStages > 0 {
 		m.stages = min(m.stages, p.MaxStages)
@@ -124,9 +135,9 @@ func (m *model) newClass(members []int) class {
 	v := members[0]
 	node := m.p.Nodes[v]
 	c := class{members: members, room: node.MemoryBytes - node.BaseBytes, cpu: node.CPUSecondsPerByte * psPerSecond}
-	sums := prefixPS(node.SegmentSeconds)
-	for _, b := range m.cuts {
-		c.time = append(c.time, sums[b])
+	m.fillTimes(&c, &node)
+	if c.sum = -1; m.own.node == v {
+		c.sum = m.own.busy
 	}
 	c.lacks = m.prefix(func(s int) int64 { return m.p.lacks(v, s) })
 	foreign := make([]int32, m.p.Segments())
@@ -151,10 +162,21 @@ func (m *model) newClass(members []int) class {
 }
 
 func (m *model) newLink(u, v int) link {
-	l := link{nets: m.media[[2]int{u, v}]}
-	if band := m.p.Bandwidth[u][v]; band > 0 {
+	var l link
+	band := m.p.Bandwidth[u][v]
+	if band > 0 {
 		l.up, l.rate = true, linkRate(band)
 	}
+	for _, net := range m.media[[2]int{u, v}] {
+		l.nets = append(l.nets, load{net, l.rate})
+	}
+	if send := m.p.Nodes[u].SendBytesPerSecond; send > 0 {
+		l.rate = max(l.rate, linkRate(send))
+	}
+	if receive := m.p.Nodes[v].ReceiveBytesPerSecond; receive > 0 {
+		l.rate = max(l.rate, linkRate(receive))
+	}
+	l.nets = append(l.nets, m.gatewayLoads(u, v, l.rate)...)
 	if m.p.Latency != nil {
 		l.wait = toPS(m.p.Latency[u][v])
 	}
@@ -181,6 +203,11 @@ func (m *model) fillLinks() {
 // class busy.
 func (m *model) stagePS(c *class, i, j int) int64 {
 	ps := c.time[j] - c.time[i]
+	if c.ranges != nil {
+		if measured, ok := c.ranges[[2]int{i, j}]; ok {
+			ps = measured
+		}
+	}
 	if c.cpu == 0 {
 		return ps
 	}
@@ -208,9 +235,18 @@ func (m *model) allowed(c *class, i, j int) bool {
 	return c.foreign[j] == c.foreign[i] && (i > 0 || c.enter.up) && (j < m.end || c.leave.up) && m.need(i, j) <= c.room
 }
 
-// peakPS is the busiest of a stage's node and its gateway transfers.
+// tooLong says that a stage from i takes longer than a limit, wherever it ends
+// from j on. Measured times need not grow with the stage.
+func (c *class) tooLong(i, j int, limit int64) bool {
+	return c.ranges == nil && c.time[j]-c.time[i] > limit
+}
+
+// peakPS is the busiest of a stage's node and its gateway transfers, at least.
 func (m *model) peakPS(c *class, i, j int) int64 {
 	ps := m.stagePS(c, i, j)
+	if m.serial {
+		return ps + c.in[i] + c.out[j]
+	}
 	if i == 0 {
 		ps = max(ps, c.enter.ps(m.bytes[0]))
 	}

@@ -24,16 +24,16 @@ type score struct {
 // cost walks a path; ok is false when it breaks a rule.
 func (m *model) cost(way path) (s score, ok bool) {
 	sums := make([]int64, m.nets)
+	var busy int64 // of the stage in hand, without overlap
 	carry := func(l *link, n int64) {
 		ps := l.ps(n)
 		s.wait += ps
 		if !l.free {
 			s.wait += l.wait
 		}
-		s.peak = max(s.peak, ps)
-		for _, k := range l.nets {
-			sums[k] += ps
-			s.peak = max(s.peak, sums[k])
+		s.peak = max(s.peak, ps, l.add(sums, n))
+		if m.serial {
+			s.peak, busy = max(s.peak, busy+ps), ps
 		}
 	}
 	if len(way) == 0 || len(way) > m.stages || way[len(way)-1].end != m.end {
@@ -54,6 +54,10 @@ func (m *model) cost(way path) (s score, ok bool) {
 		}
 		carry(l, m.bytes[i])
 		ps := m.stagePS(c, i, st.end)
+		if busy += ps; c.sum >= 0 {
+			sums[c.sum] += ps
+			s.peak = max(s.peak, sums[c.sum])
+		}
 		s.peak = max(s.peak, ps)
 		s.wait += ps
 		s.moved += c.lacks[st.end] - c.lacks[i]

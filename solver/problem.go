@@ -11,6 +11,8 @@
 // differ, compute and memory count, cuts and nodes are chosen together.
 package solver
 
+import "encoding/json"
+
 // Problem is a chain of L segments, numbered 0..L-1, and a cluster of n nodes.
 // Position b, 0..L, lies before segment b; the tensors alive there are cut b.
 type Problem struct {
@@ -56,6 +58,9 @@ type Problem struct {
 	Pinned []Pin `json:"pinned,omitempty"`
 	// ExcludedNodes run no stage (one of them may still be the gateway).
 	ExcludedNodes []int `json:"excluded_nodes,omitempty"`
+	// Overlap says whether a node computes, receives and sends at the same time;
+	// nil is true. False: one after another, so its times add up.
+	Overlap *bool `json:"overlap,omitempty"`
 	// Start is a placement to start from. The solver returns it unless it does
 	// not fit or a strictly better one is found.
 	Start []Placed `json:"start,omitempty"`
@@ -76,6 +81,24 @@ type Node struct {
 	// CPUSecondsPerByte is added to the stage's time for every byte in and out
 	// that crosses a link.
 	CPUSecondsPerByte float64 `json:"cpu_seconds_per_byte,omitempty"`
+	// The rates of the node's interface, one a direction, which all its
+	// transfers that way share; 0 is as fast as the links.
+	SendBytesPerSecond    float64 `json:"send_bytes_per_second,omitempty"`
+	ReceiveBytesPerSecond float64 `json:"receive_bytes_per_second,omitempty"`
+	// RangeSeconds are measured: a stage of exactly these segments takes that
+	// long, whatever its segments take one by one.
+	RangeSeconds []Range `json:"range_seconds,omitempty"`
+}
+
+// Range is the measured time of segments First..Last, both included.
+type Range struct {
+	First, Last int
+	Seconds     float64
+}
+
+// MarshalJSON writes the triple of the problem file.
+func (r Range) MarshalJSON() ([]byte, error) {
+	return json.Marshal([]any{r.First, r.Last, r.Seconds})
 }
 
 // Shared is a medium, such as one radio channel, that its pairs share.
@@ -99,3 +122,6 @@ type Placed struct {
 
 // Segments is L, the length of the chain.
 func (p *Problem) Segments() int { return len(p.SegmentBytes) }
+
+// serial says that a node does one thing at a time.
+func (p *Problem) serial() bool { return p.Overlap != nil && !*p.Overlap }

@@ -52,6 +52,7 @@ func (p *Problem) fields(f *faults) map[string]field {
 		"max_stages":                 into(f, &p.MaxStages),
 		"pinned":                     objectsInto(f, &p.Pinned, pinFields, "segment", "node"),
 		"excluded_nodes":             listInto(f, &p.ExcludedNodes),
+		"overlap":                    p.overlapField(f),
 		"start":                      objectsInto(f, &p.Start, placedFields, "node", "first_segment", "last_segment"),
 	}
 }
@@ -63,13 +64,23 @@ func (p *Problem) gatewayField(f *faults) field {
 	}
 }
 
+func (p *Problem) overlapField(f *faults) field {
+	return func(path string, raw json.RawMessage) {
+		p.Overlap = new(bool)
+		into(f, p.Overlap)(path, raw)
+	}
+}
+
 func nodeFields(f *faults, n *Node) map[string]field {
 	return map[string]field{
-		"name":                 into(f, &n.Name),
-		"memory_bytes":         into(f, &n.MemoryBytes),
-		"base_bytes":           into(f, &n.BaseBytes),
-		"segment_seconds":      listInto(f, &n.SegmentSeconds),
-		"cpu_seconds_per_byte": into(f, &n.CPUSecondsPerByte),
+		"name":                     into(f, &n.Name),
+		"memory_bytes":             into(f, &n.MemoryBytes),
+		"base_bytes":               into(f, &n.BaseBytes),
+		"segment_seconds":          listInto(f, &n.SegmentSeconds),
+		"cpu_seconds_per_byte":     into(f, &n.CPUSecondsPerByte),
+		"send_bytes_per_second":    into(f, &n.SendBytesPerSecond),
+		"receive_bytes_per_second": into(f, &n.ReceiveBytesPerSecond),
+		"range_seconds":            rangesInto(f, &n.RangeSeconds),
 	}
 }
 

@@ -100,7 +100,7 @@ func (f *faults) list(path string, raw json.RawMessage, size func(int), entry fu
 }
 
 // into reads a single string, integer or float.
-func into[T string | int | int64 | float64](f *faults, to *T) field {
+func into[T string | bool | int | int64 | float64](f *faults, to *T) field {
 	return func(path string, raw json.RawMessage) {
 		if isNull(raw) {
 			f.add(path, "is null; %s is expected", expected(*to))
@@ -123,6 +123,8 @@ func expected(v any) string {
 		return "a string"
 	case float64:
 		return "a number"
+	case bool:
+		return "true or false"
 	default:
 		return "a whole number of at most 63 bits"
 	}
@@ -155,6 +157,23 @@ func pairsInto(f *faults, to *[][2]int) field {
 				return
 			}
 			(*to)[i] = [2]int(pair)
+		})
+	}
+}
+
+func rangesInto(f *faults, to *[]Range) field {
+	return func(path string, raw json.RawMessage) {
+		f.list(path, raw, func(n int) { *to = make([]Range, n) }, func(i int, path string, raw json.RawMessage) {
+			var parts []json.RawMessage
+			f.list(path, raw, func(int) {}, func(_ int, _ string, raw json.RawMessage) { parts = append(parts, raw) })
+			if len(parts) != 3 {
+				f.add(path, "must be [first segment, last segment, seconds]")
+				return
+			}
+			r := &(*to)[i]
+			into(f, &r.First)(path+"[0]", parts[0])
+			into(f, &r.Last)(path+"[1]", parts[1])
+			into(f, &r.Seconds)(path+"[2]", parts[2])
 		})
 	}
 }

@@ -14,11 +14,11 @@ const valid = `{
   "name": "two", "cut_bytes": [1, 2, 3], "segment_bytes": [4, 5], "activation_bytes": [6, 7],
   "in_buffers": 1, "out_buffers": 1, "gateway": null,
   "nodes": [
-    {"name": "a", "memory_bytes": 100, "base_bytes": 1, "segment_seconds": [0.5, 1e-3]},
+    {"name": "a", "memory_bytes": 100, "base_bytes": 1, "send_bytes_per_second": 5, "receive_bytes_per_second": 6.5, "range_seconds": [[0, 1, 0.4]], "segment_seconds": [0.5, 1e-3]},
     {"name": "b", "memory_bytes": 100, "segment_seconds": [1, 1], "cpu_seconds_per_byte": 1e-9}],
   "bandwidth_bytes_per_second": [[0, 10], [20, 0]], "latency_seconds": [[0, 0.1], [0.1, 0]],
   "shared": [{"name": "wifi", "pairs": [[0, 1], [1, 0]]}],
-  "allowed_cuts": [1], "max_stages": 2, "pinned": [{"segment": 0, "node": 1}], "excluded_nodes": [],
+  "allowed_cuts": [1], "max_stages": 2, "pinned": [{"segment": 0, "node": 1}], "excluded_nodes": [], "overlap": false,
   "start": [{"node": 1, "first_segment": 0, "last_segment": 1}]
 }`
 
@@ -31,13 +31,14 @@ func TestReadProblem(t *testing.T) {
 		Name: "two", CutBytes: []int64{1, 2, 3}, SegmentBytes: []int64{4, 5}, ActivationBytes: []int64{6, 7},
 		InBuffers: 1, OutBuffers: 1,
 		Nodes: []Node{
-			{Name: "a", MemoryBytes: 100, BaseBytes: 1, SegmentSeconds: []float64{0.5, 1e-3}},
+			{Name: "a", MemoryBytes: 100, BaseBytes: 1, SegmentSeconds: []float64{0.5, 1e-3},
+				SendBytesPerSecond: 5, ReceiveBytesPerSecond: 6.5, RangeSeconds: []Range{{0, 1, 0.4}}},
 			{Name: "b", MemoryBytes: 100, SegmentSeconds: []float64{1, 1}, CPUSecondsPerByte: 1e-9},
 		},
 		Bandwidth: [][]float64{{0, 10}, {20, 0}}, Latency: [][]float64{{0, 0.1}, {0.1, 0}},
 		Shared:      []Shared{{Name: "wifi", Pairs: [][2]int{{0, 1}, {1, 0}}}},
 		AllowedCuts: []int{1}, MaxStages: 2, Pinned: []Pin{{0, 1}}, ExcludedNodes: []int{},
-		Start: []Placed{{1, 0, 1}},
+		Overlap: new(bool), Start: []Placed{{1, 0, 1}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -70,6 +71,14 @@ func TestReadProblemFaults(t *testing.T) {
 		{"sum of bytes", `[4, 5]`, `[4611686018427387904, 4611686018427387904]`, "segment_bytes: their sum overflows"},
 		{"sum of times", `[0.5, 1e-3]`, `[1e6, 1e3]`, "nodes[0].segment_seconds: the times overflow"},
 		{"endless transfer", `[[0, 10]`, `[[0, 1e-300]`, "bandwidth_bytes_per_second[0][1]: the times overflow"},
+		{"no truth", `"overlap": false`, `"overlap": 0`, "overlap: is number; true or false is expected"},
+		{"negative interface", `"send_bytes_per_second": 5`, `"send_bytes_per_second": -5`, "nodes[0].send_bytes_per_second: is negative: -5"},
+		{"slow interface", `"receive_bytes_per_second": 6.5`, `"receive_bytes_per_second": 1e-300`, "nodes[0].receive_bytes_per_second: the times overflow"},
+		{"no range", `[[0, 1, 0.4]]`, `[[0, 1]]`, "nodes[0].range_seconds[0]: must be [first segment, last segment, seconds]"},
+		{"range of nothing", `[[0, 1, 0.4]]`, `[[0, 2, 0.4]]`, "nodes[0].range_seconds[0][1]: segment 2 does not exist"},
+		{"range backwards", `[[0, 1, 0.4]]`, `[[1, 0, 0.4]]`, "nodes[0].range_seconds[0][1]: 0 lies before"},
+		{"range twice", `[[0, 1, 0.4]]`, `[[0, 1, 0.4], [0, 1, 0.5]]`, "nodes[0].range_seconds[1]: is listed twice: 0 to 1"},
+		{"negative range", `[[0, 1, 0.4]]`, `[[0, 1, -4]]`, "nodes[0].range_seconds[0][2]: is negative: -4"},
 		{"more behind it", "]\n}", "]\n} {}", "problem file: there is more after the problem"},
 		{"no JSON", `"name": "two",`, `name`, "problem file: no valid JSON at byte"},
 	} {

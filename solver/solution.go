@@ -23,6 +23,9 @@ const (
 	Greedy Algorithm = "greedy" // best of simple walks; quick, no proof
 )
 
+// Algorithms lists every algorithm that Solve knows.
+func Algorithms() []Algorithm { return []Algorithm{Auto, Exact, Greedy} }
+
 // Options of Solve.
 type Options struct {
 	Algorithm Algorithm     // "" is Auto
@@ -72,7 +75,7 @@ type Cost struct {
 	// itself is not listed.
 	Transfers []Transfer
 	// Resources are all busy resources with their seconds per inference, in a
-	// fixed order: nodes, links, shared networks.
+	// fixed order: nodes, links, shared networks, interfaces.
 	Resources []Resource
 }
 
@@ -87,7 +90,7 @@ type Transfer struct {
 	Cut      int // position, 0..L
 	From, To int // nodes
 	Bytes    int64
-	Seconds  float64 // Bytes over bandwidth
+	Seconds  float64 // Bytes over the slowest of the link and the interfaces at its ends
 	Latency  float64 // seconds of propagation
 }
 
@@ -99,12 +102,20 @@ const (
 	NodeResource    ResourceKind = "node"
 	LinkResource    ResourceKind = "link"
 	NetworkResource ResourceKind = "network"
+	// InterfaceResource is one direction of a node's interface.
+	InterfaceResource ResourceKind = "interface"
+)
+
+// The directions of an interface.
+const (
+	InterfaceOut = 0
+	InterfaceIn  = 1
 )
 
 // Resource is one thing that is busy for some seconds per inference.
 type Resource struct {
 	Kind    ResourceKind
 	From    int // the node; a link's sender; the index of a shared network
-	To      int // a link's receiver
+	To      int // a link's receiver; of an interface InterfaceOut or InterfaceIn
 	Seconds float64
 }

@@ -3,6 +3,7 @@ package solver
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // Solve finds the placement with the smallest bottleneck, and among equals the
@@ -21,10 +22,8 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 	if o.Algorithm == "" {
 		o.Algorithm = Auto
 	}
-	switch o.Algorithm {
-	case Auto, Exact, Greedy:
-	default:
-		return nil, fmt.Errorf("unknown algorithm %q; there are %s, %s and %s", o.Algorithm, Auto, Exact, Greedy)
+	if !slices.Contains(Algorithms(), o.Algorithm) {
+		return nil, fmt.Errorf("unknown algorithm %q; there are %v", o.Algorithm, Algorithms())
 	}
 	if o.TimeLimit > 0 {
 		var cancel context.CancelFunc

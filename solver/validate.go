@@ -109,6 +109,9 @@ func (p *Problem) checkNodes(f *faults) {
 		f.amount(path+".memory_bytes", node.MemoryBytes)
 		f.amount(path+".base_bytes", node.BaseBytes)
 		f.number(path+".cpu_seconds_per_byte", node.CPUSecondsPerByte)
+		f.number(path+".send_bytes_per_second", node.SendBytesPerSecond)
+		f.number(path+".receive_bytes_per_second", node.ReceiveBytesPerSecond)
+		p.checkRanges(f, path+".range_seconds", node.RangeSeconds)
 		f.length(path+".segment_seconds", len(node.SegmentSeconds), l, "segment")
 		for s, t := range node.SegmentSeconds {
 			f.number(fmt.Sprintf("%s.segment_seconds[%d]", path, s), t)
@@ -123,6 +126,23 @@ func (p *Problem) checkNodes(f *faults) {
 			f.length(path, len(held), l, "segment")
 		}
 		f.amounts(path, held)
+	}
+}
+
+func (p *Problem) checkRanges(f *faults, path string, ranges []Range) {
+	seen := map[[2]int]bool{}
+	for i, r := range ranges {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		first := f.index(at+"[0]", r.First, p.Segments(), "segment")
+		last := f.index(at+"[1]", r.Last, p.Segments(), "segment")
+		if first && last && r.Last < r.First {
+			f.add(at+"[1]", "%d lies before the first segment, %d", r.Last, r.First)
+		}
+		if seen[[2]int{r.First, r.Last}] {
+			f.add(at, "is listed twice: %d to %d", r.First, r.Last)
+		}
+		seen[[2]int{r.First, r.Last}] = true
+		f.number(at+"[2]", r.Seconds)
 	}
 }
 

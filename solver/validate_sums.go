@@ -60,6 +60,15 @@ func (p *Problem) checkTimeSums(f *faults) {
 			sum += t
 		}
 		compute.see(sum, "nodes[%d].segment_seconds", v)
+		for k, r := range node.RangeSeconds {
+			compute.see(r.Seconds, "nodes[%d].range_seconds[%d]", v, k)
+		}
+		if b := node.SendBytesPerSecond; b > 0 {
+			move.see(cut/b, "nodes[%d].send_bytes_per_second", v)
+		}
+		if b := node.ReceiveBytesPerSecond; b > 0 {
+			move.see(cut/b, "nodes[%d].receive_bytes_per_second", v)
+		}
 		cpu.see(2*cut*node.CPUSecondsPerByte, "nodes[%d].cpu_seconds_per_byte", v)
 		for w, b := range p.Bandwidth[v] {
 			if w != v && b > 0 {
@@ -70,8 +79,8 @@ func (p *Problem) checkTimeSums(f *faults) {
 			}
 		}
 	}
-	// The searches also add up all shared networks.
-	stages := float64(min(len(p.Nodes), p.Segments())+1) * float64(max(1, len(p.Shared)))
+	// The searches also add up all shared networks, and what the gateway shares.
+	stages := float64(min(len(p.Nodes), p.Segments())+1) * float64(len(p.Shared)+3)
 	most := float64(never) / psPerSecond / 4
 	for _, part := range []slowest{compute, cpu, move, wait} {
 		if s := part.seconds * stages; !(s < most) || math.IsInf(part.seconds, 0) {

@@ -1,7 +1,5 @@
 package solver
 
-import "slices"
-
 // weights says what stages and transfers cost in a relaxation.
 type weights struct {
 	stage func(c *class, i, j int) tuple // gateway transfers included
@@ -31,30 +29,29 @@ func (m *model) tieWeights() weights {
 	}
 }
 
-// netWeights are the time that one shared network is busy.
+// netWeights are what adds to one sum.
 func (m *model) netWeights(net int) weights {
-	return m.loadWeights(func(l *link, pos int) int64 {
-		if slices.Contains(l.nets, net) {
-			return l.ps(m.bytes[pos])
-		}
-		return 0
-	})
+	return m.loadWeights(
+		func(l *link, pos int) int64 { return l.onNet(net, m.bytes[pos]) },
+		func(c *class, ps int64) int64 { return c.onNet(net, ps) })
 }
 
-// allNetWeights are the times of all shared networks added up.
+// allNetWeights are what adds to all sums together.
 func (m *model) allNetWeights() weights {
-	return m.loadWeights(func(l *link, pos int) int64 {
-		if len(l.nets) == 0 {
-			return 0
-		}
-		return l.ps(m.bytes[pos]) * int64(len(l.nets))
-	})
+	return m.loadWeights(
+		func(l *link, pos int) (all int64) {
+			for net := range m.nets {
+				all += l.onNet(net, m.bytes[pos])
+			}
+			return all
+		},
+		func(c *class, ps int64) int64 { return c.onNet(max(0, c.sum), ps) })
 }
 
-func (m *model) loadWeights(load func(l *link, pos int) int64) weights {
+func (m *model) loadWeights(load func(l *link, pos int) int64, stage func(c *class, ps int64) int64) weights {
 	return weights{
 		stage: func(c *class, i, j int) tuple {
-			var ps int64
+			ps := stage(c, m.stagePS(c, i, j))
 			if i == 0 {
 				ps += load(&c.enter, 0)
 			}

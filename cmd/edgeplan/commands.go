@@ -29,6 +29,7 @@ func commands() []command {
 		{"infer", "Send an input through a deployed pipeline", runInfer},
 		{"model", "Describe a model and the places where it can be cut", runModel},
 		{"slice", "Cut a model into slices that any runtime opens", runSlice},
+		{"solve", "Solve a placement problem in a JSON file", runSolve},
 		{"demo", "Run the whole way on three embedded devices", runDemo},
 		{"version", "Print the version", runVersion},
 	}
@@ -107,6 +108,9 @@ func (c *cli) printHelp(flags *flag.FlagSet, help string) {
 	flags.PrintDefaults()
 	if options.Len() > 0 {
 		fmt.Fprintf(c.stdout, "\nOptions:\n%s", options.String())
+	}
+	if strings.Contains(help, "Exit codes:") {
+		return
 	}
 	fmt.Fprint(c.stdout, "\nExit codes: 0 done, 1 error or declined.")
 	if flags.Lookup("detailed-exitcode") != nil {

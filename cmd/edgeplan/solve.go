@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/edgeplan/edgeplan/solver"
+)
+
+const solveHelp = `[options] FILE
+
+Solves a placement problem that stands alone in a JSON file: no configuration, no
+model and no device is needed. The answer has the placement, its bottleneck, and a
+lower bound that no placement can go below; where the two meet, the placement is
+proven optimal.
+
+Examples:
+  edgeplan solve problem.json
+  edgeplan solve -algorithm=exact -time-limit=1m -json problem.json | jq .status
+
+Exit codes: 0 a placement was found, proven optimal or not; 1 bad input; 3 proven
+that no placement exists; 4 nothing found and nothing proven in the time given.
+`
+
+// Exit codes of solve beside 0 and 1.
+const (
+	exitInfeasible = 3
+	exitUnknown    = 4
+)
+
+// solveFlags are the options of solve.
+type solveFlags struct {
+	algorithm string
+	limit     time.Duration
+	json      bool
+}
+
+func (f *solveFlags) add(flags *flag.FlagSet) {
+	flags.StringVar(&f.algorithm, "algorithm", string(solver.Auto), "`NAME` of the algorithm: "+algorithmNames())
+	flags.DurationVar(&f.limit, "time-limit", 10*time.Second, "end the search after `DURATION` with the best so far; 0 is never")
+	flags.BoolVar(&f.json, "json", false, "print the answer as JSON")
+}
+
+func algorithmNames() string {
+	var names []string
+	for _, a := range solver.Algorithms() {
+		names = append(names, string(a))
+	}
+	return strings.Join(names, ", ")
+}
+
+func runSolve(ctx context.Context, c *cli, args []string) error {
+	flags := flag.NewFlagSet("solve", flag.ContinueOnError)
+	var options solveFlags
+	options.add(flags)
+	c.addNoColor(flags)
+	positional, err := c.parse(flags, solveHelp, args)
+	if err != nil {
+		return err
+	}
+	path, err := options.check(positional)
+	if err != nil {
+		return err
+	}
+	p, err := readProblem(path)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	s, err := solver.Solve(ctx, p, solver.Options{Algorithm: solver.Algorithm(options.algorithm), TimeLimit: options.limit})
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	seconds := time.Since(begin).Seconds()
+	if options.json {
+		err = c.printSolutionJSON(p, s, seconds)
+	} else {
+		c.printSolution(p, s, seconds)
+	}
+	if err != nil {
+		return err
+	}
+	return solveStatus(s.Status)
+}
+
+// check finds what is missing or wrong on the command line.
+func (f *solveFlags) check(positional []string) (path string, err error) {
+	switch {
+	case len(positional) == 0:
+		return "", errors.New("edgeplan solve needs a problem: give the path of a JSON file")
+	case len(positional) > 1:
+		return "", fmt.Errorf("edgeplan solve takes one problem, and %d were given: %s", len(positional), strings.Join(positional, ", "))
+	case f.limit < 0:
+		return "", fmt.Errorf("-time-limit=%v is negative; 0 means no limit", f.limit)
+	}
+	return positional[0], nil
+}
+
+func readProblem(path string) (*solver.Problem, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	p, err := solver.ReadProblem(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// solveStatus is the exit code of an answer.
+func solveStatus(status solver.Status) error {
+	switch status {
+	case solver.Infeasible:
+		return exitStatus(exitInfeasible)
+	case solver.Unknown:
+		return exitStatus(exitUnknown)
+	}
+	return nil
+}
