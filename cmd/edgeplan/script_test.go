@@ -11,8 +11,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -63,8 +65,18 @@ func TestEndToEnd(t *testing.T) {
 	testscript.Run(t, params(t, "testdata/end-to-end", startSSHD))
 }
 
-// bed is how a script's devices are started: hosts is indexed as names.
-type bed func(t testing.TB, index int, home string, key ssh.PublicKey) started
+// bed is how a script's devices are started.
+type bed func(t testing.TB, host, home string, key ssh.PublicKey) started
+
+// addresses counts the loopback addresses given out: scripts run side by side,
+// and every device is a machine of its own.
+var addresses atomic.Int32
+
+// nextAddress is a loopback address that no other device of this run has; the
+// process id keeps runs apart.
+func nextAddress() string {
+	return fmt.Sprintf("127.%d.%d.%d", 20+os.Getpid()/250%200, os.Getpid()%250, addresses.Add(1))
+}
 
 // started is one device of a script.
 type started struct {
@@ -74,9 +86,9 @@ type started struct {
 	embedded *device.Device // nil for a real sshd
 }
 
-func startEmbedded(t testing.TB, index int, home string, key ssh.PublicKey) started {
+func startEmbedded(t testing.TB, host, home string, key ssh.PublicKey) started {
 	t.Helper()
-	d, err := device.Start(device.Options{Address: fmt.Sprintf("127.0.0.%d:0", 21+index), Home: home, AuthorizedKey: key})
+	d, err := device.Start(device.Options{Address: host + ":0", Home: home, AuthorizedKey: key})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,12 +96,12 @@ func startEmbedded(t testing.TB, index int, home string, key ssh.PublicKey) star
 	return started{addr: d.Addr(), hostKey: d.HostKeyLine(), user: "pi", embedded: d}
 }
 
-func startSSHD(t testing.TB, index int, home string, key ssh.PublicKey) started {
+func startSSHD(t testing.TB, host, home string, key ssh.PublicKey) started {
 	t.Helper()
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s := sshdtest.Start(t, sshdtest.Options{IP: fmt.Sprintf("127.0.0.%d", 31+index), Home: home, AuthorizedKey: key})
+	s := sshdtest.Start(t, sshdtest.Options{IP: host, Home: home, AuthorizedKey: key})
 	return started{addr: s.Addr(), hostKey: s.HostKeyLine, user: s.User}
 }
 
@@ -97,10 +109,9 @@ func startSSHD(t testing.TB, index int, home string, key ssh.PublicKey) started 
 type devicesKey struct{}
 
 type devices struct {
-	t       testing.TB
-	byName  map[string]started
-	key     key
-	started int
+	t      testing.TB
+	byName map[string]started
+	key    key
 }
 
 func params(t *testing.T, dir string, start bed) testscript.Params {
@@ -178,20 +189,19 @@ func newKey(t testing.TB) key {
 }
 
 // startDevices is `devices NAME…`: it starts them and writes id, known_hosts and
-// devices.auto.vars.hcl, whose variable `devices` has host, port and user of each.
+// devices.auto.vars.hcl, whose variable `devices` has host, port, user and architecture of each.
 func startDevices(ts *testscript.TestScript, names []string, start bed) {
 	all := ts.Value(devicesKey{}).(*devices)
 	ts.Check(os.WriteFile(ts.MkAbs("id"), all.key.private, 0o600))
 	var knownHosts, vars strings.Builder
 	fmt.Fprintln(&vars, "devices = {")
 	for _, name := range names {
-		d := start(all.t, all.started, ts.MkAbs("homes/"+name), all.key.public)
+		d := start(all.t, nextAddress(), ts.MkAbs("homes/"+name), all.key.public)
 		all.byName[name] = d
-		all.started++
 		host, port, err := net.SplitHostPort(d.addr)
 		ts.Check(err)
 		fmt.Fprintf(&knownHosts, "[%s]:%s %s\n", host, port, d.hostKey)
-		fmt.Fprintf(&vars, "  %s = { host = %q, port = %s, user = %q }\n", name, host, port, d.user)
+		fmt.Fprintf(&vars, "  %s = { host = %q, port = %s, user = %q, architecture = %q }\n", name, host, port, d.user, "linux/"+runtime.GOARCH)
 	}
 	fmt.Fprintln(&vars, "}")
 	ts.Check(os.WriteFile(ts.MkAbs("known_hosts"), []byte(knownHosts.String()), 0o600))
