@@ -94,8 +94,8 @@ type SliceFile struct {
 // WriteSlices cuts the chain before each of the given segments and writes the slices
 // into a folder as slice-0.onnx, slice-1.onnx and so on, with their weights beside
 // them as plain files, which slices share. A weight is named by the XXH3 digest of its
-// elements: next to copying, SHA-256 would take most of the time. Every weight is read once, and one that the folder has already stays as it is. Slices that
-// an earlier run left there are removed.
+// elements: next to copying, SHA-256 would take most of the time. One that the folder
+// has already stays as it is. Slices that an earlier run left there are removed.
 func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceFile, error) {
 	if err := c.checkCuts(at); err != nil {
 		return nil, err
