@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -29,44 +30,45 @@ func digestOf(ctx context.Context, r io.Reader) (string, error) {
 }
 
 // copyHashed copies a reader into a writer and gives the digest of what it copied, as
-// hex digits. The digest is made beside the copying, because each takes about as long.
+// hex digits.
 func copyHashed(ctx context.Context, out io.Writer, in io.Reader, digest hash.Hash) (string, error) {
-	const chunk, chunks = 1 << 18, 4
-	free, full, sum := make(chan []byte, chunks), make(chan []byte, chunks), make(chan string)
-	for range chunks {
-		free <- make([]byte, chunk)
-	}
-	go func() {
-		for buf := range full {
-			digest.Write(buf)
-			free <- buf[:chunk]
-		}
-		sum <- hex.EncodeToString(digest.Sum(nil))
-	}()
-	err := copyChunks(ctx, out, in, free, full)
-	close(full)
-	return <-sum, err
-}
-
-// copyChunks copies through the buffers of free and passes them on to full.
-func copyChunks(ctx context.Context, out io.Writer, in io.Reader, free <-chan []byte, full chan<- []byte) error {
+	buf := make([]byte, 1<<18)
 	for {
 		if err := ctx.Err(); err != nil {
-			return err
+			return "", err
 		}
-		buf := <-free
 		n, err := in.Read(buf)
-		full <- buf[:n]
+		digest.Write(buf[:n])
 		if n > 0 {
 			if _, err := out.Write(buf[:n]); err != nil {
-				return err
+				return "", err
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return nil
+			return hex.EncodeToString(digest.Sum(nil)), nil
 		}
 		if err != nil {
-			return err
+			return "", err
 		}
 	}
 }
+
+// sameBytes says whether two readers give the same.
+func sameBytes(a, b io.Reader) (bool, error) {
+	one, two := make([]byte, 1<<18), make([]byte, 1<<18)
+	for {
+		n, errA := io.ReadFull(a, one)
+		m, errB := io.ReadFull(b, two)
+		if !bytes.Equal(one[:n], two[:m]) {
+			return false, nil
+		}
+		switch {
+		case ended(errA) && ended(errB):
+			return true, nil
+		case errA != nil || errB != nil:
+			return false, errors.Join(errA, errB)
+		}
+	}
+}
+
+func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }

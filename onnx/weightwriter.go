@@ -2,12 +2,13 @@ package onnx
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"sync"
 
-	"github.com/zeebo/blake3"
+	"github.com/zeebo/xxh3"
 )
 
 // weightWriter writes weights into a folder, several at a time.
@@ -28,16 +29,63 @@ func (w *weightWriter) write(ctx context.Context, p *payload) error {
 		if err != nil {
 			return err
 		}
-		if present(filepath.Join(w.dir, name), p.bytes) {
+		path := filepath.Join(w.dir, name)
+		if present(path, p.bytes) {
 			w.note(p, name)
-			return nil
+			return w.checkSame(path, p)
 		}
 	}
-	return writeFile(w.dir, func(out *os.File) (string, error) {
-		name, err := p.name(ctx, exclusive{out, &w.disk})
-		w.note(p, name)
-		return filepath.Join(w.dir, name), err
-	})
+	out, err := os.CreateTemp(w.dir, ".writing-*")
+	if err != nil {
+		return err
+	}
+	name, err := p.name(ctx, exclusive{out, &w.disk})
+	if closeErr := closeReadable(out); err == nil {
+		err = closeErr
+	}
+	if err == nil {
+		err = w.publish(out.Name(), filepath.Join(w.dir, name), p)
+	}
+	if err != nil {
+		_ = os.Remove(out.Name())
+		return err
+	}
+	w.note(p, name)
+	return nil
+}
+
+// publish gives a whole file its name. Where another weight of this model has it
+// already, both have to be the same.
+func (w *weightWriter) publish(temporary, path string, p *payload) error {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if !present(path, p.bytes) {
+		return os.Rename(temporary, path)
+	}
+	if err := w.checkSame(path, p); err != nil {
+		return err
+	}
+	return os.Remove(temporary)
+}
+
+// checkSame compares a file with the weight that has its name, since the digest is
+// made for speed and can be made to collide.
+func (w *weightWriter) checkSame(path string, p *payload) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	in, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	same, err := sameBytes(file, in)
+	if err == nil && !same {
+		err = fmt.Errorf("%s holds something else than the weight of that name: choose an empty folder", path)
+	}
+	return err
 }
 
 func (w *weightWriter) note(p *payload, name string) {
@@ -59,12 +107,12 @@ func (e exclusive) Write(data []byte) (int, error) {
 	return e.Writer.Write(data)
 }
 
-// name is the BLAKE3 digest of the elements, which are written on the way.
+// name is the XXH3 digest of the elements, 32 hex digits, which are written on the way.
 func (p *payload) name(ctx context.Context, out io.Writer) (string, error) {
 	in, err := p.open()
 	if err != nil {
 		return "", err
 	}
 	defer in.Close()
-	return copyHashed(ctx, out, in, blake3.New())
+	return copyHashed(ctx, out, in, xxh3.New128())
 }

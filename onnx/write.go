@@ -3,6 +3,7 @@ package onnx
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,10 +67,7 @@ func writeFile(dir string, fill func(out *os.File) (path string, err error)) err
 		return err
 	}
 	path, err := fill(out)
-	if err == nil {
-		err = out.Chmod(0o644)
-	}
-	if closeErr := out.Close(); err == nil {
+	if closeErr := closeReadable(out); err == nil {
 		err = closeErr
 	}
 	if err == nil {
@@ -80,6 +78,9 @@ func writeFile(dir string, fill func(out *os.File) (path string, err error)) err
 	}
 	return err
 }
+
+// closeReadable closes a temporary file, for all to read.
+func closeReadable(out *os.File) error { return errors.Join(out.Chmod(0o644), out.Close()) }
 
 // SliceFile is a slice that WriteSlices has written.
 type SliceFile struct {
@@ -92,10 +93,9 @@ type SliceFile struct {
 
 // WriteSlices cuts the chain before each of the given segments and writes the slices
 // into a folder as slice-0.onnx, slice-1.onnx and so on, with their weights beside
-// them as plain files, which slices share. A weight is named by the BLAKE3 digest of
-// its elements: at the speed of the disk, SHA-256 would take most of the time. Every
-// weight is read once, and one that the folder has already stays as it is. Slices that
-// an earlier run left there are removed.
+// them as plain files, which slices share. A weight is named by the XXH3 digest of its
+// elements: next to copying, SHA-256 would take most of the time. One that the folder
+// has already stays as it is. Slices that an earlier run left there are removed.
 func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceFile, error) {
 	if err := c.checkCuts(at); err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (c *Chain) writeWeights(ctx context.Context, dir string) (map[*payload]stri
 	return w.names, group.Wait()
 }
 
-var digestName = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var digestName = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // weightSizes are the sizes of the weights that a folder has.
 func weightSizes(dir string) (map[int64]bool, error) {

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/zeebo/blake3"
+	"github.com/zeebo/xxh3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
@@ -41,7 +41,7 @@ func files(t *testing.T, dir string) map[string]fs.FileInfo {
 	return list
 }
 
-// Slices on disk are those that Slice gives; weights lie under their BLAKE3 digests; a
+// Slices on disk are those that Slice gives; weights lie under their XXH3 digests; a
 // second run with other cuts leaves weights alone and removes slices left over.
 func TestWriteSlices(t *testing.T) {
 	all, err := modelbuilder.All(3)
@@ -94,7 +94,7 @@ func checkSlices(t *testing.T, path string, o Options, dir string, at []int) {
 		var got []string
 		for _, name := range f.Weights {
 			data := read(t, filepath.Join(dir, name))
-			if sum := blake3.Sum256(data); hex.EncodeToString(sum[:]) != name {
+			if sum := xxh3.Hash128(data).Bytes(); hex.EncodeToString(sum[:]) != name {
 				t.Errorf("weight %s has the digest %x", name, sum)
 			}
 			sum := sha256.Sum256(data)
@@ -162,4 +162,19 @@ func TestWriteSlicesInterrupted(t *testing.T) {
 	if left := files(t, dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
+}
+
+// A file that has a weight's name and size, and something else in it, is found out.
+func TestWriteSlicesFindsOtherContent(t *testing.T) {
+	c, dir := smallResNet(t), t.TempDir()
+	written, err := c.WriteSlices(t.Context(), dir, []int{3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	spoilt := filepath.Join(dir, written[0].Weights[0])
+	data := read(t, spoilt)
+	data[7]++
+	put(t, spoilt, data)
+	_, err = c.WriteSlices(t.Context(), dir, []int{3})
+	wantError(t, err, spoilt, "something else")
 }

@@ -18,7 +18,7 @@ const sliceHelp = `[options] -at POSITIONS -out DIR FILE
 Cuts an ONNX model before the nodes at the given positions, which
 ` + "`edgeplan model`" + ` lists, and writes every slice as an ONNX model that any runtime
 opens: slice-0.onnx, slice-1.onnx and so on. Weights are plain files beside them,
-named by the BLAKE3 digest of their content, which slices share; a weight that is there
+named by the XXH3 digest of their content, which slices share; a weight that is there
 already is kept. Slices of an earlier run in the same folder are replaced.
 
 The outputs of a slice are the inputs of the next, by name. With -verify the whole
