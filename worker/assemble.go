@@ -37,7 +37,7 @@ func (s *server) load(dir string, open openEngine) error {
 	if err := slicer.warmUp(); err != nil {
 		s.log.Warn("no warm-up: the first request will be slower", "error", err)
 	}
-	s.stage = newStage(s.manifest, slicer, fmt.Sprintf("stage %d on %s", st.Index, s.manifest.Node), s.log)
+	s.stage = newStage(s.manifest, slicer, stageTitle(st.Index, s.manifest.Node), s.log)
 	s.log.Info("slice loaded", "stage", st.Index, "of", st.Count, "took", time.Since(start).Round(time.Millisecond))
 	return nil
 }
@@ -46,10 +46,10 @@ func (s *server) load(dir string, open openEngine) error {
 func (s *server) connect() error {
 	m, g, st := s.manifest, s.gateway, s.stage
 	if g != nil && g.First.Node == m.Node {
-		g.first = st
+		g.first = handover{wanted: m.Stage.Inputs, to: st}
 		st.before.attach(g.answer)
 	} else if g != nil {
-		l, err := s.link(g.First, StageName(m.Model, 0), g.answer)
+		l, err := s.linkStage(g.First, 0, g.answer)
 		if err != nil {
 			return err
 		}
@@ -59,21 +59,32 @@ func (s *server) connect() error {
 		return nil
 	}
 	if m.Stage.Next.Node == m.Node {
-		st.next = g
+		st.next = handover{wanted: g.Outputs, to: g}
 		return nil
 	}
-	component := resultName(m.Model)
-	if m.Stage.Index+1 < m.Stage.Count {
-		component = StageName(m.Model, m.Stage.Index+1)
+	var l *link
+	var err error
+	if next := m.Stage.Index + 1; next < m.Stage.Count {
+		l, err = s.linkStage(m.Stage.Next, next, st.before.answer)
+	} else {
+		l, err = s.link(m.Stage.Next, &link{component: resultName(m.Model), answer: st.before.answer})
 	}
-	l, err := s.link(m.Stage.Next, component, st.before.answer)
-	if err == nil {
-		st.next = l
+	if err != nil {
+		return err
 	}
-	return err
+	st.next = l
+	return nil
 }
 
-func (s *server) link(p Peer, component string, answer func(string, error)) (*link, error) {
+func (s *server) linkStage(p Peer, index int, answer func(string, error)) (*link, error) {
+	return s.link(p, &link{component: StageName(s.manifest.Model, index), stage: stageTitle(index, p.Node), answer: answer})
+}
+
+// stageTitle is what errors call a stage.
+func stageTitle(index int, node string) string { return fmt.Sprintf("stage %d on %s", index, node) }
+
+// link fills in and starts a link that knows what it is for.
+func (s *server) link(p Peer, l *link) (*link, error) {
 	key, err := s.keyOf(p.Node)
 	if err != nil {
 		return nil, err
@@ -82,13 +93,14 @@ func (s *server) link(p Peer, component string, answer func(string, error)) (*li
 	if err != nil {
 		return nil, err
 	}
-	infos := s.manifest.sends()
-	conn, err := dialNeighbour(p, config, messageLimit(infos, false))
+	conn, err := dialNeighbour(p, config, neighbourLimit(s.manifest.sends()))
 	if err != nil {
 		return nil, err
 	}
-	l := newLink(conn, s.manifest.Node, component, s.manifest, p, s.patience, s.log, answer)
-	s.links = append(s.links, l)
+	l.conn, l.peer, l.patience = conn, p, s.patience
+	l.from, l.release, l.queue = s.manifest.Node, s.manifest.Release, make(chan *message, s.manifest.Queue)
+	l.log = s.log.With("peer", p.Node, "address", p.Address)
+	s.links = append(s.links, l.start())
 	return l, nil
 }
 
@@ -120,7 +132,7 @@ func (s *server) tlsServer() (*grpc.Server, error) {
 	m := s.manifest
 	s.neighbours = &neighbours{
 		release: m.Release, node: m.Node, peers: s.peers, entries: s.entries(),
-		log: s.log, stopping: make(chan struct{}),
+		answers: inFlight(m), log: s.log, stopping: make(chan struct{}),
 	}
 	var keys []ed25519.PublicKey
 	for _, name := range sortedKeys(s.neighbours.entries) {
@@ -134,7 +146,8 @@ func (s *server) tlsServer() (*grpc.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	options := append(serverOptions(messageLimit(m.receives(), false), 16), grpc.Creds(credentials.NewTLS(config)))
+	options := append(serverOptions(messageLimit(m.receives(), false), 16),
+		grpc.MaxRecvMsgSize(neighbourLimit(m.receives())), grpc.Creds(admission{credentials.NewTLS(config)}))
 	server := grpc.NewServer(options...)
 	oippb.RegisterGRPCInferenceServiceServer(server, s.neighbours)
 	return server, nil

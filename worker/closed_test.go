@@ -227,13 +227,13 @@ func TestWhatClientsGetWrong(t *testing.T) {
 		{"no such model", "cat", "", request(8, 1), codes.NotFound, `no model "cat" on this worker, which has ["toy"]`},
 		{"a stage of another device", "toy/stage/0", "", request(8, 1), codes.NotFound, `no model "toy/stage/0"`},
 		{"another release", "toy", "r2", request(8, 1), codes.FailedPrecondition, `runs release 0123456789ab of "toy", not r2`},
-		{"a tensor is missing", "toy", "", request(8, 1)[:1], codes.InvalidArgument, `"skip" is missing: wanted t0 UINT8[8], skip INT64[]`},
+		{"a tensor is missing", "toy", "", request(8, 1)[:1], codes.InvalidArgument, `"skip" is missing: wanted t0 uint8[8], skip int64[]`},
 		{"a tensor too many", "toy", "", in(func(t []tensor.Tensor) []tensor.Tensor {
 			return append(t, tensor.Tensor{Info: tensor.Info{Name: "x", Type: tensor.Bool}, Data: []byte{1}})
 		}), codes.InvalidArgument, `there is no tensor "x"`},
 		{"twice the same", "toy", "", in(func(t []tensor.Tensor) []tensor.Tensor { return append(t, t[0]) }), codes.InvalidArgument, `"t0" is there twice`},
-		{"another type", "toy", "", in(func(t []tensor.Tensor) []tensor.Tensor { t[0].Type = tensor.Int8; return t }), codes.InvalidArgument, `"t0" is INT8[8], but must be UINT8[8]`},
-		{"another shape", "toy", "", in(func(t []tensor.Tensor) []tensor.Tensor { t[0].Shape = []int64{2, 4}; return t }), codes.InvalidArgument, `"t0" is UINT8[2 4], but must be UINT8[8]`},
+		{"another type", "toy", "", in(func(t []tensor.Tensor) []tensor.Tensor { t[0].Type = tensor.Int8; return t }), codes.InvalidArgument, `"t0" is int8[8], but must be uint8[8]`},
+		{"another shape", "toy", "", in(func(t []tensor.Tensor) []tensor.Tensor { t[0].Shape = []int64{2, 4}; return t }), codes.InvalidArgument, `"t0" is uint8[2 4], but must be uint8[8]`},
 		{"cut off", "toy", "", in(func(t []tensor.Tensor) []tensor.Tensor { t[0].Data = t[0].Data[:7]; return t }), codes.InvalidArgument, `8 bytes`},
 		{"a negative dimension", "toy", "", in(func(t []tensor.Tensor) []tensor.Tensor { t[0].Shape = []int64{-1}; return t }), codes.InvalidArgument, `unknown dimension`},
 		{"far too large", "toy", "", in(func(t []tensor.Tensor) []tensor.Tensor { t[0].Data = make([]byte, 1<<20); return t }), codes.ResourceExhausted, `larger than max`},
@@ -261,7 +261,7 @@ func TestWhatClientsAsk(t *testing.T) {
 		t.Errorf("ready: %v, %v", ready, err)
 	}
 	about, err := client.Metadata(ctx, testModel, "")
-	if err != nil || describe(about.Inputs) != "t0 UINT8[8], skip INT64[]" || describe(about.Outputs) != "t2 UINT8[8], skip INT64[]" || about.Releases[0] != testRelease {
+	if err != nil || describe(about.Inputs) != "t0 uint8[8], skip int64[]" || describe(about.Outputs) != "t2 uint8[8], skip int64[]" || about.Releases[0] != testRelease {
 		t.Errorf("metadata: %v, %v", about, err)
 	}
 	live, err := client.rpc.ServerLive(ctx, &oippb.ServerLiveRequest{})

@@ -24,6 +24,7 @@ type cluster struct {
 	t         testing.TB
 	manifests []Manifest // of stage i; a gateway of its own comes last
 	engines   []*fakeEngine
+	wrapped   map[int]engine // what runs instead of an engine
 	workers   []*testWorker
 	log       *lockedBuffer
 	patience  time.Duration
@@ -170,8 +171,11 @@ func (c *cluster) startOne(i int) {
 	c.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	fake := c.engines[i]
-	o := Options{Log: c.log, patience: c.patience, open: func(string, Stage) (engine, error) { return fake, nil }}
+	var e engine = c.engines[i]
+	if other, ok := c.wrapped[i]; ok {
+		e = other
+	}
+	o := Options{Log: c.log, patience: c.patience, open: func(string, Stage) (engine, error) { return e, nil }}
 	go func() { ended <- Run(ctx, c.workers[i].dir, o) }()
 	c.workers[i].stop = sync.OnceValue(func() error {
 		cancel()
@@ -198,6 +202,14 @@ func (c *cluster) stopOne(i int) {
 	if err := c.workers[i].stop(); err != nil {
 		c.t.Errorf("worker %d: %v", i, err)
 	}
+}
+
+// wrap puts another engine into the place of the fake one.
+func (c *cluster) wrap(i int, e engine) {
+	if c.wrapped == nil {
+		c.wrapped = map[int]engine{}
+	}
+	c.wrapped[i] = e
 }
 
 // client talks to the worker with the given index.

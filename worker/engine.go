@@ -85,7 +85,7 @@ func (s *slicer) run(tensors []tensor.Tensor) ([]tensor.Tensor, error) {
 		}
 		out[i] = computed[from.index]
 		out[i].Name = s.stage.Outputs[i].Name
-		if err := matches(out[i].Info, s.stage.Outputs[i]); err != nil {
+		if err := sameType(s.stage.Outputs[i], out[i].Info); err != nil {
 			return nil, fmt.Errorf("the engine's result is not what the plan says: %w", err)
 		}
 	}
@@ -93,32 +93,16 @@ func (s *slicer) run(tensors []tensor.Tensor) ([]tensor.Tensor, error) {
 }
 
 // warmUp runs the slice once on zeros, which makes the engine take its memory
-// and page in its weights. Dimensions that are open count as 1. Zeros are wrong
-// where a tensor holds a shape, so the caller does not fail on an error.
+// and page in its weights. Zeros are wrong where a tensor holds a shape, so the
+// caller does not fail on an error.
 func (s *slicer) warmUp() error {
 	zeros := make([]tensor.Tensor, len(s.stage.Inputs))
 	for i, info := range s.stage.Inputs {
-		zeros[i].Info = tensor.Info{Name: info.Name, Type: info.Type, Shape: slices.Clone(info.Shape)}
-		for d, size := range info.Shape {
-			if size == tensor.Unknown {
-				zeros[i].Shape[d] = 1
-			}
-		}
-		size, err := zeroBytes(zeros[i].Info)
-		if err != nil {
+		var err error
+		if zeros[i], err = info.Zeros(); err != nil {
 			return err
 		}
-		zeros[i].Data = make([]byte, size)
 	}
 	_, err := s.run(zeros)
 	return err
-}
-
-// zeroBytes is the size of a tensor of zeros, or of empty strings.
-func zeroBytes(info tensor.Info) (int64, error) {
-	if info.Type != tensor.String {
-		return info.Bytes()
-	}
-	info.Type = tensor.Uint32 // an empty string is a length of 4 bytes, 0
-	return info.Bytes()
 }

@@ -60,29 +60,30 @@ func inFlight(m Manifest) int { return max(minInFlight, 4*m.Queue) }
 // infer takes the tensors of Gateway.Inputs through the pipeline and gives those
 // of Gateway.Outputs. Errors are statuses.
 func (g *gateway) infer(ctx context.Context, tensors []tensor.Tensor) ([]tensor.Tensor, error) {
-	deadline := time.Now().Add(g.timeout())
-	if own, ok := ctx.Deadline(); ok && own.Before(deadline) {
-		deadline = own
+	limit := g.timeout()
+	if own, ok := ctx.Deadline(); ok {
+		limit = min(limit, time.Until(own))
 	}
+	deadline := time.Now().Add(limit)
 	ctx, cancel := context.WithDeadline(ctx, deadline.Add(margin))
 	defer cancel()
 	select {
 	case g.slots <- struct{}{}:
 		defer func() { <-g.slots }()
 	case <-ctx.Done():
-		return nil, g.failure(ctx, codes.ResourceExhausted, fmt.Sprintf("%d requests are in flight already", cap(g.slots)))
+		return nil, g.failure(ctx, limit, codes.ResourceExhausted, fmt.Sprintf("%d requests are in flight already", cap(g.slots)))
 	}
 	m := &message{id: g.nextID(), deadline: deadline, tensors: tensors}
 	back := g.expect(m.id)
 	defer g.forget(m.id)
 	if err := g.first.put(ctx, m); err != nil {
-		return nil, g.failure(ctx, codes.ResourceExhausted, fmt.Sprintf("the first stage, %s at %s, takes no more requests", g.First.Node, g.First.Address))
+		return nil, g.failure(ctx, limit, codes.ResourceExhausted, fmt.Sprintf("the first stage, %s at %s, takes no more requests", g.First.Node, g.First.Address))
 	}
 	select {
 	case m = <-back:
 		return m.tensors, m.err
 	case <-ctx.Done():
-		return nil, g.failure(ctx, codes.DeadlineExceeded, g.silence())
+		return nil, g.failure(ctx, limit, codes.DeadlineExceeded, g.silence())
 	}
 }
 
@@ -92,11 +93,15 @@ func (g *gateway) timeout() time.Duration {
 
 // failure is the status of a request that has waited in vain: cancelled by the
 // client, or out of time for a reason.
-func (g *gateway) failure(ctx context.Context, code codes.Code, why string) error {
+func (g *gateway) failure(ctx context.Context, limit time.Duration, code codes.Code, why string) error {
 	if context.Cause(ctx) == context.Canceled {
 		return status.Error(codes.Canceled, "the client has gone")
 	}
-	return status.Errorf(code, "no result within the time of the request (at most %v): %s", g.timeout(), why)
+	unit := time.Millisecond
+	if limit < unit {
+		unit = time.Microsecond
+	}
+	return status.Errorf(code, "no result within the time of the request, %v: %s", limit.Round(unit), why)
 }
 
 // silence says which neighbour has not answered.
@@ -158,7 +163,10 @@ func (g *gateway) put(_ context.Context, m *message) error {
 	return nil
 }
 
-// answer takes the error of a request that did not get through.
+// answer takes the error of a request that did not get through; nil is only
+// progress.
 func (g *gateway) answer(id string, err error) {
-	g.put(context.Background(), &message{id: id, err: err})
+	if err != nil {
+		g.put(context.Background(), &message{id: id, err: err})
+	}
 }

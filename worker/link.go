@@ -37,6 +37,7 @@ type inferStream = grpc.BidiStreamingClient[oippb.ModelInferRequest, oippb.Model
 type link struct {
 	from, component, release string
 	peer                     Peer
+	stage                    string // what is there, for errors: stage 1 on node.b; "" is the gateway
 	conn                     *grpc.ClientConn
 	log                      *slog.Logger
 	patience                 time.Duration // how long a message waits for the neighbour
@@ -50,20 +51,17 @@ type link struct {
 
 	mu      sync.Mutex
 	stream  inferStream // nil while there is none
+	sent    unanswered  // on the stream; not to the gateway, which hands nothing on
 	cause   error       // why there is none
 	closing bool
-	changed chan struct{} // closed when any of the above changes
+	changed chan struct{} // closed when there is a stream, or none any more
 }
 
-// newLink starts a link. It is up to the caller to close it.
-func newLink(conn *grpc.ClientConn, from, component string, m Manifest, peer Peer, patience time.Duration, log *slog.Logger, answer func(string, error)) *link {
+// start makes a link work that has everything above the lock. It is up to the
+// caller to close it.
+func (l *link) start() *link {
 	ctx, stop := context.WithCancel(context.Background())
-	l := &link{
-		from: from, component: component, release: m.Release, peer: peer, conn: conn,
-		log: log.With("peer", peer.Node, "address", peer.Address), answer: answer, patience: patience,
-		queue: make(chan *message, m.Queue), stop: stop,
-		cause: errors.New("not connected yet"), changed: make(chan struct{}),
-	}
+	l.stop, l.cause, l.changed = stop, errors.New("not connected yet"), make(chan struct{})
 	l.done.Go(func() { l.connect(ctx) })
 	l.done.Go(func() { l.sendAll(ctx) })
 	return l
@@ -122,15 +120,35 @@ func (l *link) send(ctx context.Context, m *message) error {
 		if err != nil {
 			return err
 		}
+		l.begin(m.id)
 		err = stream.Send(m.request(l.component, l.release, time.Now()))
-		if err == nil {
+		if l.end(stream, err == nil) {
 			return nil
 		}
-		l.drop(stream)
-		if !errors.Is(err, io.EOF) { // not the stream's fault
+		if err != nil && !errors.Is(err, io.EOF) { // not the stream's fault
 			return err
 		}
 	}
+}
+
+func (l *link) begin(id string) {
+	if l.stage != "" {
+		l.note(func() { l.sent.begin(id) })
+	}
+}
+
+// end tells whether a message is with the neighbour: neither did its sending
+// fail nor the stream break meanwhile. A broken stream is not used again; why it
+// broke, lost will tell.
+func (l *link) end(stream inferStream, sent bool) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	sent = sent && l.stream == stream
+	l.sent.end(sent)
+	if !sent && l.stream == stream {
+		l.stream, l.cause = nil, errors.New("the connection was lost")
+	}
+	return sent
 }
 
 // await gives an open stream, unless the message's time or patience is over.
@@ -226,22 +244,35 @@ func (l *link) open(ctx context.Context) (inferStream, error) {
 	return stream, nil
 }
 
-// listen passes on the errors that come back, until the stream ends.
+// listen passes on the errors that come back, and notes progress, until the
+// stream ends.
 func (l *link) listen(stream inferStream) error {
 	for {
 		response, err := stream.Recv()
 		if err != nil {
 			return err
 		}
-		if response.GetErrorMessage() != "" {
-			l.answer(response.GetInferResponse().GetId(), parseAnswer(response))
+		id := response.GetInferResponse().GetId()
+		if response.GetErrorMessage() == "" {
+			l.note(func() { l.sent.passed(id) })
+			continue
 		}
+		l.note(func() { l.sent.failed(id) })
+		l.answer(id, parseAnswer(response))
 	}
 }
 
+func (l *link) note(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
 // lost notes that a stream has ended or did not come to be, and tells whether
-// the link is closing.
+// the link is closing. What the neighbour has taken is lost with it, unless it
+// stops in order.
 func (l *link) lost(stream inferStream, cause error) (closing bool) {
+	var ids []string
 	l.change(func() {
 		closing = l.closing
 		if l.stream != nil && l.stream != stream {
@@ -251,17 +282,15 @@ func (l *link) lost(stream inferStream, cause error) (closing bool) {
 			l.log.Warn("not connected", "error", reason(cause))
 		}
 		l.stream, l.cause = nil, cause
+		ids = l.sent.lost()
 	})
+	if closing || orderly(stream) {
+		return closing
+	}
+	for _, id := range ids {
+		l.answer(id, status.Errorf(codes.Unavailable, "%s does not answer: %s lost the connection to %s: %v", l.stage, l.from, l.peer.Address, reason(cause)))
+	}
 	return closing
-}
-
-// drop keeps a broken stream from being used again; why it broke, lost will tell.
-func (l *link) drop(stream inferStream) {
-	l.change(func() {
-		if l.stream == stream {
-			l.stream, l.cause = nil, errors.New("the connection was lost")
-		}
-	})
 }
 
 func (l *link) change(f func()) {
@@ -270,20 +299,4 @@ func (l *link) change(f func()) {
 	f()
 	close(l.changed)
 	l.changed = make(chan struct{})
-}
-
-// answerMessage tells the sender of a request that it has failed.
-func answerMessage(id string, err error) *oippb.ModelStreamInferResponse {
-	s := status.Convert(err)
-	return &oippb.ModelStreamInferResponse{
-		ErrorMessage: s.Message(),
-		InferResponse: &oippb.ModelInferResponse{
-			Id:         id,
-			Parameters: map[string]*oippb.InferParameter{errorCodeParameter: intParameter(int64(s.Code()))},
-		},
-	}
-}
-
-func parseAnswer(r *oippb.ModelStreamInferResponse) error {
-	return status.Error(errorCode(r.GetInferResponse().GetParameters()), r.GetErrorMessage())
 }

@@ -55,7 +55,7 @@ func listenTCP(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen for neighbours: %w", err)
 	}
-	return netutil.LimitListener(listener, maxConnections), nil
+	return newGate(listener, maxConnections), nil
 }
 
 // listenControl opens the operator's socket. The caller holds the worker's lock,
@@ -115,6 +115,13 @@ func messageLimit(infos []tensor.Info, typed bool) int {
 		total = min(total, math.MaxInt32)
 	}
 	return int(total)
+}
+
+// neighbourLimit is the most bytes a message between workers has. It may have
+// more than the manifest says: a model can declare a wrong shape, and can have
+// inputs that no stage reads.
+func neighbourLimit(infos []tensor.Info) int {
+	return max(messageLimit(infos, false), unknownBytes)
 }
 
 // serverOptions bound what one connection and one message may take.

@@ -90,13 +90,24 @@ func parseMessage(r *oippb.ModelInferRequest, wanted []tensor.Info, now time.Tim
 		return m
 	}
 	tensors, err := oippb.Inputs(r)
-	if err == nil {
-		m.tensors, err = pick(tensors, wanted)
-	}
 	if err != nil {
 		m.fail(status.Error(codes.InvalidArgument, err.Error()))
+		return m
 	}
+	m.take(tensors, wanted)
 	return m
+}
+
+// take gives the message those of the tensors that the next part wants, or fails
+// it. Sizes are not compared: what the engine has made is right, even where the
+// model declares another shape.
+func (m *message) take(tensors []tensor.Tensor, wanted []tensor.Info) {
+	picked, err := pick(tensors, wanted, sameType)
+	if err != nil {
+		m.fail(status.Error(codes.InvalidArgument, err.Error()))
+		return
+	}
+	m.tensors = picked
 }
 
 // errorCode is the status code that parameters carry; never that of success.
@@ -113,17 +124,16 @@ func microseconds(n int64) time.Duration {
 	return time.Duration(min(n, maxTimeoutSeconds*1e6)) * time.Microsecond
 }
 
-// pick finds the wanted tensors by name, in the wanted order, and checks their
-// types and shapes. Others are left out: a model may have inputs that no stage
-// uses.
-func pick(tensors []tensor.Tensor, wanted []tensor.Info) ([]tensor.Tensor, error) {
+// pick finds the wanted tensors by name, in the wanted order, and checks each.
+// Others are left out: a model may have inputs that no stage uses.
+func pick(tensors []tensor.Tensor, wanted []tensor.Info, check func(wanted, got tensor.Info) error) ([]tensor.Tensor, error) {
 	out := make([]tensor.Tensor, len(wanted))
 	for i, w := range wanted {
 		at := slices.IndexFunc(tensors, func(t tensor.Tensor) bool { return t.Name == w.Name })
 		if at < 0 {
 			return nil, fmt.Errorf("tensor %q is missing: wanted %s", w.Name, describe(wanted))
 		}
-		if err := matches(tensors[at].Info, w); err != nil {
+		if err := check(w, tensors[at].Info); err != nil {
 			return nil, err
 		}
 		out[i] = tensors[at]
@@ -131,24 +141,21 @@ func pick(tensors []tensor.Tensor, wanted []tensor.Info) ([]tensor.Tensor, error
 	return out, nil
 }
 
-// pickAll is pick for a caller who must not give more than what is wanted.
+// pickAll is pick for a client, who must give what is wanted in type and shape,
+// and no more.
 func pickAll(tensors []tensor.Tensor, wanted []tensor.Info) ([]tensor.Tensor, error) {
 	for _, t := range tensors {
 		if !slices.ContainsFunc(wanted, func(w tensor.Info) bool { return w.Name == t.Name }) {
 			return nil, fmt.Errorf("there is no tensor %q: wanted %s", t.Name, describe(wanted))
 		}
 	}
-	return pick(tensors, wanted)
+	return pick(tensors, wanted, tensor.Info.Accepts)
 }
 
-// matches compares types and shapes; a wanted dimension that is unknown takes
-// any size.
-func matches(got, wanted tensor.Info) error {
-	same := got.Type == wanted.Type && slices.EqualFunc(got.Shape, wanted.Shape,
-		func(g, w int64) bool { return g == w || w == tensor.Unknown })
-	if !same {
-		return fmt.Errorf("tensor %q is %s%v, but must be %s%v", got.Name,
-			oippb.Datatype(got.Type), got.Shape, oippb.Datatype(wanted.Type), wanted.Shape)
+// sameType compares the types alone.
+func sameType(wanted, got tensor.Info) error {
+	if got.Type != wanted.Type {
+		return fmt.Errorf("tensor %q has elements of %s, but they must be %s", got.Name, got.Type, wanted.Type)
 	}
 	return nil
 }
@@ -160,7 +167,7 @@ func describe(infos []tensor.Info) string {
 		if i > 0 {
 			text += ", "
 		}
-		text += fmt.Sprintf("%s %s%v", info.Name, oippb.Datatype(info.Type), info.Shape)
+		text += fmt.Sprintf("%s %s%v", info.Name, info.Type, info.Shape)
 	}
 	return text
 }

@@ -35,6 +35,7 @@ type neighbours struct {
 	node     string
 	peers    Peers
 	entries  map[string]entry // by component
+	answers  int              // how many wait for a sender that is slow to listen
 	log      *slog.Logger
 	stopping chan struct{}
 	readers  sync.WaitGroup
@@ -45,8 +46,8 @@ func (n *neighbours) ServerLive(context.Context, *oippb.ServerLiveRequest) (*oip
 	return &oippb.ServerLiveResponse{Live: true}, nil
 }
 
-// ModelStreamInfer takes requests in, in their order, and sends back only the
-// errors of those that come no further.
+// ModelStreamInfer takes requests in, in their order, and sends back the errors
+// of those that come no further, and now and then how far the stage is.
 func (n *neighbours) ModelStreamInfer(stream grpc.BidiStreamingServer[oippb.ModelInferRequest, oippb.ModelStreamInferResponse]) error {
 	key, err := callerKey(stream.Context())
 	if err != nil {
@@ -60,8 +61,13 @@ func (n *neighbours) ModelStreamInfer(stream grpc.BidiStreamingServer[oippb.Mode
 	if err := stream.SendHeader(metadata.Pairs(releaseHeader, n.release)); err != nil {
 		return err
 	}
-	answers := make(chan *oippb.ModelStreamInferResponse, 64)
+	answers := make(chan *oippb.ModelStreamInferResponse, n.answers)
+	passed := newProgress()
 	answer := func(id string, err error) {
+		if err == nil {
+			passed.note(id)
+			return
+		}
 		select {
 		case answers <- answerMessage(id, err):
 		default: // the sender does not listen; the gateway's deadline will tell
@@ -70,21 +76,30 @@ func (n *neighbours) ModelStreamInfer(stream grpc.BidiStreamingServer[oippb.Mode
 	defer attachAll(mine, answer)()
 	r := &reader{stream: stream, entries: mine, release: n.release, node: n.node, answer: answer, ended: make(chan error, 1)}
 	n.readers.Go(r.run)
-	return n.serve(stream, r, answers)
+	return n.serve(stream, r, answers, passed)
 }
 
-func (n *neighbours) serve(stream grpc.ServerStream, r *reader, answers <-chan *oippb.ModelStreamInferResponse) error {
+func (n *neighbours) serve(stream grpc.ServerStream, r *reader, answers <-chan *oippb.ModelStreamInferResponse, passed progress) error {
+	news, quiet := passed, (<-chan time.Time)(nil)
 	for {
 		select {
 		case a := <-answers:
 			if err := stream.SendMsg(a); err != nil {
 				return err
 			}
+		case id := <-news:
+			if err := stream.SendMsg(progressMessage(id)); err != nil {
+				return err
+			}
+			news, quiet = nil, time.After(progressEvery)
+		case <-quiet:
+			news, quiet = passed, nil
 		case err := <-r.ended:
 			return err
 		case <-n.stopping:
 			r.busy.Lock() // what has been received is queued
 			defer r.busy.Unlock()
+			stream.SetTrailer(metadata.Pairs(stoppingTrailer, "true"))
 			return status.Errorf(codes.Unavailable, "%s is stopping", n.node)
 		}
 	}

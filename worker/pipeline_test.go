@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/edgeplan/edgeplan/internal/oippb"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
@@ -256,5 +257,20 @@ func TestStopFinishesWhatIsInFlight(t *testing.T) {
 	}
 	if _, err := client.Infer(context.Background(), testModel, testRelease, request(8, 0)); err == nil {
 		t.Error("a stopped worker took a request")
+	}
+}
+
+// A request is told its own limit, not the gateway's.
+func TestRequestsOwnTimeoutIsNamed(t *testing.T) {
+	c := newCluster(t, layout{stages: 1, gateway: 0, timeout: 60})
+	gate := make(chan struct{})
+	c.engines[0].before = func(byte) error { <-gate; return nil }
+	c.start()
+	defer close(gate)
+	r := &oippb.ModelInferRequest{ModelName: testModel, Parameters: map[string]*oippb.InferParameter{timeoutParameter: intParameter(30_000)}}
+	oippb.SetInputs(r, request(8, 0))
+	_, err := c.client(0).rpc.ModelInfer(context.Background(), r)
+	if status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), "within the time of the request, 30ms: ") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -29,7 +29,6 @@ const (
 	pollEvery    = 20 * time.Millisecond
 	stopGrace    = grace + 5*time.Second // before SIGKILL
 	killGrace    = 5 * time.Second
-	maxLogBytes  = 4 << 20 // a longer log is put aside at the next start
 	tailBytes    = 4 << 10
 )
 
@@ -170,7 +169,7 @@ func exitedEarly(dir string, exit error) (Status, error) {
 func openLog(dir string) (*os.File, int64, error) {
 	path := filepath.Join(dir, LogFile)
 	if info, err := os.Stat(path); err == nil && info.Size() > maxLogBytes {
-		if err := os.Rename(path, path+".1"); err != nil {
+		if err := os.Rename(path, path+oldLogSuffix); err != nil {
 			return nil, 0, err
 		}
 	}

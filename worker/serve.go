@@ -92,7 +92,7 @@ func newServer(dir string, o Options) (*server, error) {
 	if o.Log == nil {
 		o.Log = os.Stdout
 	}
-	log := slog.New(slog.NewTextHandler(o.Log, nil)).With("model", m.Model, "release", m.Release, "node", m.Node)
+	log := slog.New(slog.NewTextHandler(boundLog(o.Log, dir), nil)).With("model", m.Model, "release", m.Release, "node", m.Node)
 	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience)}
 	if err := s.load(dir, o.open); err != nil {
 		return nil, err

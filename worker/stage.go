@@ -22,12 +22,13 @@ type stage struct {
 	in     chan *message
 	next   sink
 	before upstream
-	log    *slog.Logger
 	ended  chan struct{}
+
+	failures failureLog
 }
 
 func newStage(m Manifest, s *slicer, name string, log *slog.Logger) *stage {
-	return &stage{name: name, slicer: s, in: make(chan *message, m.Queue), log: log, ended: make(chan struct{})}
+	return &stage{name: name, slicer: s, in: make(chan *message, m.Queue), failures: failureLog{log: log}, ended: make(chan struct{})}
 }
 
 // put queues a message for the engine.
@@ -52,9 +53,12 @@ func (s *stage) run(ctx context.Context) {
 			m.done(m)
 			continue
 		}
-		if err := s.next.put(ctx, m); err != nil {
-			s.before.answer(m.id, status.Errorf(codes.Unavailable, "%s is stopping", s.name))
+		id := m.id // the next part owns the message then
+		err := s.next.put(ctx, m)
+		if err != nil {
+			err = status.Errorf(codes.Unavailable, "%s is stopping", s.name)
 		}
+		s.before.answer(id, err)
 	}
 }
 
@@ -66,7 +70,7 @@ func (s *stage) infer(m *message) {
 	}
 	out, err := s.slicer.run(m.tensors)
 	if err != nil {
-		s.log.Error("inference failed", "request", m.id, "error", err)
+		s.failures.note(time.Now(), m.id, err)
 		m.fail(status.Errorf(codes.Internal, "%s: %v", s.name, err))
 		return
 	}
@@ -101,7 +105,9 @@ func (s *stage) close(ctx context.Context) bool {
 	}
 }
 
-// upstream carries errors back to those who send to a stage.
+// upstream carries back to those who send to a stage what became of their
+// messages: the error of one that comes no further, and nil for one that has
+// been handed on.
 type upstream struct {
 	mu        sync.Mutex
 	listeners map[int]func(id string, err error)
