@@ -41,7 +41,11 @@ func Apply(ctx context.Context, p *plan.Plan, rec Recorder, o Options) error {
 	if err := a.uploadAll(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(a.deployAll(ctx), a.cleanAll(ctx)); err != nil {
+	err := a.deployAll(ctx)
+	if !wasInterrupted(err) { // that says enough
+		err = errors.Join(err, a.cleanAll(ctx))
+	}
+	if err != nil {
 		return errors.Join(err, a.awayErrors())
 	}
 	return errors.Join(a.finish(), a.awayErrors())
@@ -54,11 +58,9 @@ type applying struct {
 	o    Options
 
 	devices map[string]*device // by node
-	// sites are where releases go, and olds where the prior state has them: the
-	// same but for a node whose path changed.
-	sites, olds map[string]*site
-	away        map[string]error // devices to clean that cannot be reached
-	failed      map[string]bool  // models whose deployment failed
+	sites   map[string]*site   // by node
+	away    map[string]error   // devices to clean that cannot be reached
+	failed  map[string]bool    // models whose deployment failed
 
 	mu    sync.Mutex
 	state *statefile.State // as recorded
@@ -66,7 +68,7 @@ type applying struct {
 
 func newApplying(p *plan.Plan, rec Recorder, o Options) *applying {
 	a := &applying{plan: p, rec: rec, o: o, state: statefile.Clone(p.Prior), devices: map[string]*device{},
-		sites: map[string]*site{}, olds: map[string]*site{}, away: map[string]error{}, failed: map[string]bool{}}
+		sites: map[string]*site{}, away: map[string]error{}, failed: map[string]bool{}}
 	if a.state.Nodes == nil {
 		a.state.Nodes = map[string]statefile.Node{}
 	}
@@ -172,14 +174,33 @@ func (a *applying) wanted(node string) []statefile.Blob {
 
 // uploadAll brings every blob that a device lacks. Nothing runs differently by it.
 func (a *applying) uploadAll(ctx context.Context) error {
-	return eachOrNone(ctx, a.receiving(), a.o.Devices, func(ctx context.Context, node string) error {
-		s := a.sites[node]
-		missing, err := s.missing(ctx, a.wanted(node))
-		if err == nil {
-			err = s.upload(ctx, a.plan.Blobs, missing)
-		}
-		return s.failed(err)
+	err := eachOrNone(ctx, a.receiving(), a.o.Devices, func(ctx context.Context, node string) error {
+		return a.devices[node].failed(a.uploadTo(ctx, node))
 	})
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	for _, d := range a.plan.Deployments {
+		a.failed[d.Model] = true
+	}
+	return errors.Join(a.interrupted(ctx), remaining(ctx, err))
+}
+
+func (a *applying) uploadTo(ctx context.Context, node string) error {
+	s := a.sites[node]
+	for _, d := range a.plan.Deployments {
+		if d.To == nil || !slices.Contains(plan.ReleaseNodes(d.To), node) {
+			continue
+		}
+		if err := s.claim(ctx, DeploymentName(d.Model, s.lineage), d.To.Release, plan.NodeBlobs(d.To, node)); err != nil {
+			return fmt.Errorf("upload: %w", err)
+		}
+	}
+	missing, err := s.missing(ctx, a.wanted(node))
+	if err != nil {
+		return err
+	}
+	return s.upload(ctx, a.plan.Blobs, missing)
 }
 
 // deployAll stops the models that go, and then brings the others to their new
@@ -190,9 +211,9 @@ func (a *applying) deployAll(ctx context.Context) error {
 		if d.To == nil {
 			continue
 		}
-		if err := context.Cause(ctx); err != nil {
+		if ctx.Err() != nil {
 			a.failed[d.Model] = true
-			problems = append(problems, fmt.Errorf("model %s was not deployed: %w", d.Model, err))
+			problems = append(problems, interruptedBy(ctx, untouched(d)))
 			continue
 		}
 		problems = append(problems, a.deploy(ctx, d))
@@ -210,7 +231,7 @@ func (a *applying) stopRemoved(ctx context.Context) error {
 		}
 		deployment := DeploymentName(d.Model, a.plan.Prior.Lineage)
 		err := each(a.present(plan.ReleaseNodes(d.From)), a.o.Devices, func(node string) error {
-			s := a.olds[node]
+			s := a.sites[node]
 			s.emit("stop", "stopping %s", d.Model)
 			return s.failed(s.stopOthers(context.WithoutCancel(ctx), deployment, ""))
 		})
@@ -222,7 +243,7 @@ func (a *applying) stopRemoved(ctx context.Context) error {
 
 // present leaves out devices that cannot be reached.
 func (a *applying) present(nodes []string) []string {
-	return slices.DeleteFunc(slices.Clone(nodes), func(node string) bool { return a.away[node] != nil || a.olds[node] == nil })
+	return slices.DeleteFunc(slices.Clone(nodes), func(node string) bool { return a.away[node] != nil || a.sites[node] == nil })
 }
 
 func (a *applying) awayErrors() error {

@@ -15,6 +15,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 type models = map[string]statefile.Model
@@ -110,10 +111,7 @@ func TestSecondApplyUploadsNothing(t *testing.T) {
 		}
 	}
 	counts := c.operations("b")
-	p := c.plan(models{"net": first})
-	p.Deployments = []plan.Deployment{{Model: "net", From: &first, To: &first, Switch: plan.StopFirst,
-		Manifests: plan.Manifests("net", &first, c.nodes)}}
-	if err := c.apply(p); err != nil {
+	if err := c.apply(c.repair(first)); err != nil {
 		t.Fatal(err)
 	}
 	if uploads > 0 || counts()["write"] > 0 {
@@ -273,7 +271,7 @@ func TestSFTPThatHangs(t *testing.T) {
 func refuseStart(c *cluster) {
 	c.devices["b"].SetFault(func(op embedded.Operation) embedded.Action {
 		if op.Kind == embedded.Exec && strings.Contains(op.Name, "'start'") && !strings.Contains(op.Name, c.state().Models["net"].Release) {
-			_ = os.WriteFile(filepath.Join(c.homes["b"], "refuse-start"), nil, 0o600)
+			_ = os.WriteFile(filepath.Join(c.homes["b"], "refuse-start"), []byte("engine: out of memory"), 0o600)
 		} else {
 			_ = os.Remove(filepath.Join(c.homes["b"], "refuse-start"))
 		}
@@ -365,22 +363,6 @@ func TestDamagedBlobIsReplaced(t *testing.T) {
 	}
 }
 
-func TestNodeWhosePathChanges(t *testing.T) {
-	c := newCluster(t, "a")
-	c.mustApply(models{"net": c.model("net", "1", 7433, "a")})
-	moved := c.nodes["a"]
-	moved.Path = "else where/edge'plan"
-	c.nodes["a"] = moved
-	second := c.model("net", "2", 7434, "a")
-	c.mustApply(models{"net": second})
-	if err := c.serves("net", second); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(filepath.Join(c.homes["a"], ".edgeplan")); !os.IsNotExist(err) {
-		t.Errorf("the old folder stays: %v", err)
-	}
-}
-
 // Two states share a device: neither takes the other's files away.
 func TestForeignFilesStay(t *testing.T) {
 	c := newCluster(t, "a")
@@ -419,6 +401,24 @@ func TestRefreshFindsDrift(t *testing.T) {
 		"link": {func(release string) error {
 			return os.Remove(filepath.Join(release, "..", "..", "current"))
 		}, `the current release is "", not`},
+		"folder for link": {func(release string) error {
+			current := filepath.Join(release, "..", "..", "current")
+			return errors.Join(os.Remove(current), os.Mkdir(current, 0o700))
+		}, "current is no link"},
+		"full folder for link": {func(release string) error {
+			current := filepath.Join(release, "..", "..", "current")
+			return errors.Join(os.Remove(current), os.MkdirAll(filepath.Join(current, "mine"), 0o700))
+		}, "current is no link"},
+		"no key": {func(release string) error {
+			return os.Remove(filepath.Join(release, "..", "..", "..", worker.KeyFile))
+		}, "key.pem is missing"},
+		"other key": {func(release string) error {
+			key := filepath.Join(release, "..", "..", "..", worker.KeyFile)
+			return os.WriteFile(key, []byte(strings.Repeat("A", 43)+"="), 0o600)
+		}, "key.pem is another key"},
+		"program": {func(release string) error {
+			return damage(filepath.Join(release, worker.ProgramFile))
+		}, "its program is damaged"},
 		"stray": {func(release string) error {
 			stray := filepath.Join(filepath.Dir(release), "stray")
 			if err := os.CopyFS(stray, os.DirFS(release)); err != nil {
@@ -429,16 +429,9 @@ func TestRefreshFindsDrift(t *testing.T) {
 	}
 	c := newCluster(t, "a", "b")
 	m := c.model("net", "1", 7433, "a", "b")
+	c.mustApply(models{"net": m})
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			p := c.plan(models{"net": m})
-			p.Deployments = []plan.Deployment{{Model: "net", To: &m, Manifests: plan.Manifests("net", &m, c.nodes), Switch: plan.Beside}}
-			if before, ok := c.state().Models["net"]; ok {
-				p.Deployments[0].From, p.Deployments[0].Switch = &before, plan.StopFirst
-			}
-			if err := c.apply(p); err != nil {
-				t.Fatal(err)
-			}
 			if err := test.harm(filepath.Join(c.deployment("b", "net"), "releases", m.Release)); err != nil {
 				t.Fatal(err)
 			}
@@ -449,6 +442,12 @@ func TestRefreshFindsDrift(t *testing.T) {
 			}
 			if len(drift) != 1 || drift[0].Node != "b" || drift[0].Model != "net" || !strings.Contains(drift[0].Problem, test.want) {
 				t.Errorf("drift %+v, want %q on b", drift, test.want)
+			}
+			if err := c.apply(c.repair(m)); err != nil {
+				t.Fatal(err)
+			}
+			if seen, err = Refresh(context.Background(), c.state(), nil, c.options); err != nil || len(seen.Drift) > 0 {
+				t.Errorf("after the repair: drift %v, error %v", seen.Drift, err)
 			}
 		})
 	}

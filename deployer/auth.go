@@ -2,12 +2,15 @@ package deployer
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -19,31 +22,55 @@ import (
 // method: the client tries every method once only.
 type credentials struct {
 	signers []ssh.Signer
-	tried   []string // what each is, and what could not be used and why
-	agent   net.Conn // nil without an agent
+	tried   []string      // what each is, and what could not be used and why
+	limit   time.Duration // for the agent to tell its keys
+	stop    func() bool   // watching the context
+
+	mu     sync.Mutex
+	agent  net.Conn // nil while no agent is asked
+	closed bool
 }
+
+// agentTimeout is how long an agent may take to tell which keys it has.
+const agentTimeout = 5 * time.Second
 
 // credentialsOf gives the key of identity_file alone; without one, the agent's
 // keys and then the default files.
-func credentialsOf(s statefile.SSH) (*credentials, error) {
-	c := &credentials{}
-	held := c.agentKeys()
-	var err error
-	if s.IdentityFile != "" {
-		err = c.addIdentity(s.IdentityFile, held)
-	} else {
-		err = c.addDefaults(held)
+func credentialsOf(ctx context.Context, s statefile.SSH, o Options) (*credentials, error) {
+	c := &credentials{limit: min(o.DialTimeout, agentTimeout)}
+	c.stop = context.AfterFunc(ctx, c.closeAgent)
+	if s.IdentityFile == "" {
+		c.addDefaults()
+		return c, nil
 	}
-	if err != nil {
+	if err := c.addIdentity(s.IdentityFile); err != nil {
 		c.close()
 		return nil, err
 	}
 	return c, nil
 }
 
+// close ends the connection to the agent.
 func (c *credentials) close() {
+	c.stop()
+	c.closeAgent()
+}
+
+func (c *credentials) closeAgent() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
 	if c.agent != nil {
 		c.agent.Close()
+	}
+}
+
+// signWithin limits how long the agent may take from now on.
+func (c *credentials) signWithin(limit time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.agent != nil {
+		_ = c.agent.SetDeadline(time.Now().Add(limit))
 	}
 }
 
@@ -60,22 +87,53 @@ func (c *credentials) agentKeys() []ssh.Signer {
 	if socket == "" {
 		return nil
 	}
-	conn, err := net.Dial("unix", socket)
-	if err != nil {
-		c.tried = append(c.tried, fmt.Sprintf("the agent at %s (%v)", socket, err))
-		return nil
+	signers, err := c.askAgent(socket)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("no answer within %s", c.limit)
 	}
-	c.agent = conn
-	signers, err := agent.NewClient(conn).Signers()
 	if err != nil {
 		c.tried = append(c.tried, fmt.Sprintf("the agent at %s (%v)", socket, err))
 	}
 	return signers
 }
 
+func (c *credentials) askAgent(socket string) ([]ssh.Signer, error) {
+	conn, err := net.DialTimeout("unix", socket, c.limit)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	c.agent = conn
+	if c.closed {
+		conn.Close()
+	}
+	c.mu.Unlock()
+	watched := &agentConn{Conn: conn}
+	_ = conn.SetDeadline(time.Now().Add(c.limit))
+	signers, err := agent.NewClient(watched).Signers()
+	if err != nil && watched.err != nil {
+		err = watched.err // the client keeps its text only
+	}
+	return signers, err
+}
+
+// agentConn keeps why reading from the agent failed.
+type agentConn struct {
+	net.Conn
+	err error
+}
+
+func (c *agentConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.err = err
+	}
+	return n, err
+}
+
 // addIdentity takes the key of a file. The agent helps where the file is
 // encrypted, or holds the public part only.
-func (c *credentials) addIdentity(file string, held []ssh.Signer) error {
+func (c *credentials) addIdentity(file string) error {
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("identity_file: %w", err)
@@ -89,13 +147,17 @@ func (c *credentials) addIdentity(file string, held []ssh.Signer) error {
 	if public == nil {
 		return fmt.Errorf("identity_file %s cannot be read as a private key: %w", file, err)
 	}
-	for _, signer := range held {
+	for _, signer := range c.agentKeys() {
 		if bytes.Equal(signer.PublicKey().Marshal(), public.Marshal()) {
 			c.add(signer, file+" by the agent")
 			return nil
 		}
 	}
-	return fmt.Errorf("identity_file %s is protected by a passphrase and the agent does not hold it: run `ssh-add %s` first", file, file)
+	missing := "the agent does not hold it"
+	if len(c.tried) > 0 {
+		missing = "its key cannot be had from " + c.tried[0]
+	}
+	return fmt.Errorf("identity_file %s cannot be used by itself (it is protected by a passphrase, or a public key), and %s: run `ssh-add %s` first", file, missing, file)
 }
 
 // publicOf is the public part of a key that cannot be used by itself; nil when
@@ -123,13 +185,13 @@ func publicOf(file string, content []byte, problem error) ssh.PublicKey {
 }
 
 // addDefaults takes the agent's keys, then the files where ssh-keygen puts them.
-func (c *credentials) addDefaults(held []ssh.Signer) error {
-	for _, signer := range held {
+func (c *credentials) addDefaults() {
+	for _, signer := range c.agentKeys() {
 		c.add(signer, "the agent's "+describeKey(signer.PublicKey()))
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return nil
+		return
 	}
 	for _, name := range []string{"id_ed25519", "id_rsa", "id_ecdsa"} {
 		file := filepath.Join(home, ".ssh", name)
@@ -144,7 +206,6 @@ func (c *credentials) addDefaults(held []ssh.Signer) error {
 			c.tried = append(c.tried, fmt.Sprintf("%s (not usable: %v)", file, err))
 		}
 	}
-	return nil
 }
 
 func (c *credentials) addDefault(file string, content []byte) error {

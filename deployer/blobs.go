@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"strings"
 
 	"github.com/pkg/sftp"
 
@@ -81,20 +79,17 @@ func (s *site) openBlobs(ctx context.Context) error {
 	return s.removeTemporary(ctx, s.blobs())
 }
 
-// removeTemporary removes what was not put in its place from a folder.
+// removeTemporary removes what was not put in its place from a folder. What
+// another state has there may be in use right now, unless it is a day old by
+// the device's clock.
 func (s *site) removeTemporary(ctx context.Context, dir string) error {
-	infos, err := s.list(ctx, dir)
-	if err != nil {
-		return err
-	}
-	for _, info := range infos {
-		if strings.HasPrefix(info.Name(), temporary) {
-			if err := s.remove(ctx, path.Join(dir, info.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	const script = `
+cd "$1" 2>/dev/null || exit 0
+rm -f "$2"*
+find . -maxdepth 1 -name "$3*" -mtime +0 -exec rm -f {} +
+`
+	_, err := s.script(ctx, "remove temporary files", script, dir, s.temporaryPrefix(), temporary)
+	return err
 }
 
 // remove deletes a file; one that is not there is no error.

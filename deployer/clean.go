@@ -3,7 +3,6 @@ package deployer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -15,16 +14,22 @@ import (
 // records models and nodes that are gone. Devices of a deployment that failed
 // keep all they have: the next run goes on from there.
 func (a *applying) cleanAll(ctx context.Context) error {
-	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("what is no longer needed on the devices was not removed: %w", err)
+	if ctx.Err() != nil {
+		return interruptedBy(ctx, notCleaned)
 	}
 	dropped := a.dropModels()
 	kept := a.keptNodes()
 	nodes := slices.DeleteFunc(a.present(sortedKeys(a.devices)), func(node string) bool { return kept[node] })
-	return errors.Join(dropped, each(nodes, a.o.Devices, func(node string) error {
+	err := each(nodes, a.o.Devices, func(node string) error {
 		return a.devices[node].failed(a.cleanNode(ctx, node))
-	}))
+	})
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(interruptedBy(ctx, notCleaned), remaining(ctx, err))
+	}
+	return errors.Join(dropped, err)
 }
+
+const notCleaned = "what is no longer needed on the devices was not removed; the next apply does that"
 
 // keptNodes carry a part of a deployment that failed.
 func (a *applying) keptNodes() map[string]bool {
@@ -67,14 +72,8 @@ func (a *applying) dropModels() error {
 // cleanNode removes from one device what the state no longer has there, and
 // drops the node from the state when nothing is left.
 func (a *applying) cleanNode(ctx context.Context, node string) error {
-	s, old := a.sites[node], a.olds[node]
-	if old != s {
-		if err := old.prune(ctx, a.plan.Prior.Lineage, nil); err != nil {
-			return err
-		}
-	}
 	carried := a.carried(node)
-	if err := s.prune(ctx, a.plan.Prior.Lineage, carried); err != nil {
+	if err := a.sites[node].prune(ctx, carried); err != nil {
 		return err
 	}
 	if len(carried) > 0 || !a.knows(node) {

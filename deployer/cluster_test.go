@@ -46,6 +46,7 @@ type cluster struct {
 	blobs    memory
 	recorder *recorder
 	options  Options
+	lineage  string
 }
 
 // newCluster starts embedded devices a, b, c, …
@@ -70,7 +71,7 @@ func emptyCluster(t testing.TB) *cluster {
 func bareCluster(t testing.TB) *cluster {
 	t.Helper()
 	c := &cluster{t: t, nodes: map[string]statefile.Node{}, homes: map[string]string{},
-		devices: map[string]*embedded.Device{}, blobs: memory{}, recorder: &recorder{}}
+		devices: map[string]*embedded.Device{}, blobs: memory{}, recorder: &recorder{}, lineage: testLineage}
 	c.identity, c.key = writeIdentity(t)
 	c.options = Options{Attempts: 1, DialTimeout: 2 * time.Second, HandshakeTimeout: 10 * time.Second,
 		AnswerTimeout: 20 * time.Second, StartTimeout: 20 * time.Second, ProbeTimeout: 20 * time.Second,
@@ -211,7 +212,7 @@ func (c *cluster) state() *statefile.State {
 	if c.recorder.state != nil {
 		return statefile.Clone(c.recorder.state)
 	}
-	return &statefile.State{FormatVersion: 1, Lineage: testLineage, Nodes: map[string]statefile.Node{},
+	return &statefile.State{FormatVersion: 1, Lineage: c.lineage, Nodes: map[string]statefile.Node{},
 		Models: map[string]statefile.Model{}, Outputs: map[string]json.RawMessage{}}
 }
 
@@ -281,7 +282,7 @@ func (c *cluster) root(node string) string {
 }
 
 func (c *cluster) deployment(node, model string) string {
-	return filepath.Join(c.root(node), DeploymentName(model, testLineage))
+	return filepath.Join(c.root(node), DeploymentName(model, c.lineage))
 }
 
 func (c *cluster) running(node, model, release string) bool {

@@ -46,7 +46,7 @@ func connect(ctx context.Context, s statefile.SSH, o Options) (*link, error) {
 }
 
 func connectOnce(ctx context.Context, s statefile.SSH, keys hostKeys, o Options) (*link, error) {
-	credentials, err := credentialsOf(s)
+	credentials, err := credentialsOf(ctx, s, o)
 	if err != nil {
 		return nil, err
 	}
@@ -68,6 +68,7 @@ func connectOnce(ctx context.Context, s statefile.SSH, keys hostKeys, o Options)
 // connection only, so the deadline is set on the connection.
 func handshake(ctx context.Context, conn net.Conn, s statefile.SSH, keys hostKeys, c *credentials, o Options) (*ssh.Client, error) {
 	_ = conn.SetDeadline(time.Now().Add(o.HandshakeTimeout))
+	c.signWithin(o.HandshakeTimeout)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	var refused error // by the host key check; the handshake may hide its type
@@ -98,6 +99,8 @@ func explainHandshake(err error, s statefile.SSH, c *credentials, o Options) err
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &HandshakeTimeoutError{address(s), o.HandshakeTimeout.Seconds()}
+	case strings.Contains(text, "agent: "):
+		return &AgentError{Host: address(s), Err: err}
 	case strings.Contains(text, "unable to authenticate"), strings.Contains(text, "Too many authentication failures"):
 		return &AuthError{Host: address(s), User: s.User, Tried: c.tried, Err: err}
 	}

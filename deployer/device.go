@@ -130,14 +130,16 @@ func (d *device) filesFor(ctx context.Context, limit time.Duration, do func(*sft
 // site is edgeplan's folder on a device.
 type site struct {
 	*device
-	root string // absolute
+	root    string // absolute
+	lineage string // of the state that is worked for
+	program string // a worker program on the device, for where a release's own is damaged; "" when none is known
 
 	mu       sync.Mutex
 	verified map[string]bool // digests hashed on the device in this run
 }
 
 // siteOf finds the folder of a path that is absolute or relative to the home folder.
-func siteOf(ctx context.Context, d *device, folder string) (*site, error) {
+func siteOf(ctx context.Context, d *device, folder, lineage string) (*site, error) {
 	var home string
 	err := d.files(ctx, func(c *sftp.Client) (err error) {
 		home, err = c.RealPath(".")
@@ -150,7 +152,7 @@ func siteOf(ctx context.Context, d *device, folder string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &site{device: d, root: root, verified: map[string]bool{}}, nil
+	return &site{device: d, root: root, lineage: lineage, verified: map[string]bool{}}, nil
 }
 
 // resolveRoot refuses folders that cannot be edgeplan's alone.

@@ -94,6 +94,19 @@ func (e *AuthError) Error() string {
 // Unwrap gives what the server said.
 func (e *AuthError) Unwrap() error { return e.Err }
 
+// AgentError says that the SSH agent on this machine did not sign.
+type AgentError struct {
+	Host string
+	Err  error
+}
+
+func (e *AgentError) Error() string {
+	return fmt.Sprintf("the SSH agent did not sign for %s: %v; does it wait for a confirmation? Name a key with identity_file to do without it", e.Host, e.Err)
+}
+
+// Unwrap gives the cause.
+func (e *AgentError) Unwrap() error { return e.Err }
+
 // UnreachableError says that no SSH connection could be made.
 type UnreachableError struct {
 	Host string

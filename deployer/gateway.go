@@ -8,7 +8,6 @@ import (
 	"net"
 	"path"
 	"strings"
-	"sync"
 
 	"golang.org/x/crypto/ssh"
 
@@ -24,7 +23,7 @@ func DialWorker(ctx context.Context, state *statefile.State, model, node string,
 		return nil, fmt.Errorf("%s is not in the state: nothing is deployed there", node)
 	}
 	d := newDevice(node, known, o.withDefaults())
-	conn, err := d.dialCurrent(ctx, known.Path, DeploymentName(model, state.Lineage))
+	conn, err := d.dialCurrent(ctx, known.Path, model, state.Lineage)
 	if err != nil {
 		d.close()
 		return nil, d.failed(err)
@@ -44,12 +43,12 @@ func (c *closing) Close() error {
 	return err
 }
 
-func (d *device) dialCurrent(ctx context.Context, folder, deployment string) (net.Conn, error) {
-	s, err := siteOf(ctx, d, folder)
+func (d *device) dialCurrent(ctx context.Context, folder, model, lineage string) (net.Conn, error) {
+	s, err := siteOf(ctx, d, folder, lineage)
 	if err != nil {
 		return nil, err
 	}
-	return s.proxy(ctx, s.current(deployment))
+	return s.proxy(ctx, s.current(DeploymentName(model, lineage)))
 }
 
 // proxy connects to the worker of a release folder: its program there copies
@@ -71,8 +70,8 @@ func (s *site) proxy(ctx context.Context, dir string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &proxied{link: l, session: session, out: out}
-	session.Stderr = &p.stderr
+	p := &proxied{link: l, session: session, out: out, stderr: &bounded{limit: maxStderr}}
+	session.Stderr = p.stderr
 	if err := session.Start(commandLine([]string{path.Join(dir, worker.ProgramFile), "proxy", dir})); err != nil {
 		session.Close()
 		return nil, l.why(err)
@@ -85,7 +84,7 @@ type proxied struct {
 	link    *link
 	session *ssh.Session
 	out     io.Reader
-	stderr  lockedText
+	stderr  *bounded
 }
 
 func (p *proxied) Read(b []byte) (int, error) {
@@ -103,7 +102,7 @@ func (p *proxied) reason(err error) error {
 	}
 	if errors.Is(err, io.EOF) {
 		_ = p.session.Wait() // standard error is complete then
-		if text := p.stderr.String(); text != "" {
+		if text := strings.TrimSpace(p.stderr.String()); text != "" {
 			return fmt.Errorf("the device said: %s", text)
 		}
 	}
@@ -116,25 +115,4 @@ func (p *proxied) Close() error {
 		return nil
 	}
 	return err
-}
-
-// lockedText keeps the start of what is written to it.
-type lockedText struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (t *lockedText) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if room := maxStderr - t.text.Len(); room > 0 {
-		t.text.Write(p[:min(len(p), room)])
-	}
-	return len(p), nil
-}
-
-func (t *lockedText) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(t.text.String())
 }

@@ -94,14 +94,15 @@ func (l *link) answers(grace time.Duration) bool {
 	}
 }
 
-// cut ends the connection and keeps the reason for what fails by it.
+// cut ends the connection and keeps the reason for what fails by it. What runs
+// over it ends on its own time.
 func (l *link) cut(cause error) {
 	l.mu.Lock()
 	if l.cause == nil {
 		l.cause = cause
 	}
 	l.mu.Unlock()
-	l.conn.Close() // not client.Close: that waits for the line to take a message
+	l.conn.Close()
 }
 
 // lost gives the reason when the connection has ended, or is being cut.
@@ -144,8 +145,8 @@ func (l *link) why(err error) error {
 	return err
 }
 
-// close ends the connection, without a word to the device: one could wait for
-// ever on a line that is dead.
+// close ends the connection and waits until nothing runs over it. Like cut it
+// only closes the socket: a farewell would wait for ever on a line that is dead.
 func (l *link) close() {
 	l.client.Close()
 	<-l.done

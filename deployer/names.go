@@ -70,8 +70,8 @@ var (
 	filePattern    = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z._+-]{0,199}$`)
 )
 
-// checkPlan refuses what must never become part of a path on a device. State
-// files are foreign input.
+// checkPlan refuses what must never become part of a path on a device, since
+// state files are foreign input, and what could not be recorded once it is done.
 func checkPlan(p *plan.Plan) error {
 	var problems []error
 	for _, d := range p.Deployments {
@@ -81,17 +81,24 @@ func checkPlan(p *plan.Plan) error {
 			}
 		}
 		if d.To != nil {
-			problems = append(problems, checkNodes(d, p.Desired))
+			problems = append(problems, checkNodes(d, p))
 		}
+	}
+	if _, err := statefile.EncodeState(p.Desired); err != nil {
+		problems = append(problems, fmt.Errorf("its state cannot be written: %w", err))
 	}
 	return errors.Join(problems...)
 }
 
-func checkNodes(d plan.Deployment, desired *statefile.State) error {
+func checkNodes(d plan.Deployment, p *plan.Plan) error {
 	var problems []error
 	for _, node := range plan.ReleaseNodes(d.To) {
-		if _, ok := desired.Nodes[node]; !ok {
+		known, ok := p.Desired.Nodes[node]
+		if !ok {
 			problems = append(problems, fmt.Errorf("model %s: %s has a part of it and is not among the plan's nodes", d.Model, node))
+		}
+		if prior, used := p.Prior.Nodes[node]; ok && used && prior.Path != known.Path {
+			problems = append(problems, fmt.Errorf("%s carries files in %q and cannot move to %q", node, prior.Path, known.Path))
 		}
 		if _, ok := d.Manifests[node]; !ok {
 			problems = append(problems, fmt.Errorf("model %s: %s has a part of it and no manifest", d.Model, node))

@@ -30,6 +30,7 @@ while [ ! -e "$d" ] && [ -n "$d" ]; do d=${d%/*}; done
 if [ -d "$d" ] && [ -w "$d" ] && [ -x "$d" ]; then echo writable; else echo locked; fi
 command -v sha256sum >/dev/null && echo sha256sum || echo none
 for l in /lib64/ld-linux-x86-64.so.2 /lib/ld-linux-aarch64.so.1 /lib/ld-linux-armhf.so.3; do [ -e "$l" ] && echo "$l"; done
+p=$(cd "$d" 2>/dev/null && pwd -P) && d=$p
 printf '%s' "$d"
 `
 

@@ -13,15 +13,14 @@ import (
 	"github.com/edgeplan/edgeplan/worker"
 )
 
-// prune removes every deployment of a lineage that is not carried, old releases
+// prune removes every deployment of the state that is not carried, old releases
 // of the others, and blobs that no release refers to. Where no deployment is
 // left, the key and the folder go as well; files that are not edgeplan's stay.
-func (s *site) prune(ctx context.Context, lineage string, carried map[string][]string) error {
+func (s *site) prune(ctx context.Context, carried map[string][]string) error {
 	infos, err := s.list(ctx, s.root)
 	if err != nil || len(infos) == 0 {
 		return errors.Join(err, s.removeEmpty(ctx))
 	}
-	left := false
 	for _, info := range infos {
 		name := info.Name()
 		if !info.IsDir() || name == "blobs" {
@@ -31,20 +30,35 @@ func (s *site) prune(ctx context.Context, lineage string, carried map[string][]s
 		switch {
 		case stays:
 			err = s.pruneReleases(ctx, name, keep)
-		case strings.HasSuffix(name, lineageSuffix(lineage)):
+		case strings.HasSuffix(name, lineageSuffix(s.lineage)):
 			err = s.removeDeployment(ctx, name)
-		default: // another state's, or not edgeplan's at all
-			stays, err = s.exists(ctx, path.Join(s.deployment(name), releasesDir))
 		}
 		if err != nil {
 			return err
 		}
-		left = left || stays
 	}
-	if err := s.collectBlobs(ctx); err != nil || left {
+	if err := s.collectBlobs(ctx); err != nil {
+		return err
+	}
+	if left, err := s.anyDeployment(ctx); err != nil || left {
 		return err
 	}
 	return s.removeRoot(ctx)
+}
+
+// anyDeployment says whether a deployment of any state is left. Of two states
+// that leave a device at once, the last to look sees none.
+func (s *site) anyDeployment(ctx context.Context) (bool, error) {
+	infos, err := s.list(ctx, s.root)
+	for _, info := range infos {
+		if !info.IsDir() || info.Name() == "blobs" {
+			continue
+		}
+		if left, err := s.exists(ctx, path.Join(s.deployment(info.Name()), releasesDir)); err != nil || left {
+			return left, err
+		}
+	}
+	return false, err
 }
 
 // removeDeployment stops all of a deployment and removes its folder.
@@ -92,6 +106,9 @@ func (s *site) pruneReleases(ctx context.Context, deployment string, keep []stri
 // collectBlobs removes the blobs that no release on the device refers to,
 // whichever state it belongs to. Where a release does not tell, all stay.
 func (s *site) collectBlobs(ctx context.Context) error {
+	if err := s.removeTemporary(ctx, s.blobs()); err != nil {
+		return err
+	}
 	infos, err := s.list(ctx, s.blobs())
 	if err != nil || len(infos) == 0 {
 		return err
@@ -103,13 +120,13 @@ func (s *site) collectBlobs(ctx context.Context) error {
 	var garbage []string
 	for _, info := range infos {
 		name := info.Name()
-		if strings.HasPrefix(name, temporary) || told && digestPattern.MatchString(name) && !used[name] {
+		if told && digestPattern.MatchString(name) && !used[name] {
 			garbage = append(garbage, name)
 		}
 	}
 	for names := range slices.Chunk(garbage, batchFiles) {
 		args := append([]string{s.blobs()}, names...)
-		if _, err := s.script(ctx, "remove unused blobs", `cd "$1" && shift && rm -f "$@"`, args...); err != nil {
+		if _, err := s.script(ctx, "remove unused blobs", `cd "$1" 2>/dev/null || exit 0; shift; rm -f "$@"`, args...); err != nil {
 			return err
 		}
 	}

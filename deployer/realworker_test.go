@@ -2,12 +2,16 @@ package deployer
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	embedded "github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/internal/enginetest"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
@@ -134,12 +138,12 @@ func (c *cluster) stopByHand(t *testing.T, node string, m statefile.Model) bool 
 	t.Helper()
 	d := newDevice(node, c.nodes[node], c.options.withDefaults())
 	defer d.close()
-	s, err := siteOf(context.Background(), d, d.node.Path)
+	s, err := siteOf(context.Background(), d, d.node.Path, testLineage)
 	if err != nil {
 		t.Fatal(err)
 	}
 	deployment := DeploymentName("net", testLineage)
-	status, err := s.status(context.Background(), deployment, m.Release)
+	status, err := s.status(context.Background(), deployment, m.Release, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,4 +151,72 @@ func (c *cluster) stopByHand(t *testing.T, node string, m statefile.Model) bool 
 		t.Fatal(err)
 	}
 	return status.Running
+}
+
+// What was done to a device behind edgeplan's back neither keeps a real worker
+// running nor blocks a repair or destroying it.
+func TestRealWorkersOnDamagedDevices(t *testing.T) {
+	library := enginetest.Library(t)
+	program := buildWorker(t)
+	harms := map[string]func(c *cluster, m statefile.Model) error{
+		"program and blob damaged": func(c *cluster, m statefile.Model) error {
+			blob, _ := plan.WorkerProgram(&m, "b")
+			return errors.Join(damage(filepath.Join(c.root("b"), "blobs", "sha256", blob.Digest)),
+				damage(filepath.Join(c.deployment("b", "net"), "releases", m.Release, worker.ProgramFile)))
+		},
+		"release folder deleted": func(c *cluster, m statefile.Model) error {
+			return os.RemoveAll(filepath.Join(c.deployment("b", "net"), "releases", m.Release))
+		},
+		"everything deleted": func(c *cluster, m statefile.Model) error { return os.RemoveAll(c.root("b")) },
+	}
+	for name, harm := range harms {
+		t.Run(name, func(t *testing.T) {
+			c := emptyCluster(t)
+			c.options.probe = nil // the real one
+			for _, node := range []string{"a", "b"} {
+				c.addDevice(node, embedded.Options{})
+			}
+			t.Cleanup(func() { c.stopAll() })
+			m := c.realModel(t, program, library, "basic")
+			c.mustApply(models{"net": m})
+			first, gateway := c.workerOn(t, "b", m), c.workerOn(t, "a", m)
+			if err := harm(c, m); err != nil {
+				t.Fatal(err)
+			}
+			if err := c.apply(c.repair(m)); err != nil {
+				t.Fatal(err)
+			}
+			c.infer(t, m)
+			second := c.workerOn(t, "b", m)
+			if works(first) || !works(second) {
+				t.Errorf("the first worker runs: %v, the second: %v", works(first), works(second))
+			}
+			if name != "everything deleted" && c.workerOn(t, "a", m) != gateway { // that takes the key along
+				t.Error("the gateway was restarted")
+			}
+			if err := harm(c, m); err != nil {
+				t.Fatal(err)
+			}
+			c.mustApply(models{})
+			if left := c.tree("b"); len(left) > 0 || works(second) {
+				t.Errorf("b is not clean: %q, the worker runs: %v", left, works(second))
+			}
+		})
+	}
+}
+
+// workerOn is the process id of a node's worker.
+func (c *cluster) workerOn(t *testing.T, node string, m statefile.Model) int {
+	t.Helper()
+	status, err := worker.ReadStatus(filepath.Join(c.deployment(node, "net"), "releases", m.Release))
+	if err != nil || !status.Running {
+		t.Fatalf("%s: %+v, error %v", node, status, err)
+	}
+	return status.PID
+}
+
+// works says whether a process is a worker that has not ended.
+func works(pid int) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && strings.Contains(string(line), worker.ProgramFile)
 }

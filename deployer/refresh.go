@@ -3,6 +3,7 @@ package deployer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -71,13 +72,16 @@ func inspectNode(ctx context.Context, node string, state *statefile.State, parts
 	}
 	d := newDevice(node, known, o)
 	defer d.close()
-	s, err := siteOf(ctx, d, known.Path)
+	s, err := siteOf(ctx, d, known.Path, state.Lineage)
 	if err != nil {
 		return nil, nil, d.failed(err)
 	}
 	var drift []plan.Drift
 	for _, p := range parts {
-		problems, err := s.inspect(ctx, p)
+		if program, ok := plan.WorkerProgram(p.model, node); ok {
+			s.program = s.blob(program.Digest)
+		}
+		problems, err := s.inspect(ctx, p, known.PublicKey)
 		if err != nil {
 			return nil, nil, d.failed(err)
 		}
@@ -90,7 +94,7 @@ func inspectNode(ctx context.Context, node string, state *statefile.State, parts
 }
 
 // inspect compares one model's part with what is on the device.
-func (s *site) inspect(ctx context.Context, p part) ([]string, error) {
+func (s *site) inspect(ctx context.Context, p part, key string) ([]string, error) {
 	release := p.model.Release
 	missing, err := s.incomplete(ctx, s.release(p.deployment, release), plan.NodeBlobs(p.model, s.name))
 	if err != nil || missing != "" {
@@ -98,13 +102,22 @@ func (s *site) inspect(ctx context.Context, p part) ([]string, error) {
 	}
 	var problems []string
 	current, err := s.currentRelease(ctx, p.deployment)
+	switch {
+	case errors.Is(err, errNoLink):
+		problems = append(problems, err.Error())
+	case err != nil:
+		return nil, err
+	case current != release:
+		problems = append(problems, fmt.Sprintf("the current release is %q, not %s", current, release))
+	}
+	changed, err := s.keyProblem(ctx, s.release(p.deployment, release), key)
 	if err != nil {
 		return nil, err
 	}
-	if current != release {
-		problems = append(problems, fmt.Sprintf("the current release is %q, not %s", current, release))
+	if changed != "" {
+		problems = append(problems, changed)
 	}
-	status, err := s.status(ctx, p.deployment, release)
+	status, err := s.status(ctx, p.deployment, release, "")
 	switch {
 	case s.gone(err):
 		return nil, err
@@ -160,7 +173,7 @@ func (s *site) strays(ctx context.Context, deployment, release string) ([]string
 		if id == release || strings.HasSuffix(id, unfinished) {
 			continue
 		}
-		status, err := s.status(ctx, deployment, id)
+		status, err := s.status(ctx, deployment, id, s.program)
 		if s.gone(err) {
 			return nil, err
 		}

@@ -39,6 +39,9 @@ func (s *site) build(ctx context.Context, b bundle) (damaged []statefile.Blob, e
 	return s.damaged(ctx, dir, b.blobs, copied)
 }
 
+// copyScript copies a file over what may be a link to it, which cp refuses.
+const copyScript = `rm -f "$2" && cp -p "$1" "$2"`
+
 // linkAll gives blobs their names in a release. Where the file system has no
 // links they are copied.
 func (s *site) linkAll(ctx context.Context, dir string, blobs []statefile.Blob) (copied bool, err error) {
@@ -57,7 +60,7 @@ func (s *site) linkAll(ctx context.Context, dir string, blobs []statefile.Blob) 
 	}
 	for _, blob := range blobs {
 		limit := s.o.AnswerTimeout + secondsFor(blob.Size)
-		if _, copyErr := s.runFor(ctx, limit, "cp", "-p", s.blob(blob.Digest), path.Join(dir, blob.Name)); copyErr != nil {
+		if _, copyErr := s.runFor(ctx, limit, "sh", "-c", copyScript, "copy", s.blob(blob.Digest), path.Join(dir, blob.Name)); copyErr != nil {
 			return false, fmt.Errorf("%s cannot be put into the release: link: %w; copy: %w", blobName(blob), err, copyErr)
 		}
 	}
@@ -135,6 +138,25 @@ func (s *site) prepare(ctx context.Context, b bundle, source plan.BlobSource) (r
 	return false, errors.New("files on the device are damaged again after they were uploaded anew: its storage is failing")
 }
 
+// mend makes sure that a blob on the device is what it should be.
+func (s *site) mend(ctx context.Context, blob statefile.Blob, source plan.BlobSource) error {
+	if s.isVerified(blob.Digest) {
+		return nil
+	}
+	sums, err := s.hash(ctx, s.blobs(), []string{blob.Digest}, blob.Size)
+	if err != nil {
+		return err
+	}
+	if sums[blob.Digest] == blob.Digest {
+		s.markVerified(blob.Digest)
+		return nil
+	}
+	if err := s.removeBlobs(ctx, []statefile.Blob{blob}); err != nil {
+		return err
+	}
+	return s.upload(ctx, source, []statefile.Blob{blob})
+}
+
 func (s *site) removeBlobs(ctx context.Context, blobs []statefile.Blob) error {
 	for _, blob := range blobs {
 		s.emit("upload", "%s is damaged on the device and is uploaded again", blobName(blob))
@@ -161,24 +183,57 @@ func (s *site) install(ctx context.Context, b bundle) error {
 
 // switchTo makes a release the current one, in one step.
 func (s *site) switchTo(ctx context.Context, deployment, id string) error {
-	link := path.Join(s.deployment(deployment), temporaryName())
+	link := path.Join(s.deployment(deployment), s.temporaryName())
 	if _, err := s.run(ctx, "ln", "-s", path.Join(releasesDir, id), link); err != nil {
 		return err
 	}
-	err := s.files(ctx, func(c *sftp.Client) error { return c.PosixRename(link, s.current(deployment)) })
+	err := s.rename(ctx, link, s.current(deployment))
+	if err != nil {
+		if _, found := s.currentRelease(ctx, deployment); errors.Is(found, errNoLink) {
+			err = errors.Join(s.moveAside(ctx, deployment), s.rename(ctx, link, s.current(deployment)))
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("switch to release %s: %w", id, err)
 	}
 	return nil
 }
 
-// currentRelease is the id that the current link names; "" without one.
+func (s *site) rename(ctx context.Context, from, to string) error {
+	return s.files(ctx, func(c *sftp.Client) error { return c.PosixRename(from, to) })
+}
+
+// moveAside makes way for the current link where somebody has put a folder.
+func (s *site) moveAside(ctx context.Context, deployment string) error {
+	current := s.current(deployment)
+	err := s.files(ctx, func(c *sftp.Client) error { return c.RemoveDirectory(current) })
+	if err == nil {
+		return nil
+	}
+	aside := current + ".aside" + strings.TrimPrefix(s.temporaryName(), s.temporaryPrefix())
+	if err := s.rename(ctx, current, aside); err != nil {
+		return fmt.Errorf("%s is a folder and no link, and cannot be moved aside: %w", current, err)
+	}
+	s.emit("switch", "%s was a folder and no link: moved to %s", current, aside)
+	return nil
+}
+
+// errNoLink is that something else stands where the current link belongs.
+var errNoLink = errors.New("current is no link")
+
+// currentRelease is the id that the current link names; "" without one. What is
+// there and no link is errNoLink.
 func (s *site) currentRelease(ctx context.Context, deployment string) (string, error) {
 	var target string
 	err := s.files(ctx, func(c *sftp.Client) (err error) {
-		target, err = c.ReadLink(s.current(deployment))
-		if errors.Is(err, fs.ErrNotExist) {
+		info, err := c.Lstat(s.current(deployment))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
 			return nil
+		case err == nil && info.Mode().Type() != fs.ModeSymlink:
+			return errNoLink
+		case err == nil:
+			target, err = c.ReadLink(s.current(deployment))
 		}
 		return err
 	})

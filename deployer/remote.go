@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -55,22 +57,32 @@ func commandLine(args []string) string {
 // bounded keeps the first bytes that are written to it. It embeds no buffer: the
 // buffer's ReadFrom would take everything.
 type bounded struct {
-	kept  bytes.Buffer
 	limit int
-	over  func() // called when more comes
+	over  func() // called when more comes; nil drops it
+
+	mu   sync.Mutex
+	kept bytes.Buffer
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
+	b.mu.Lock()
 	room := b.limit - b.kept.Len()
-	if len(p) > room {
+	b.kept.Write(p[:min(len(p), room)])
+	b.mu.Unlock()
+	if len(p) > room && b.over != nil {
 		b.over()
 	}
-	b.kept.Write(p[:min(len(p), room)])
 	return len(p), nil
 }
 
+func (b *bounded) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.kept.String()
+}
+
 // run executes a command and gives its standard output, also when it fails.
-// When ctx ends the session is closed; the command itself may go on.
+// When ctx ends the command is told to end; one that does not may go on.
 func (l *link) run(ctx context.Context, args ...string) (string, error) {
 	if strings.ContainsRune(strings.Join(args, ""), 0) {
 		return "", fmt.Errorf("an argument of %q holds a zero byte, which no command can take", args[0])
@@ -83,9 +95,17 @@ func (l *link) run(ctx context.Context, args ...string) (string, error) {
 	case r := <-result:
 		return r.stdout, r.err
 	case <-ctx.Done():
-		return "", context.Cause(ctx)
 	}
+	select {
+	case <-result:
+	case <-time.After(endGrace):
+	}
+	return "", context.Cause(ctx)
 }
+
+// endGrace is how long a command that is no longer wanted may take to end: what
+// undoes it comes next, and must not be overtaken.
+const endGrace = 3 * time.Second
 
 type commandResult struct {
 	stdout string
@@ -99,20 +119,26 @@ func (l *link) runSession(ctx context.Context, cancel context.CancelCauseFunc, a
 		return commandResult{err: l.why(err)}
 	}
 	defer session.Close()
+	ended := make(chan struct{})
+	defer close(ended)
 	stop := context.AfterFunc(ctx, func() {
 		_ = session.Signal(ssh.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(endGrace):
+		}
 		session.Close()
 	})
 	defer stop()
 	stdout := &bounded{limit: maxOutput, over: func() {
 		cancel(fmt.Errorf("`%s` printed more than %d bytes", shown(args), maxOutput))
 	}}
-	stderr := &bounded{limit: maxStderr, over: func() {}}
+	stderr := &bounded{limit: maxStderr}
 	session.Stdout, session.Stderr = stdout, stderr
 	if err := session.Run(commandLine(args)); err != nil {
-		return commandResult{stdout.kept.String(), l.explain(err, args, stderr.kept.String())}
+		return commandResult{stdout.String(), l.explain(err, args, stderr.String())}
 	}
-	return commandResult{stdout: stdout.kept.String()}
+	return commandResult{stdout: stdout.String()}
 }
 
 func (l *link) explain(err error, args []string, stderr string) error {

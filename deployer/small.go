@@ -19,7 +19,7 @@ const maxSmallFile = 4 << 20
 // writeSmall writes a file for this user alone and puts it in place in one step.
 func (s *site) writeSmall(ctx context.Context, dir, name string, content []byte) error {
 	err := s.files(ctx, func(c *sftp.Client) error {
-		temporary := path.Join(dir, temporaryName())
+		temporary := path.Join(dir, s.temporaryName())
 		r := &sizedReader{Reader: bytes.NewReader(content), ctx: ctx, size: int64(len(content)), moved: func(int) {}}
 		if err := writeFile(c, temporary, r); err != nil {
 			return err

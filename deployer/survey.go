@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
@@ -17,10 +18,10 @@ func (a *applying) preflight(ctx context.Context) error {
 	}
 	var mu sync.Mutex
 	err := each(sortedKeys(a.devices), a.o.Devices, func(node string) error {
-		s, old, err := a.survey(ctx, node)
+		s, err := a.survey(ctx, node)
 		mu.Lock()
 		defer mu.Unlock()
-		a.sites[node], a.olds[node] = s, old
+		a.sites[node] = s
 		_, receives := a.plan.Desired.Nodes[node]
 		if err != nil && !receives && ctx.Err() == nil {
 			a.away[node] = a.devices[node].failed(err)
@@ -28,31 +29,44 @@ func (a *applying) preflight(ctx context.Context) error {
 		}
 		return a.devices[node].failed(err)
 	})
-	if err != nil {
-		return fmt.Errorf("nothing was changed:\n%w", err)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return errors.Join(interruptedBy(ctx, "nothing was changed"), remaining(ctx, err))
 	}
-	return nil
+	return fmt.Errorf("nothing was changed:\n%w", err)
 }
 
 // survey connects to a device. A device that receives something is looked at
 // closely.
-func (a *applying) survey(ctx context.Context, node string) (s, old *site, err error) {
+func (a *applying) survey(ctx context.Context, node string) (*site, error) {
 	d := a.devices[node]
 	d.emit("connect", "connecting to %s", address(d.node.SSH))
-	s, err = siteOf(ctx, d, d.node.Path)
+	s, err := siteOf(ctx, d, d.node.Path, a.plan.Prior.Lineage)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	old = s
-	if prior, ok := a.plan.Prior.Nodes[node]; ok && prior.Path != d.node.Path {
-		if old, err = siteOf(ctx, d, prior.Path); err != nil {
-			return nil, nil, err
-		}
-	}
+	s.program = a.program(s)
 	if wanted := a.wanted(node); len(wanted) > 0 {
 		err = s.admit(ctx, wanted)
 	}
-	return s, old, err
+	return s, err
+}
+
+// program is a worker program that a device has or gets; "" when none is known.
+func (a *applying) program(s *site) string {
+	for _, d := range a.plan.Deployments {
+		for _, m := range []*statefile.Model{d.To, d.From} {
+			if m == nil {
+				continue
+			}
+			if program, ok := plan.WorkerProgram(m, s.name); ok {
+				return s.blob(program.Digest)
+			}
+		}
+	}
+	return ""
 }
 
 // admit says what keeps a device from taking its part.
@@ -65,7 +79,9 @@ func (s *site) admit(ctx context.Context, wanted []statefile.Blob) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(found.check(s.node), checkSpace(ctx, s, found.existing, totalBytes(missing)))
+	mounted := s.checkMounts(ctx, found.existing)
+	found.writable = found.writable || mounted != nil // that says why
+	return errors.Join(found.check(s.node), mounted, checkSpace(ctx, s, found.existing, totalBytes(missing)))
 }
 
 // checkShared refuses two nodes that are one folder of one device.

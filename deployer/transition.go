@@ -8,7 +8,6 @@ import (
 
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
-	"github.com/edgeplan/edgeplan/worker"
 )
 
 // transition brings one model from a release to the next.
@@ -17,17 +16,19 @@ type transition struct {
 	plan.Deployment
 	folder  string // the deployment's, on every device
 	nodes   []string
+	keys    map[string]string // public keys of the workers, by node
 	bundles map[string]bundle
 	ready   map[string]bool // releases that are in place already
 	stopped bool            // the old release, perhaps
 	started bool            // the new release, perhaps
+	down    map[string]bool // nodes whose worker a repair has stopped and not started
 }
 
 // deploy brings a model to its new release. Up to the switch of the gateway
 // every failure is undone; from there on nothing is.
 func (a *applying) deploy(ctx context.Context, d plan.Deployment) error {
 	t := &transition{applying: a, Deployment: d, folder: DeploymentName(d.Model, a.plan.Prior.Lineage),
-		nodes: plan.ReleaseNodes(d.To), bundles: map[string]bundle{}, ready: map[string]bool{}}
+		nodes: plan.ReleaseNodes(d.To), bundles: map[string]bundle{}, ready: map[string]bool{}, down: map[string]bool{}}
 	err := t.prepareAll(ctx)
 	if err == nil {
 		err = t.bringUp(ctx)
@@ -37,7 +38,7 @@ func (a *applying) deploy(ctx context.Context, d plan.Deployment) error {
 	}
 	if err != nil {
 		a.failed[d.Model] = true
-		return t.rollBack(context.WithoutCancel(ctx), err)
+		return t.rollBack(ctx, err)
 	}
 	if err := t.follow(context.WithoutCancel(ctx)); err != nil {
 		a.failed[d.Model] = true
@@ -46,32 +47,16 @@ func (a *applying) deploy(ctx context.Context, d plan.Deployment) error {
 	return nil
 }
 
-// repairs says whether the release is deployed already, at the same place.
-func (t *transition) repairs() bool {
-	if t.From == nil || t.From.Release != t.To.Release {
-		return false
-	}
-	for _, node := range t.nodes {
-		if t.sites[node] != t.olds[node] {
-			return false
-		}
-	}
-	return true
-}
-
-// stopsFirst says whether old and new cannot run at once.
-func (t *transition) stopsFirst() bool {
-	return t.From != nil && (t.Switch == plan.StopFirst || t.From.Release == t.To.Release)
-}
+// repairs says whether the release is deployed already.
+func (t *transition) repairs() bool { return t.From != nil && t.From.Release == t.To.Release }
 
 // prepareAll brings the release onto all devices, whole and checked.
 func (t *transition) prepareAll(ctx context.Context) error {
-	keys, err := t.exchangeKeys(ctx)
-	if err != nil {
+	if err := t.exchangeKeys(ctx); err != nil {
 		return err
 	}
 	for _, node := range t.nodes {
-		b, err := newBundle(t.Deployment, node, t.plan.Prior.Lineage, keys)
+		b, err := newBundle(t.Deployment, node, t.plan.Prior.Lineage, t.keys)
 		if err != nil {
 			return t.devices[node].failed(err)
 		}
@@ -89,38 +74,28 @@ func (t *transition) prepareAll(ctx context.Context) error {
 	})
 }
 
-// exchangeKeys gives the public keys of all workers, and records new ones.
-func (t *transition) exchangeKeys(ctx context.Context) (map[string]string, error) {
-	keys := map[string]string{}
+// exchangeKeys asks for the public keys of all workers. They are recorded with
+// the release whose workers use them.
+func (t *transition) exchangeKeys(ctx context.Context) error {
+	t.keys = map[string]string{}
 	var mu sync.Mutex
-	err := eachOrNone(ctx, t.nodes, t.o.Devices, func(ctx context.Context, node string) error {
+	return eachOrNone(ctx, t.nodes, t.o.Devices, func(ctx context.Context, node string) error {
 		s := t.sites[node]
-		key, err := s.publicKey(ctx, s.blob(programOf(t.To, node)))
+		program, _ := plan.WorkerProgram(t.To, node) // checkPlan saw that there is one
+		key, err := s.publicKey(ctx, program, t.plan.Blobs)
 		mu.Lock()
 		defer mu.Unlock()
-		keys[node] = key
+		t.keys[node] = key
 		return s.failed(err)
-	})
-	if err != nil {
-		return nil, err
-	}
-	changed := false
-	for node, key := range keys {
-		changed = changed || t.state.Nodes[node].PublicKey != key
-	}
-	if !changed {
-		return keys, nil
-	}
-	return keys, t.record(func(s *statefile.State) {
-		for node, key := range keys {
-			s.Nodes[node] = withKey(s.Nodes[node], key)
-		}
 	})
 }
 
 // bringUp starts the new release on all devices and checks it as a whole.
 func (t *transition) bringUp(ctx context.Context) error {
-	if t.stopsFirst() {
+	if t.repairs() {
+		return t.repair(ctx)
+	}
+	if t.From != nil && t.Switch == plan.StopFirst {
 		t.stopped = true
 		if err := t.stopOld(ctx); err != nil {
 			return err
@@ -136,6 +111,11 @@ func (t *transition) bringUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return t.check(ctx)
+}
+
+// check asks the whole new pipeline.
+func (t *transition) check(ctx context.Context) error {
 	s := t.sites[t.To.Gateway]
 	s.emit("probe", "checking %s with an inference", t.Model)
 	if err := s.probe(ctx, t.folder, t.Model, t.To); err != nil {
@@ -146,7 +126,7 @@ func (t *transition) bringUp(ctx context.Context) error {
 
 func (t *transition) startNew(ctx context.Context, node string) error {
 	s := t.sites[node]
-	if !t.ready[node] {
+	if !t.isReady(node) {
 		if err := s.install(ctx, t.bundles[node]); err != nil {
 			return err
 		}
@@ -154,6 +134,12 @@ func (t *transition) startNew(ctx context.Context, node string) error {
 	}
 	s.emit("start", "starting release %s of %s", t.To.Release, t.Model)
 	return s.start(ctx, t.folder, t.To.Release)
+}
+
+func (t *transition) isReady(node string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ready[node]
 }
 
 // markReady is called for several nodes at once.
@@ -166,7 +152,7 @@ func (t *transition) markReady(node string) {
 // stopOld stops the old release on all devices that have a part of it.
 func (t *transition) stopOld(ctx context.Context) error {
 	return each(t.present(plan.ReleaseNodes(t.From)), t.o.Devices, func(node string) error {
-		s := t.olds[node]
+		s := t.sites[node]
 		s.emit("stop", "stopping release %s of %s", t.From.Release, t.Model)
 		return s.failed(s.stopOthers(ctx, t.folder, ""))
 	})
@@ -198,7 +184,7 @@ func (t *transition) follow(ctx context.Context) error {
 	recorded := t.record(func(s *statefile.State) {
 		s.Models[t.Model] = *t.To
 		for _, node := range t.nodes {
-			s.Nodes[node] = withKey(t.plan.Desired.Nodes[node], s.Nodes[node].PublicKey)
+			s.Nodes[node] = withKey(t.plan.Desired.Nodes[node], t.keys[node])
 		}
 	})
 	switched := each(t.nodes, t.o.Devices, func(node string) error {
@@ -212,32 +198,17 @@ func (t *transition) follow(ctx context.Context) error {
 
 // stopReplaced stops every release but the new one.
 func (t *transition) stopReplaced(ctx context.Context) error {
-	sites := map[string]*site{}
+	keep := map[string]string{} // by node; "" keeps none
 	if t.From != nil {
 		for _, node := range t.present(plan.ReleaseNodes(t.From)) {
-			sites[node] = t.olds[node]
+			keep[node] = ""
 		}
 	}
 	for _, node := range t.nodes {
-		if t.olds[node] == t.sites[node] {
-			sites[node] = t.sites[node]
-		}
+		keep[node] = t.To.Release
 	}
-	return each(sortedKeys(sites), t.o.Devices, func(node string) error {
-		keep := ""
-		if sites[node] == t.sites[node] && t.bundles[node].id != "" {
-			keep = t.To.Release
-		}
-		return sites[node].failed(sites[node].stopOthers(ctx, t.folder, keep))
+	return each(sortedKeys(keep), t.o.Devices, func(node string) error {
+		s := t.sites[node]
+		return s.failed(s.stopOthers(ctx, t.folder, keep[node]))
 	})
-}
-
-// programOf is the digest of a node's worker program.
-func programOf(m *statefile.Model, node string) string {
-	for _, blob := range m.Programs[node] {
-		if blob.Name == worker.ProgramFile {
-			return blob.Digest
-		}
-	}
-	return ""
 }

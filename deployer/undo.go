@@ -10,7 +10,11 @@ import (
 
 // rollBack undoes what was done before the commit, and tells what runs now.
 func (t *transition) rollBack(ctx context.Context, cause error) error {
-	undone := errors.Join(t.stopNew(ctx), t.startOld(ctx))
+	if t.repairs() {
+		return t.endRepair(ctx, cause)
+	}
+	undo := context.WithoutCancel(ctx)
+	undone := errors.Join(t.stopNew(undo), t.startOld(undo))
 	outcome := "nothing of it runs"
 	switch {
 	case t.From != nil && t.stopped && undone == nil:
@@ -20,7 +24,12 @@ func (t *transition) rollBack(ctx context.Context, cause error) error {
 	case t.From != nil:
 		outcome = fmt.Sprintf("release %s goes on serving", t.From.Release)
 	}
-	err := fmt.Errorf("model %s: release %s was not deployed, %s: %w", t.Model, t.To.Release, outcome, cause)
+	err := remaining(ctx, cause)
+	if ctx.Err() != nil {
+		err = errors.Join(interruptedBy(ctx, notDeployed(t.Deployment, outcome)), err)
+	} else {
+		err = fmt.Errorf("model %s: release %s was not deployed, %s: %w", t.Model, t.To.Release, outcome, err)
+	}
 	if undone != nil {
 		return errors.Join(err, fmt.Errorf("while undoing it: %w", undone))
 	}
@@ -28,7 +37,7 @@ func (t *transition) rollBack(ctx context.Context, cause error) error {
 }
 
 func (t *transition) stopNew(ctx context.Context) error {
-	if !t.started || t.repairs() { // a repaired release is the old one, too
+	if !t.started {
 		return nil
 	}
 	return each(t.nodes, t.o.Devices, func(node string) error {
@@ -42,7 +51,7 @@ func (t *transition) startOld(ctx context.Context) error {
 		return nil
 	}
 	return each(t.present(plan.ReleaseNodes(t.From)), t.o.Devices, func(node string) error {
-		s := t.olds[node]
+		s := t.sites[node]
 		s.emit("start", "starting release %s of %s again", t.From.Release, t.Model)
 		return s.failed(s.start(ctx, t.folder, t.From.Release))
 	})

@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"sync/atomic"
 
 	"github.com/pkg/sftp"
@@ -24,6 +26,21 @@ const (
 	batchFiles = 64
 	batchBytes = 64 << 20
 )
+
+// claim says on a device which blobs a release will refer to, before they are
+// looked for and uploaded: another state that cleans the device leaves them.
+func (s *site) claim(ctx context.Context, deployment, id string, blobs []statefile.Blob) error {
+	sums := bundle{blobs: blobs}.sums()
+	there, _, err := s.readSmall(ctx, path.Join(s.release(deployment, id), sumsFile))
+	if err != nil || bytes.Equal(there, sums) {
+		return err
+	}
+	dir := s.release(deployment, id+unfinished)
+	if _, err := s.script(ctx, "make the release folder", `umask 077; mkdir -p "$1"`, dir); err != nil {
+		return err
+	}
+	return s.writeSmall(ctx, dir, sumsFile, sums)
+}
 
 // upload puts blobs on a device. Each goes to a temporary name, is hashed over
 // there, and gets its own name only when the digest is right.
@@ -67,7 +84,7 @@ func (s *site) uploadBatch(ctx context.Context, source plan.BlobSource, blobs []
 	names := map[string]statefile.Blob{}
 	var order []string
 	for _, blob := range blobs {
-		name := temporaryName()
+		name := s.temporaryName()
 		names[name], order = blob, append(order, name)
 	}
 	err := eachOrNone(ctx, order, s.o.Files, func(ctx context.Context, name string) error {
@@ -85,11 +102,14 @@ func (s *site) uploadBatch(ctx context.Context, source plan.BlobSource, blobs []
 	return err
 }
 
-func temporaryName() string {
+// temporaryName is new. It tells whose it is, for states that share a device.
+func (s *site) temporaryName() string {
 	var random [8]byte
 	_, _ = rand.Read(random[:]) // never fails
-	return temporary + hex.EncodeToString(random[:])
+	return s.temporaryPrefix() + hex.EncodeToString(random[:])
 }
+
+func (s *site) temporaryPrefix() string { return temporary + lineageSuffix(s.lineage)[1:] + "-" }
 
 // discard removes temporary files after a failure, as far as the device lets it;
 // the next run removes the rest.

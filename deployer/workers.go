@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeplan/edgeplan/plan"
+	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
 )
 
@@ -16,17 +18,49 @@ import (
 const startGrace = 15 * time.Second
 
 // publicKey makes the key of a device's worker when there is none, and gives
-// its public part. program is any worker on the device.
-func (s *site) publicKey(ctx context.Context, program string) (string, error) {
-	out, err := s.run(ctx, program, "key", s.key())
+// its public part.
+func (s *site) publicKey(ctx context.Context, program statefile.Blob, source plan.BlobSource) (string, error) {
+	if err := s.mend(ctx, program, source); err != nil {
+		return "", err
+	}
+	out, err := s.run(ctx, s.blob(program.Digest), "key", s.key())
 	if err != nil {
 		return "", err
 	}
+	return parseKey(out)
+}
+
+func parseKey(out string) (string, error) {
 	key := strings.TrimSpace(out)
 	if _, err := worker.ParsePublicKey(key); err != nil {
 		return "", fmt.Errorf("the worker printed %q for its key: %w", out, err)
 	}
 	return key, nil
+}
+
+// keyProblem compares the key of a device's worker with the known public part,
+// without making one. It asks the program of a release.
+func (s *site) keyProblem(ctx context.Context, dir, known string) (string, error) {
+	const script = programFunction + `
+[ -e "$2" ] || { echo missing; exit; }
+program=$(usable_program "$1" "$3") || { echo unknown; exit; }
+"$program" key "$2" 2>&1 || :
+`
+	out, err := s.script(ctx, "look at the key", script, dir, s.key(), s.program)
+	if err != nil {
+		return "", err
+	}
+	switch key, err := parseKey(out); {
+	case out == "missing\n":
+		return worker.KeyFile + " is missing", nil
+	case out == "unknown\n":
+		return "", nil // the program is found damaged in its own right
+	case err != nil:
+		return fmt.Sprintf("%s cannot be used: %s", worker.KeyFile, strings.TrimSpace(out)), nil
+	case known != "" && key != known:
+		return worker.KeyFile + " is another key", nil
+	}
+	return "", nil
 }
 
 // start starts the worker of a release and waits until it is ready.
@@ -38,7 +72,7 @@ func (s *site) start(ctx context.Context, deployment, id string) error {
 	decodeErr := json.Unmarshal([]byte(out), &status)
 	switch {
 	case err != nil && status.Log != "":
-		return fmt.Errorf("%w\nthe end of its log (%s):\n%s", err, path.Join(dir, worker.LogFile), indent(status.Log))
+		return fmt.Errorf("%w%s\nthe end of its log (%s):\n%s", err, portHint(status.Log), path.Join(dir, worker.LogFile), indent(status.Log))
 	case err != nil:
 		return err
 	case decodeErr != nil:
@@ -49,59 +83,26 @@ func (s *site) start(ctx context.Context, deployment, id string) error {
 	return nil
 }
 
+// portHint says what to do when another program has the port.
+func portHint(log string) string {
+	if !strings.Contains(log, "address already in use") {
+		return ""
+	}
+	return "\nanother program on the device has that port: end it, or set `pipeline_port` of the node to a free one"
+}
+
 func indent(text string) string {
 	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ")
 }
 
-// stopFunction ends the worker of the release folder $1 by its own program, or
-// by one of the others where that is gone. Without any program, the lock names
-// the process, which is ended when it works in that folder.
-const stopFunction = `
-stop_worker() {
-	dir=$1; shift
-	[ -e "$dir/worker.lock" ] || return 0
-	for program in "$dir/edgeplan-worker" "$@"; do
-		if [ -x "$program" ] && [ -f "$dir/manifest.json" ]; then
-			"$program" stop "$dir"
-			return
-		fi
-	done
-	pid=$(cat "$dir/worker.lock") && [ "$(readlink "/proc/$pid/cwd")" = "$dir" ] || return 0
-	kill "$pid"
-	for i in 1 2 3 4 5 6 7 8 9 10; do
-		kill -0 "$pid" 2>/dev/null || return 0
-		sleep 1
-	done
-	kill -KILL "$pid"
-}
+// status asks for the worker of a release: by its own program or, where that is
+// damaged, by another blob; "" is none.
+func (s *site) status(ctx context.Context, deployment, id, program string) (worker.Status, error) {
+	const script = programFunction + `
+program=$(usable_program "$1" "$2") || { echo "its program is damaged" >&2; exit 1; }
+"$program" status "$1"
 `
-
-// stop ends the worker of a release. That none runs, or that there is no such
-// release, is no error.
-func (s *site) stop(ctx context.Context, deployment, id string) error {
-	if _, err := s.script(ctx, "stop the worker", stopFunction+`stop_worker "$1"`, s.release(deployment, id)); err != nil {
-		return fmt.Errorf("stop release %s: %w", id, err)
-	}
-	return nil
-}
-
-// stopOthers ends the workers of all releases of a deployment but one; "" is none.
-func (s *site) stopOthers(ctx context.Context, deployment, keep string) error {
-	const script = stopFunction + `
-failed=0
-for release in "$1"/*; do
-	[ "$release" = "$1/$2" ] || stop_worker "$release" || failed=1
-done
-exit $failed
-`
-	_, err := s.script(ctx, "stop old workers", script, path.Join(s.deployment(deployment), releasesDir), keep)
-	return err
-}
-
-// status asks for the worker of a release.
-func (s *site) status(ctx context.Context, deployment, id string) (worker.Status, error) {
-	dir := s.release(deployment, id)
-	out, err := s.run(ctx, path.Join(dir, worker.ProgramFile), "status", dir)
+	out, err := s.script(ctx, "status", script, s.release(deployment, id), program)
 	if err != nil {
 		return worker.Status{}, err
 	}

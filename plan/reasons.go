@@ -111,12 +111,22 @@ func programReasons(c Change, d Deployment) []string {
 }
 
 func program(m *statefile.Model, node, name string) string {
+	blob, _ := programBlob(m, node, name)
+	return blob.Digest
+}
+
+func programBlob(m *statefile.Model, node, name string) (statefile.Blob, bool) {
 	for _, blob := range m.Programs[node] {
 		if blob.Name == name {
-			return blob.Digest
+			return blob, true
 		}
 	}
-	return ""
+	return statefile.Blob{}, false
+}
+
+// WorkerProgram is the worker program of a model on a node, if it has one.
+func WorkerProgram(m *statefile.Model, node string) (statefile.Blob, bool) {
+	return programBlob(m, node, worker.ProgramFile)
 }
 
 // addDriftReasons tells on which devices something was found changed.

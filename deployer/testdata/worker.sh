@@ -21,7 +21,7 @@ start)
 	(cd "$dir" && sha256sum -c SHA256SUMS >/dev/null) || { echo "damaged" >&2; exit 1; }
 	[ -s "$dir/manifest.json" ] && [ -s "$dir/peers.json" ] || exit 1
 	if [ -e "$HOME/refuse-start" ]; then
-		echo '{"running":false,"ready":false,"log":"engine: out of memory"}'
+		echo '{"running":false,"ready":false,"log":"'"$(cat "$HOME/refuse-start")"'"}'
 		echo "the worker ended at once" >&2
 		exit 1
 	fi
