@@ -20,16 +20,15 @@ func TestInterruptionIsOneLine(t *testing.T) {
 	tests := map[string]string{ // by the kind of event at which it happens
 		"connect": "interrupted: nothing was changed",
 		"upload":  "interrupted: release NEW of model net was not deployed; release OLD goes on serving",
-		"release": "interrupted: release NEW of model net was not deployed; release OLD goes on serving",
 		"start":   "interrupted: release NEW of model net was not deployed; release OLD goes on serving",
 		"probe":   "interrupted: release NEW of model net was not deployed; release OLD goes on serving",
 		"clean":   "interrupted: what is no longer needed on the devices was not removed; the next apply does that",
 	}
 	for kind, want := range tests {
 		t.Run(kind, func(t *testing.T) {
-			c := newCluster(t, "a", "b", "c")
-			c.mustApply(models{"net": c.model("net", "0", 7435, "a", "b", "c")})
-			old, next := c.model("net", "1", 7433, "a", "b", "c"), c.model("net", "2", 7434, "a", "b", "c")
+			c := newCluster(t, "a", "b")
+			c.mustApply(models{"net": c.model("net", "0", 7435, "a", "b")})
+			old, next := c.model("net", "1", 7433, "a", "b"), c.model("net", "2", 7434, "a", "b")
 			c.mustApply(models{"net": old})
 			ctx, cancel := context.WithCancel(context.Background())
 			c.options.Progress = func(e Event) {
