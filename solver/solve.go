@@ -47,6 +47,7 @@ type run struct {
 	way        path // the best known; nil when there is none
 	best       score
 	low        int64 // proven
+	unpriced   int64 // low before prices.go raised it
 	infeasible bool  // proven
 	reason     string
 
@@ -149,16 +150,7 @@ func (m *model) matched(ends, nodes []int) path {
 // exact search where it can be done.
 func (r *run) refine(rest *least) {
 	m := r.m
-	most := never
-	if r.way != nil {
-		most = r.best.peak
-	}
-	if way := m.beam(rest, most, r.b); way != nil {
-		r.offer(way)
-	}
-	if r.way != nil {
-		r.offer(m.improve(r.way, r.b))
-	}
+	r.heuristics(rest)
 	u := m.uses()
 	switch {
 	case r.b.over:
@@ -167,11 +159,30 @@ func (r *run) refine(rest *least) {
 	default:
 		if r.way != nil {
 			r.low = m.bound(r.low, r.best.peak, r.b)
+			r.unpriced = r.low
+			r.price()
+		}
+		if r.way != nil && r.low == r.best.peak {
+			return
 		}
 		r.reason = "the cluster is too large for the exact search"
 		if r.algorithm == Auto && m.cells(u) > 0 {
 			r.reason = "the cluster is too large for a quick exact search; algorithm exact tries it"
 		}
+	}
+}
+
+// heuristics are the beam search and the local search.
+func (r *run) heuristics(rest *least) {
+	most := never
+	if r.way != nil {
+		most = r.best.peak
+	}
+	if way := r.m.beam(rest, most, r.b); way != nil {
+		r.offer(way)
+	}
+	if r.way != nil {
+		r.offer(r.m.improve(r.way, r.b))
 	}
 }
 
