@@ -116,7 +116,7 @@ func (p *pricing) ends(i int) (work int) {
 // Otherwise it may have found one.
 func (p *pricing) impossible(b *budget) (proven bool, found path) {
 	m := p.t.m
-	for range priceRounds {
+	for round := range priceRounds {
 		way, price, work := p.walk()
 		if price > p.all() {
 			return true, nil
@@ -133,7 +133,7 @@ func (p *pricing) impossible(b *budget) (proven bool, found path) {
 		if !over {
 			return false, way
 		}
-		p.adjust()
+		p.adjust(int64(8 << (4 * round / priceRounds)))
 	}
 	return false, nil
 }
@@ -147,12 +147,12 @@ func (p *pricing) all() (sum int64) {
 }
 
 // adjust raises the prices of what was used too often, lowers those of what was
-// used less than it could be, and scales them back. It is all integers, so every
-// machine has the same prices.
-func (p *pricing) adjust() {
+// used less than it could be, by a share of 1/step for each use, and scales them
+// back. No sum is rounded, so every machine has the same prices.
+func (p *pricing) adjust(step int64) {
 	for c, x := range p.prices {
 		over := p.uses[c] - len(p.t.m.classes[c].members)
-		p.prices[c] = max(1, x+x/16*int64(min(over, 8)))
+		p.prices[c] = max(1, x+x/step*int64(min(over, 8)))
 	}
 	p.scale()
 }
