@@ -116,6 +116,8 @@ func (p *pricing) ends(i int) (work int) {
 // Otherwise it may have found one.
 func (p *pricing) impossible(b *budget) (proven bool, found path) {
 	m := p.t.m
+	var nearest path // the walk that uses the fewest nodes too often
+	fewest := m.end + 1
 	for round := range priceRounds {
 		way, price, work := p.walk()
 		if price > p.all() {
@@ -125,17 +127,54 @@ func (p *pricing) impossible(b *budget) (proven bool, found path) {
 			return false, nil
 		}
 		clear(p.uses)
-		over := len(way) > m.stages
+		over := max(0, len(way)-m.stages)
 		for _, st := range way {
-			p.uses[st.class]++
-			over = over || p.uses[st.class] > len(m.classes[st.class].members)
+			if p.uses[st.class]++; p.uses[st.class] > len(m.classes[st.class].members) {
+				over++
+			}
 		}
-		if !over {
+		if over == 0 {
 			return false, way
+		}
+		if over < fewest {
+			nearest, fewest = way, over
 		}
 		p.adjust(int64(8 << (4 * round / priceRounds)))
 	}
-	return false, nil
+	return false, m.repair(nearest)
+}
+
+// repair makes a placement of a walk: a class that is used too often gives way to
+// the free class that costs least there. It gives nil where that fails.
+func (m *model) repair(walk path) path {
+	if len(walk) > m.stages {
+		return nil
+	}
+	way, left := slices.Clone(walk), make([]int, len(m.classes))
+	for c := range left {
+		left[c] = len(m.classes[c].members)
+	}
+	var again []int
+	for k, st := range way {
+		if left[st.class]--; left[st.class] < 0 {
+			again = append(again, k)
+		}
+	}
+	for _, k := range again {
+		best, least := -1, score{}
+		for d := range m.classes {
+			way[k].class = d
+			if s, ok := m.cost(way); left[d] > 0 && ok && (best < 0 || s.compare(least) < 0) {
+				best, least = d, s
+			}
+		}
+		if best < 0 {
+			return nil
+		}
+		way[k].class = best
+		left[best]--
+	}
+	return way
 }
 
 // all is what all nodes cost together.
