@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: all build demo test unit vet engine bench-onnx generate clean
+.PHONY: all build demo test unit vet engine bench-onnx bench-solver generate clean
 
 all: build
 
@@ -37,6 +37,11 @@ engine:
 bench-onnx:
 	$(GO) test -run '^$$' -bench '^BenchmarkSlice$$' -benchtime 3x -timeout 20m ./cmd/edgeplan
 	$(GO) test -run '^$$' -bench '^BenchmarkLoad$$' ./onnx
+
+# Gaps to the proven bound on random clusters, in percent, and the work of the exact
+# search.
+bench-solver:
+	$(GO) test -run '^$$' -bench '^Benchmark(Gap|Exact)$$' -benchtime 1x -timeout 20m ./solver
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

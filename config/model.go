@@ -160,7 +160,7 @@ func (r *reader) solver() Solver {
 	if s == nil {
 		return result
 	}
-	result.Algorithm = s.choice("algorithm", defaultAlgorithm, []string{"auto", "exact", "greedy"})
+	result.Algorithm = s.choice("algorithm", defaultAlgorithm, []string{"auto", "exact", "greedy", "kpath", "random"})
 	if limit, ok := positive(s, "time_limit", quantity.ParseDuration); ok {
 		result.TimeLimit = limit
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 )
 
 // best is the brute-force optimum: every list of cuts with every sequence of
@@ -230,7 +231,7 @@ func TestExactEqualsBruteForce(t *testing.T) {
 		}
 		p := s.problem()
 		want := bruteForce(t, p)
-		got, err := Solve(t.Context(), p, Options{Algorithm: Exact})
+		got, err := Solve(t.Context(), p, Options{Algorithm: Exact, TimeLimit: 10 * time.Second})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -251,4 +252,29 @@ func TestExactEqualsBruteForce(t *testing.T) {
 		t.Errorf("the draw is lopsided: %v", statuses)
 	}
 	t.Log(statuses)
+}
+
+// The same where every node does one thing at a time and every link differs, so
+// that what a stage may do depends on the links before and behind it.
+func TestExactEqualsBruteForceWithoutOverlap(t *testing.T) {
+	no := false
+	for seed := range uint64(400) {
+		s := shape{nodes: 5, segments: 7, draw: rand.New(rand.NewPCG(seed, 7))}
+		p := s.problem()
+		p.Overlap, p.MaxStages, p.Pinned = &no, 0, nil
+		for v := range p.Nodes {
+			p.Nodes[v].MemoryBytes = p.Nodes[v].MemoryBytes/2 + 60
+			for u := range p.Nodes {
+				p.Bandwidth[v][u] = 10 + 200*s.draw.Float64()
+			}
+		}
+		want := bruteForce(t, p)
+		got, err := Solve(t.Context(), p, Options{Algorithm: Exact, TimeLimit: 10 * time.Second})
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if want == nil && got.Status != Infeasible || want != nil && !slices.Equal(got.Stages, want.stages) {
+			t.Fatalf("seed %d: %s %v (%s), brute force %+v", seed, got.Status, got.Stages, got.Reason, want)
+		}
+	}
 }

@@ -21,15 +21,18 @@ const (
 	Auto   Algorithm = "auto"   // exact where that is quick, else the best heuristic with a bound
 	Exact  Algorithm = "exact"  // a proven optimum of cuts and nodes together
 	Greedy Algorithm = "greedy" // best of simple walks; quick, no proof
+	KPath  Algorithm = "kpath"  // the paper's: cuts of least bytes, then k-path matching
+	Random Algorithm = "random" // the paper's baseline: random cuts and nodes
 )
 
 // Algorithms lists every algorithm that Solve knows.
-func Algorithms() []Algorithm { return []Algorithm{Auto, Exact, Greedy} }
+func Algorithms() []Algorithm { return []Algorithm{Auto, Exact, Greedy, KPath, Random} }
 
 // Options of Solve.
 type Options struct {
 	Algorithm Algorithm     // "" is Auto
 	TimeLimit time.Duration // 0 is none; running out ends the search with the best so far
+	Seed      uint64        // of the draws of KPath and Random
 }
 
 // Solution is an answer of Solve.

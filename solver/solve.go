@@ -30,7 +30,7 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.TimeLimit, errTimeLimit)
 		defer cancel()
 	}
-	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit}, algorithm: o.Algorithm}
+	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit}, algorithm: o.Algorithm, seed: o.Seed}
 	r.begin()
 	r.search()
 	return r.solution()
@@ -42,10 +42,12 @@ type run struct {
 	m         *model
 	b         *budget
 	algorithm Algorithm
+	seed      uint64
 
 	way        path // the best known; nil when there is none
 	best       score
 	low        int64 // proven
+	unpriced   int64 // low before prices.go raised it
 	infeasible bool  // proven
 	reason     string
 
@@ -98,34 +100,57 @@ func (r *run) search() {
 		r.infeasible = true
 		return
 	}
-	if way := m.greedy(r.low, r.b); way != nil {
-		r.offer(way)
-	}
-	if r.algorithm != Greedy {
+	switch r.algorithm {
+	case KPath, Random, Greedy:
+		r.simple()
+	default:
+		r.offer(m.greedy(r.low, r.b))
 		r.refine(rest)
-	} else if r.way != nil {
-		r.low = m.bound(r.low, r.best.peak, r.b)
-		r.reason = "greedy walks prove no optimum"
 	}
 	if r.b.over && r.reason == "" {
 		r.reason = r.b.reason()
 	}
 }
 
+// simple runs an algorithm that proves nothing by itself.
+func (r *run) simple() {
+	m := r.m
+	switch r.algorithm {
+	case KPath:
+		if ends := m.partition(); ends != nil {
+			r.offer(m.matched(ends, m.kPathMatching(ends, r.seed, r.b)))
+		}
+		r.reason = "k-path matching proves no optimum"
+	case Random:
+		r.offer(m.random(r.seed, r.b))
+		r.reason = "random draws prove no optimum"
+	default:
+		r.offer(m.greedy(r.low, r.b))
+		r.reason = "greedy walks prove no optimum"
+	}
+	if r.way == nil {
+		r.reason = "algorithm " + string(r.algorithm) + " found no placement; another one may"
+		return
+	}
+	if r.low = m.bound(r.low, r.best.peak, r.b); r.low == r.best.peak {
+		r.reason = ""
+	}
+}
+
+// matched is the path of stages that end at ends on the given nodes, or nil.
+func (m *model) matched(ends, nodes []int) path {
+	var way path
+	for k, v := range nodes {
+		way = append(way, step{m.classOf(v), ends[k]})
+	}
+	return way
+}
+
 // refine goes on from the greedy placement: beam search, local search, and the
 // exact search where it can be done.
 func (r *run) refine(rest *least) {
 	m := r.m
-	most := never
-	if r.way != nil {
-		most = r.best.peak
-	}
-	if way := m.beam(rest, most, r.b); way != nil {
-		r.offer(way)
-	}
-	if r.way != nil {
-		r.offer(m.improve(r.way, r.b))
-	}
+	r.heuristics(rest)
 	u := m.uses()
 	switch {
 	case r.b.over:
@@ -134,11 +159,30 @@ func (r *run) refine(rest *least) {
 	default:
 		if r.way != nil {
 			r.low = m.bound(r.low, r.best.peak, r.b)
+			r.unpriced = r.low
+			r.price()
+		}
+		if r.way != nil && r.low == r.best.peak {
+			return
 		}
 		r.reason = "the cluster is too large for the exact search"
 		if r.algorithm == Auto && m.cells(u) > 0 {
 			r.reason = "the cluster is too large for a quick exact search; algorithm exact tries it"
 		}
+	}
+}
+
+// heuristics are the beam search and the local search.
+func (r *run) heuristics(rest *least) {
+	most := never
+	if r.way != nil {
+		most = r.best.peak
+	}
+	if way := r.m.beam(rest, most, r.b); way != nil {
+		r.offer(way)
+	}
+	if r.way != nil {
+		r.offer(r.m.improve(r.way, r.b))
 	}
 }
 
