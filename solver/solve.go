@@ -162,8 +162,8 @@ func (r *run) refine(rest *least) {
 			r.unpriced = r.low
 			r.price()
 		}
-		if r.way != nil && r.low == r.best.peak {
-			return
+		if r.b.over || r.way != nil && r.low == r.best.peak {
+			return // at the time limit, or proven after all
 		}
 		r.reason = "the cluster is too large for the exact search"
 		if r.algorithm == Auto && m.cells(u) > 0 {
