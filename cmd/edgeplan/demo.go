@@ -82,14 +82,13 @@ func (d *demo) prepare(ctx context.Context, bed *demoBed) error {
 	if err := d.command(ctx, "init"); err != nil {
 		return err
 	}
-	rate, err := measureCompute(ctx, d.dir)
+	rate, err := measureCompute(ctx, d.dir, len(bed.devices))
 	if err != nil {
 		return err
 	}
-	share := min(1, float64(runtime.NumCPU())/float64(len(bed.devices)))
-	d.cli.notef("One thread computes the model at %s here; each device is declared with its share of the cores, %.2f of that.",
-		quantity.FormatFLOPS(rate), share)
-	return writeDemoConfig(d.dir, bed, rate*share)
+	d.cli.notef("With %d of them at once, each computes the model at %s here; that is what the devices are declared with.",
+		len(bed.devices), quantity.FormatFLOPS(rate))
+	return writeDemoConfig(d.dir, bed, rate)
 }
 
 // deploy runs the commands a user would, and measures.

@@ -138,7 +138,7 @@ node "pi" {
   port         = local.ports[each.key]
   architecture = "{{.Architecture}}"
   memory       = "256MiB"
-  compute      = "{{.Compute}}FLOPS" # measured here: one thread, and its share of the cores
+  compute      = "{{.Compute}}FLOPS" # measured here: one thread, with all three computing at once
 }
 
 network "loopback" {

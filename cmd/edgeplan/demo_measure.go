@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,9 +29,10 @@ const (
 // requestsInFlight keeps every stage of the demo's pipeline busy.
 const requestsInFlight = 8
 
-// measureCompute runs the whole model with one thread for a while and gives the
-// FLOPs per second that this comes to.
-func measureCompute(ctx context.Context, dir string) (float64, error) {
+// measureCompute runs the whole model as often at once as there are devices, with
+// one thread each, and gives the FLOPs per second that each of them gets: the
+// devices share this machine.
+func measureCompute(ctx context.Context, dir string, devices int) (float64, error) {
 	set, err := artifact.Open(dir)
 	if err != nil {
 		return 0, err
@@ -43,6 +45,20 @@ func measureCompute(ctx context.Context, dir string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	rates := make([]float64, devices)
+	var group errgroup.Group
+	for i := range rates {
+		group.Go(func() (err error) {
+			rates[i], err = runRate(ctx, engine, chain)
+			return err
+		})
+	}
+	err = group.Wait()
+	return slices.Min(rates), err
+}
+
+// runRate runs a model with one thread for a while.
+func runRate(ctx context.Context, engine *ort.Engine, chain *onnx.Chain) (float64, error) {
 	session, err := engine.NewSession(chain.Path, ort.SessionOptions{Level: ort.Extended, Threads: 1})
 	if err != nil {
 		return 0, err
@@ -56,7 +72,10 @@ func measureCompute(ctx context.Context, dir string) (float64, error) {
 		_, err := session.Run(inputs, []string{chain.Outputs[0].Name})
 		return err
 	})
-	return float64(chain.FLOPs) * float64(runs) / elapsed.Seconds(), err
+	if err != nil {
+		return 0, err
+	}
+	return float64(chain.FLOPs) * float64(runs) / elapsed.Seconds(), nil
 }
 
 // repeat calls a function again and again for a while, the first time unmeasured.
