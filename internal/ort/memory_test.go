@@ -24,8 +24,8 @@ func TestWeightsStayMapped(t *testing.T) {
 	}
 	matrices, images := matrixModel(t), convolutionModel(t)
 	tests := []struct {
-		path    string
-		level   ort.Level
+		path  string
+		level ort.Level
 	}{
 		{matrices, ort.Disabled},
 		{matrices, ort.Extended},
