@@ -35,7 +35,7 @@ engine:
 # Slice models of 1 GB and of more than 2 GB, and read a graph of 2,000 nodes: speed
 # as a ratio to cp, peak memory, and seconds. Needs 6 GB of disk in TMPDIR.
 bench-onnx:
-	$(GO) test -run '^$$' -bench '^BenchmarkSlice$$' -benchtime 3x -timeout 20m ./cmd/edgeplan
+	$(GO) test -run '^$$' -bench '^BenchmarkSlice$$' -benchtime 7x -timeout 20m ./cmd/edgeplan
 	$(GO) test -run '^$$' -bench '^BenchmarkLoad$$' ./onnx
 
 # Gaps to the proven bound on random clusters, in percent, and the work of the exact
