@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -52,7 +53,7 @@ func readModel(path string) (*model, error) {
 		return nil, fmt.Errorf("not an ONNX model, or a damaged one: %w", err)
 	}
 	if m.proto.Graph == nil {
-		return nil, fmt.Errorf("no graph in it: not an ONNX model, or an empty one")
+		return nil, errors.New("no graph in it: not an ONNX model, or an empty one")
 	}
 	if err := m.attach(skeleton); err != nil {
 		return nil, err
