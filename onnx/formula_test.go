@@ -40,7 +40,7 @@ func TestFormulas(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			v := view{proto: modelbuilder.Node(test.op, nil, nil, test.attrs...), in: test.in, out: test.out}
-			if got := formulaOf(test.op)(v); got != test.want {
+			if got := formulaOf(v.proto)(v); got != test.want {
 				t.Errorf("%v FLOPs, want %v", got, test.want)
 			}
 		})
@@ -55,7 +55,7 @@ func TestFormulasTakeAnything(t *testing.T) {
 		for _, in := range shapes {
 			for _, out := range shapes {
 				v := view{proto: modelbuilder.Node(op, nil, nil, modelbuilder.Str("equation", "i,ij->...")), in: in, out: out}
-				if n := count(formulaOf(op)(v)); n < 0 {
+				if n := count(formulaOf(v.proto)(v)); n < 0 {
 					t.Errorf("%s of %v: %d FLOPs", op, in, n)
 				}
 			}

@@ -242,20 +242,13 @@ func (s *slicer) wrap(g *onnxpb.GraphProto) *onnxpb.ModelProto {
 	}
 }
 
-// functionKey is the identity of a function.
-type functionKey struct{ domain, name, overload string }
-
 // functions are those that the graph calls, and those that these call.
 func (s *slicer) functions(g *onnxpb.GraphProto) []*onnxpb.FunctionProto {
-	known := map[functionKey]*onnxpb.FunctionProto{}
-	for _, f := range s.proto.Functions {
-		known[functionKey{f.GetDomain(), f.GetName(), f.GetOverload()}] = f
-	}
 	called := map[*onnxpb.FunctionProto]bool{}
 	var visit func(nodes []*onnxpb.NodeProto)
 	visit = func(nodes []*onnxpb.NodeProto) {
 		for _, n := range nodes {
-			if f := known[functionKey{n.GetDomain(), n.GetOpType(), n.GetOverload()}]; f != nil && !called[f] {
+			if f := s.functionOf(n); f != nil && !called[f] {
 				called[f] = true
 				visit(f.Node)
 			}
