@@ -67,14 +67,7 @@ func (r *run) probe(p *pricing, at int64, width int) verdict {
 	got := p.at(t, true)
 	way, proven := got.found, got.proven
 	if way == nil && !proven && !r.b.over {
-		lead := newWalks(t)
-		lead.charge(mixed(got.prices, p.within(t)))
-		got.w.charge(got.prices)
-		if got.w.solve() >= never || lead.solve() >= never {
-			proven = true
-		} else {
-			way, proven = newGuided(got.w, lead, width).solve(r.b)
-		}
+		way, proven = searchWithin(p, got, t, width, r.b)
 	}
 	if proven {
 		r.low = min(t.above, r.best.peak)
@@ -83,11 +76,24 @@ func (r *run) probe(p *pricing, at int64, width int) verdict {
 	if way != nil {
 		r.offer(way)
 		r.offer(r.m.improve(way, r.b))
-		if r.best.peak <= at {
-			return placed
-		}
+	}
+	if r.best.peak <= at || r.mend(at, mendTrials(width)) {
+		return placed
 	}
 	return open
+}
+
+func mendTrials(width int) int { return min(width/8, 64) }
+
+// searchWithin runs the guided search with the prices of a threshold.
+func searchWithin(p *pricing, got priced, t *table, width int, b *budget) (way path, proven bool) {
+	lead := newWalks(t)
+	lead.charge(mixed(got.prices, p.within(t)))
+	got.w.charge(got.prices)
+	if got.w.solve() >= never || lead.solve() >= never {
+		return nil, true
+	}
+	return newGuided(got.w, lead, width).solve(b)
 }
 
 // mixed are mostly the best prices; those from the interior decide between equals.
