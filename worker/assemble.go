@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 // load opens the engine and runs it once.
 func (s *server) load(dir string, open openEngine) error {
 	if s.manifest.Gateway != nil {
-		s.gateway = newGateway(s.manifest)
+		s.gateway = newGateway(s.manifest, s.retry)
 	}
 	st := s.manifest.Stage
 	if st == nil {
@@ -132,7 +133,7 @@ func (s *server) tlsServer() (*grpc.Server, error) {
 	m := s.manifest
 	s.neighbours = &neighbours{
 		release: m.Release, node: m.Node, peers: s.peers, entries: s.entries(),
-		answers: inFlight(m), log: s.log, stopping: make(chan struct{}),
+		answers: inFlight(m), log: s.log, stopping: make(chan struct{}), hard: context.Background(),
 	}
 	var keys []ed25519.PublicKey
 	for _, name := range sortedKeys(s.neighbours.entries) {

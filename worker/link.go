@@ -46,6 +46,7 @@ type link struct {
 	answer func(id string, err error)
 
 	queue chan *message
+	gaps  chan struct{} // says that gapDue may be set while there is a stream
 	done  sync.WaitGroup
 	stop  context.CancelFunc
 
@@ -54,6 +55,7 @@ type link struct {
 	sent    unanswered  // on the stream; not to the gateway, which hands nothing on
 	cause   error       // why there is none
 	closing bool
+	gapDue  bool          // the neighbour is still to hear of a gap
 	changed chan struct{} // closed when there is a stream, or none any more
 }
 
@@ -62,13 +64,20 @@ type link struct {
 func (l *link) start() *link {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop, l.cause, l.changed = stop, errors.New("not connected yet"), make(chan struct{})
+	l.gaps = make(chan struct{}, 1)
 	l.done.Go(func() { l.connect(ctx) })
 	l.done.Go(func() { l.sendAll(ctx) })
 	return l
 }
 
-// put queues a message.
+// put queues a message. A gap does not queue: it never waits, and is not lost
+// while the neighbour is away.
 func (l *link) put(ctx context.Context, m *message) error {
+	if m.gap {
+		l.note(func() { l.gapDue = true })
+		l.signalGap()
+		return nil
+	}
 	m.patience = time.Now().Add(l.patience)
 	select {
 	case l.queue <- m:
@@ -99,9 +108,18 @@ func (l *link) close(ctx context.Context) {
 }
 
 func (l *link) sendAll(ctx context.Context) {
-	for m := range l.queue {
-		if err := l.send(ctx, m); err != nil {
-			l.answer(m.id, err)
+	for open := true; open; {
+		var m *message
+		select {
+		case <-l.gaps:
+			l.sendGap()
+		case m, open = <-l.queue:
+			if !open {
+				break
+			}
+			if err := l.send(ctx, m); err != nil {
+				l.answer(m.id, err)
+			}
 		}
 	}
 	l.change(func() {
@@ -128,6 +146,29 @@ func (l *link) send(ctx context.Context, m *message) error {
 		if err != nil && !errors.Is(err, io.EOF) { // not the stream's fault
 			return err
 		}
+	}
+}
+
+func (l *link) signalGap() {
+	select {
+	case l.gaps <- struct{}{}:
+	default:
+	}
+}
+
+// sendGap tells the neighbour of a gap, or leaves it to the next stream.
+func (l *link) sendGap() {
+	l.mu.Lock()
+	stream, due := l.stream, l.gapDue
+	if stream != nil {
+		l.gapDue = false
+	}
+	l.mu.Unlock()
+	if stream == nil || !due {
+		return
+	}
+	if err := stream.Send((&message{gap: true}).request(l.component, l.release, time.Now())); err != nil {
+		l.note(func() { l.gapDue = true })
 	}
 }
 
@@ -241,6 +282,7 @@ func (l *link) open(ctx context.Context) (inferStream, error) {
 			stream.CloseSend()
 		}
 	})
+	l.signalGap()
 	return stream, nil
 }
 

@@ -38,6 +38,7 @@ type neighbours struct {
 	answers  int              // how many wait for a sender that is slow to listen
 	log      *slog.Logger
 	stopping chan struct{}
+	hard     context.Context // ends when requests in hand are given up
 	readers  sync.WaitGroup
 }
 
@@ -74,7 +75,7 @@ func (n *neighbours) ModelStreamInfer(stream grpc.BidiStreamingServer[oippb.Mode
 		}
 	}
 	defer attachAll(mine, answer)()
-	r := &reader{stream: stream, entries: mine, release: n.release, node: n.node, answer: answer, ended: make(chan error, 1)}
+	r := &reader{stream: stream, entries: mine, release: n.release, node: n.node, answer: answer, hard: n.hard, ended: make(chan error, 1)}
 	n.readers.Go(r.run)
 	return n.serve(stream, r, answers, passed)
 }
@@ -141,6 +142,7 @@ type reader struct {
 	entries       map[string]entry
 	release, node string
 	answer        func(string, error)
+	hard          context.Context
 	busy          sync.Mutex // held from reception until the message is queued
 	ended         chan error
 }
@@ -150,7 +152,10 @@ func (r *reader) run() {
 	for {
 		request, err := r.stream.Recv()
 		if err != nil {
-			r.ended <- streamEnd(err)
+			if err = streamEnd(err); err != nil {
+				r.passGap()
+			}
+			r.ended <- err
 			return
 		}
 		r.busy.Lock()
@@ -160,6 +165,14 @@ func (r *reader) run() {
 			r.ended <- err
 			return
 		}
+	}
+}
+
+// passGap sends word down the line that the sender broke off: what it had in
+// hand may be lost.
+func (r *reader) passGap() {
+	for _, name := range sortedKeys(r.entries) {
+		r.entries[name].to.put(r.hard, &message{gap: true})
 	}
 }
 

@@ -26,6 +26,7 @@ type Options struct {
 
 	open     openEngine    // nil is ONNX Runtime
 	patience time.Duration // of links; 0 is defaultPatience
+	retry    time.Duration // of the gateway; 0 is defaultRetry
 }
 
 // grace is what requests in flight get when the worker stops.
@@ -39,6 +40,7 @@ type server struct {
 	log        *slog.Logger
 	engine     engine
 	patience   time.Duration
+	retry      time.Duration
 	stage      *stage
 	gateway    *gateway
 	links      []*link
@@ -93,7 +95,7 @@ func newServer(dir string, o Options) (*server, error) {
 		o.Log = os.Stdout
 	}
 	log := slog.New(slog.NewTextHandler(boundLog(o.Log, dir), nil)).With("model", m.Model, "release", m.Release, "node", m.Node)
-	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience)}
+	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience), retry: cmp.Or(o.retry, defaultRetry)}
 	if err := s.load(dir, o.open); err != nil {
 		return nil, err
 	}
@@ -104,6 +106,7 @@ func newServer(dir string, o Options) (*server, error) {
 func (s *server) serve(ctx context.Context, tcp, control net.Listener) error {
 	hard, kill := context.WithCancel(context.Background())
 	defer kill()
+	s.neighbours.hard = hard
 	if s.stage != nil {
 		go s.stage.run(hard)
 	}

@@ -46,7 +46,7 @@ func (s *stage) put(ctx context.Context, m *message) error {
 func (s *stage) run(ctx context.Context) {
 	defer close(s.ended)
 	for m := range s.in {
-		if m.err == nil {
+		if m.err == nil && !m.gap {
 			s.infer(m)
 		}
 		if m.done != nil {
