@@ -192,6 +192,7 @@ func (c *cluster) startOne(i int) {
 		}
 		select {
 		case err := <-ended:
+			ended <- err
 			c.t.Fatalf("worker %d ended: %v\n%s", i, err, c.log)
 		case <-time.After(10 * time.Millisecond):
 		}

@@ -38,13 +38,14 @@ type gateway struct {
 	session string // makes ids of this process unlike those of the one before
 	count   atomic.Uint64
 
-	retry time.Duration
+	retry  time.Duration
+	counts *metrics
 
 	mu      sync.Mutex
 	pending map[string]*flight // by the id of every attempt
 }
 
-func newGateway(m Manifest, retry time.Duration) *gateway {
+func newGateway(m Manifest, retry time.Duration, counts *metrics) *gateway {
 	session := make([]byte, 4)
 	rand.Read(session)
 	return &gateway{
@@ -54,6 +55,7 @@ func newGateway(m Manifest, retry time.Duration) *gateway {
 		slots:   make(chan struct{}, inFlight(m)),
 		session: hex.EncodeToString(session),
 		retry:   retry,
+		counts:  counts,
 		pending: map[string]*flight{},
 	}
 }
@@ -64,12 +66,20 @@ func inFlight(m Manifest) int { return max(minInFlight, 4*m.Queue) }
 // infer takes the tensors of Gateway.Inputs through the pipeline and gives those
 // of Gateway.Outputs. Errors are statuses.
 func (g *gateway) infer(ctx context.Context, tensors []tensor.Tensor) ([]tensor.Tensor, error) {
+	f, start := newFlight(tensors), time.Now()
+	out, err := g.take(ctx, f)
+	g.counts.answer(status.Code(err), time.Since(start), len(f.ids))
+	return out, err
+}
+
+// take lets a request in and waits for its answer.
+func (g *gateway) take(ctx context.Context, f *flight) ([]tensor.Tensor, error) {
 	limit := g.timeout()
 	if own, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(own))
 	}
-	deadline := time.Now().Add(limit)
-	ctx, cancel := context.WithDeadline(ctx, deadline.Add(margin))
+	f.deadline = time.Now().Add(limit)
+	ctx, cancel := context.WithDeadline(ctx, f.deadline.Add(margin))
 	defer cancel()
 	select {
 	case g.slots <- struct{}{}:
@@ -77,7 +87,6 @@ func (g *gateway) infer(ctx context.Context, tensors []tensor.Tensor) ([]tensor.
 	case <-ctx.Done():
 		return nil, g.failure(ctx, limit, codes.ResourceExhausted, fmt.Sprintf("%d requests are in flight already", cap(g.slots)))
 	}
-	f := &flight{tensors: tensors, deadline: deadline, back: make(chan *message, 1), again: make(chan struct{}, 1)}
 	defer g.forget(f)
 	switch m, err := g.fly(ctx, f); {
 	case errors.Is(err, errFull):

@@ -40,6 +40,7 @@ type link struct {
 	stage                    string // what is there, for errors: stage 1 on node.b; "" is the gateway
 	conn                     *grpc.ClientConn
 	log                      *slog.Logger
+	counts                   *metrics
 	patience                 time.Duration // how long a message waits for the neighbour
 	// answer gets the errors of messages that could not be sent, and those that
 	// the neighbour sends back.
@@ -139,7 +140,9 @@ func (l *link) send(ctx context.Context, m *message) error {
 			return err
 		}
 		l.begin(m.id)
-		err = stream.Send(m.request(l.component, l.release, time.Now()))
+		start := time.Now()
+		err = stream.Send(m.request(l.component, l.release, start))
+		l.count(m, time.Since(start))
 		if l.end(stream, err == nil) {
 			return nil
 		}
@@ -147,6 +150,15 @@ func (l *link) send(ctx context.Context, m *message) error {
 			return err
 		}
 	}
+}
+
+func (l *link) count(m *message, took time.Duration) {
+	var bytes int
+	for _, t := range m.tensors {
+		bytes += len(t.Data)
+	}
+	l.counts.sentBytes.WithLabelValues(l.peer.Node).Add(float64(bytes))
+	l.counts.transfer.WithLabelValues(l.peer.Node).Observe(took.Seconds())
 }
 
 func (l *link) signalGap() {
@@ -276,6 +288,7 @@ func (l *link) open(ctx context.Context) (inferStream, error) {
 		return nil, fmt.Errorf("it runs release %s, not %s", release[0], l.release)
 	}
 	l.log.Info("connected")
+	l.counts.connects.WithLabelValues(l.peer.Node).Inc()
 	l.change(func() {
 		l.stream, l.cause = stream, nil
 		if l.closing {

@@ -35,6 +35,7 @@ type message struct {
 	id       string
 	deadline time.Time // zero when there is none
 	patience time.Time // until when a link waits for its neighbour
+	queued   time.Time // when it came to the stage
 	tensors  []tensor.Tensor
 	err      error // a status; the request has failed, and only this travels on
 	gap      bool  // no request: see retry.go

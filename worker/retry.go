@@ -46,6 +46,10 @@ type flight struct {
 	ids []string // of the attempts
 }
 
+func newFlight(tensors []tensor.Tensor) *flight {
+	return &flight{tensors: tensors, back: make(chan *message, 1), again: make(chan struct{}, 1)}
+}
+
 // take keeps a result, or a failure where there is no result. It never waits;
 // one caller at a time.
 func (f *flight) take(m *message) {

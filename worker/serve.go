@@ -41,9 +41,11 @@ type server struct {
 	engine     engine
 	patience   time.Duration
 	retry      time.Duration
+	metrics    *metrics
 	stage      *stage
 	gateway    *gateway
 	links      []*link
+	front      *front // nil without access for clients
 	neighbours *neighbours
 	tls, unix  *grpc.Server
 }
@@ -95,11 +97,16 @@ func newServer(dir string, o Options) (*server, error) {
 		o.Log = os.Stdout
 	}
 	log := slog.New(slog.NewTextHandler(boundLog(o.Log, dir), nil)).With("model", m.Model, "release", m.Release, "node", m.Node)
-	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience), retry: cmp.Or(o.retry, defaultRetry)}
+	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience), retry: cmp.Or(o.retry, defaultRetry), metrics: newMetrics(m)}
 	if err := s.load(dir, o.open); err != nil {
 		return nil, err
 	}
-	return s, s.connect()
+	if err := s.connect(); err != nil {
+		return s, err
+	}
+	s.metrics.queues(m, s.stage, s.gateway, s.links)
+	s.front, err = newFront(s, dir)
+	return s, err
 }
 
 // serve runs until ctx ends or a listener fails, and then stops in order.
@@ -122,8 +129,10 @@ func (s *server) serve(ctx context.Context, tcp, control net.Listener) error {
 	serve(s.tls, tcp)
 	serve(s.unix, control)
 	s.log.Info("ready", "version", version.Version, "listen", tcp.Addr().String(), "pid", os.Getpid())
+	closeFront := s.front.start()
 	<-failed.Done()
 	s.log.Info("stopping")
+	closeFront()
 	s.stop(kill)
 	err := group.Wait()
 	s.log.Info("stopped")

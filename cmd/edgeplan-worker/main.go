@@ -25,6 +25,7 @@ const usage = `Usage: edgeplan-worker COMMAND
   start [-key FILE] [-timeout TIME] DIR    run in the background; wait until ready; print the status
   stop DIR                                 end the worker of DIR
   status DIR                               print the status of the worker of DIR
+  metrics DIR                              print the metrics of the worker of DIR, in Prometheus' text format
   proxy DIR                                connect standard input and output to the worker of DIR
   key FILE                                 print the public key of FILE; make the key when there is none
   version                                  print the version
@@ -108,6 +109,13 @@ func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader,
 			return err
 		}
 		return printJSON(stdout, status)
+	case "metrics":
+		text, err := worker.ReadMetrics(".")
+		if err != nil {
+			return err
+		}
+		_, err = stdout.Write(text)
+		return err
 	default: // proxy; parse knows no other
 		return worker.Proxy(".", stdin, stdout)
 	}
@@ -124,7 +132,7 @@ func parse(command string, args []string) (arguments, error) {
 		fallthrough
 	case "run":
 		flags.StringVar(&a.key, "key", "", "")
-	case "stop", "status", "proxy", "key":
+	case "stop", "status", "metrics", "proxy", "key":
 	default:
 		return a, fmt.Errorf("%w: no command %q", errUsage, command)
 	}
