@@ -26,6 +26,7 @@ const usage = `Usage: edgeplan-worker COMMAND
   stop DIR                                 end the worker of DIR
   status DIR                               print the status of the worker of DIR
   metrics DIR                              print the metrics of the worker of DIR, in Prometheus' text format
+  logs [-lines N] [-follow] DIR            print the end of the log of the worker of DIR
   proxy DIR                                connect standard input and output to the worker of DIR
   key FILE                                 print the public key of FILE; make the key when there is none
   version                                  print the version
@@ -66,6 +67,8 @@ type arguments struct {
 	dir     string // the release folder, or the file of key
 	key     string
 	timeout time.Duration
+	lines   int
+	follow  bool
 }
 
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
@@ -116,6 +119,8 @@ func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader,
 		}
 		_, err = stdout.Write(text)
 		return err
+	case "logs":
+		return worker.Logs(ctx, ".", a.lines, a.follow, stdout)
 	default: // proxy; parse knows no other
 		return worker.Proxy(".", stdin, stdout)
 	}
@@ -132,6 +137,9 @@ func parse(command string, args []string) (arguments, error) {
 		fallthrough
 	case "run":
 		flags.StringVar(&a.key, "key", "", "")
+	case "logs":
+		flags.IntVar(&a.lines, "lines", 100, "")
+		flags.BoolVar(&a.follow, "follow", false, "")
 	case "stop", "status", "metrics", "proxy", "key":
 	default:
 		return a, fmt.Errorf("%w: no command %q", errUsage, command)
