@@ -149,13 +149,11 @@ type reader struct {
 
 // run ends with the stream: nil when the neighbour has closed it.
 func (r *reader) run() {
+	r.passGap()
 	for {
 		request, err := r.stream.Recv()
 		if err != nil {
-			if err = streamEnd(err); err != nil {
-				r.passGap()
-			}
-			r.ended <- err
+			r.ended <- streamEnd(err)
 			return
 		}
 		r.busy.Lock()
@@ -168,8 +166,8 @@ func (r *reader) run() {
 	}
 }
 
-// passGap sends word down the line that the sender broke off: what it had in
-// hand may be lost.
+// passGap sends word down the line that a stream begins anew: what the sender had
+// in hand before may be lost.
 func (r *reader) passGap() {
 	for _, name := range sortedKeys(r.entries) {
 		r.entries[name].to.put(r.hard, &message{gap: true})

@@ -16,10 +16,11 @@ import (
 //
 //   - A message that a stage could not hand on, or had not when its connection
 //     broke, comes back as an error (unanswered.go), and is sent again.
-//   - What a stage had in its queues towards the next one dies with it unseen. The
-//     next one sees the connection break and sends a gap down the line, behind all
-//     that got through; when it reaches the gateway, every request without a result
-//     is sent again.
+//   - What a stage had in its queues towards the next one dies with it unseen. When
+//     it is back and opens a stream, the next one sends a gap down the line, behind all
+//     that got through before; when it reaches the gateway, every request without a
+//     result is sent again. The first stream of all brings a gap as well: the sender may
+//     have died before it ever got through.
 //
 // So a request may be computed more than once, which does no harm: inference has
 // no side effects, and the first result counts.
