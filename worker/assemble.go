@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -100,7 +99,7 @@ func (s *server) link(p Peer, l *link) (*link, error) {
 	}
 	l.conn, l.peer, l.patience = conn, p, s.patience
 	l.from, l.release, l.queue = s.manifest.Node, s.manifest.Release, make(chan *message, s.manifest.Queue)
-	l.counts = s.metrics
+	l.counts, l.gapFirst = s.metrics, s.restarted
 	l.log = s.log.With("peer", p.Node, "address", p.Address)
 	s.links = append(s.links, l.start())
 	return l, nil
@@ -134,7 +133,7 @@ func (s *server) tlsServer() (*grpc.Server, error) {
 	m := s.manifest
 	s.neighbours = &neighbours{
 		release: m.Release, node: m.Node, peers: s.peers, entries: s.entries(),
-		answers: inFlight(m), log: s.log, stopping: make(chan struct{}), hard: context.Background(),
+		answers: inFlight(m), log: s.log, stopping: make(chan struct{}),
 	}
 	var keys []ed25519.PublicKey
 	for _, name := range sortedKeys(s.neighbours.entries) {

@@ -146,7 +146,14 @@ func TestKilledStagesLoseNothing(t *testing.T) {
 	}
 	for range *kills {
 		time.Sleep(time.Duration(random.IntN(400)) * time.Millisecond)
+		before := answered.Load()
 		stages[random.IntN(3)].kill()
+		if random.IntN(4) == 0 {
+			continue // another one at once
+		}
+		for answered.Load() < before+10 && failed.Load() == 0 {
+			time.Sleep(10 * time.Millisecond)
+		}
 	}
 	stop.Store(true)
 	load.Wait()

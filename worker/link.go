@@ -51,13 +51,14 @@ type link struct {
 	done  sync.WaitGroup
 	stop  context.CancelFunc
 
-	mu      sync.Mutex
-	stream  inferStream // nil while there is none
-	sent    unanswered  // on the stream; not to the gateway, which hands nothing on
-	cause   error       // why there is none
-	closing bool
-	gapDue  bool          // the neighbour is still to hear of a gap
-	changed chan struct{} // closed when there is a stream, or none any more
+	mu       sync.Mutex
+	stream   inferStream // nil while there is none
+	sent     unanswered  // on the stream; not to the gateway, which hands nothing on
+	cause    error       // why there is none
+	closing  bool
+	gapDue   bool          // the neighbour is still to hear of a gap
+	gapFirst bool          // the next stream begins with a gap
+	changed  chan struct{} // closed when there is a stream, or none any more
 }
 
 // start makes a link work that has everything above the lock. It is up to the
@@ -291,6 +292,7 @@ func (l *link) open(ctx context.Context) (inferStream, error) {
 	l.counts.connects.WithLabelValues(l.peer.Node).Inc()
 	l.change(func() {
 		l.stream, l.cause = stream, nil
+		l.gapDue, l.gapFirst = l.gapDue || l.gapFirst, true
 		if l.closing {
 			stream.CloseSend()
 		}

@@ -38,7 +38,6 @@ type neighbours struct {
 	answers  int              // how many wait for a sender that is slow to listen
 	log      *slog.Logger
 	stopping chan struct{}
-	hard     context.Context // ends when requests in hand are given up
 	readers  sync.WaitGroup
 }
 
@@ -75,7 +74,7 @@ func (n *neighbours) ModelStreamInfer(stream grpc.BidiStreamingServer[oippb.Mode
 		}
 	}
 	defer attachAll(mine, answer)()
-	r := &reader{stream: stream, entries: mine, release: n.release, node: n.node, answer: answer, hard: n.hard, ended: make(chan error, 1)}
+	r := &reader{stream: stream, entries: mine, release: n.release, node: n.node, answer: answer, ended: make(chan error, 1)}
 	n.readers.Go(r.run)
 	return n.serve(stream, r, answers, passed)
 }
@@ -142,14 +141,12 @@ type reader struct {
 	entries       map[string]entry
 	release, node string
 	answer        func(string, error)
-	hard          context.Context
 	busy          sync.Mutex // held from reception until the message is queued
 	ended         chan error
 }
 
 // run ends with the stream: nil when the neighbour has closed it.
 func (r *reader) run() {
-	r.passGap()
 	for {
 		request, err := r.stream.Recv()
 		if err != nil {
@@ -163,14 +160,6 @@ func (r *reader) run() {
 			r.ended <- err
 			return
 		}
-	}
-}
-
-// passGap sends word down the line that a stream begins anew: what the sender had
-// in hand before may be lost.
-func (r *reader) passGap() {
-	for _, name := range sortedKeys(r.entries) {
-		r.entries[name].to.put(r.hard, &message{gap: true})
 	}
 }
 

@@ -16,11 +16,10 @@ import (
 //
 //   - A message that a stage could not hand on, or had not when its connection
 //     broke, comes back as an error (unanswered.go), and is sent again.
-//   - What a stage had in its queues towards the next one dies with it unseen. When
-//     it is back and opens a stream, the next one sends a gap down the line, behind all
-//     that got through before; when it reaches the gateway, every request without a
-//     result is sent again. The first stream of all brings a gap as well: the sender may
-//     have died before it ever got through.
+//   - What a stage had in its queues towards the next one dies with it unseen. So
+//     every stream but the first of a worker's first run begins with a gap, a message
+//     that goes down the line behind all that got through before; when it reaches the
+//     gateway, every request without a result is sent again.
 //
 // So a request may be computed more than once, which does no harm: inference has
 // no side effects, and the first result counts.

@@ -41,6 +41,7 @@ type server struct {
 	engine     engine
 	patience   time.Duration
 	retry      time.Duration
+	restarted  bool // a worker of this release ran here before
 	metrics    *metrics
 	stage      *stage
 	gateway    *gateway
@@ -54,12 +55,12 @@ type server struct {
 // requests, finishes those in flight within 5 seconds, and returns nil. It
 // returns an error that wraps ErrRunning when a worker runs there already.
 func Run(ctx context.Context, dir string, o Options) error {
-	lock, err := takeLock(ctx, dir)
+	lock, restarted, err := takeLock(ctx, dir)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	s, err := newServer(dir, o)
+	s, err := newServer(dir, restarted, o)
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func Run(ctx context.Context, dir string, o Options) error {
 }
 
 // newServer reads the folder and loads the engine.
-func newServer(dir string, o Options) (*server, error) {
+func newServer(dir string, restarted bool, o Options) (*server, error) {
 	m, err := ReadManifest(dir)
 	if err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func newServer(dir string, o Options) (*server, error) {
 		o.Log = os.Stdout
 	}
 	log := slog.New(slog.NewTextHandler(boundLog(o.Log, dir), nil)).With("model", m.Model, "release", m.Release, "node", m.Node)
-	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience), retry: cmp.Or(o.retry, defaultRetry), metrics: newMetrics(m)}
+	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience), retry: cmp.Or(o.retry, defaultRetry), restarted: restarted, metrics: newMetrics(m)}
 	if err := s.load(dir, o.open); err != nil {
 		return nil, err
 	}
@@ -113,7 +114,6 @@ func newServer(dir string, o Options) (*server, error) {
 func (s *server) serve(ctx context.Context, tcp, control net.Listener) error {
 	hard, kill := context.WithCancel(context.Background())
 	defer kill()
-	s.neighbours.hard = hard
 	if s.stage != nil {
 		go s.stage.run(hard)
 	}
