@@ -240,31 +240,6 @@ func TestBadRequest(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-func TestVerify(t *testing.T) {
-	p := three()
-	for name, c := range map[string]struct {
-		change func(*Solution)
-		want   string
-	}{
-		"as it is":       {func(*Solution) {}, ""},
-		"another cost":   {func(s *Solution) { s.Cost.LatencySeconds++ }, "or their parts differ"},
-		"no cost":        {func(s *Solution) { s.Cost = nil }, "has no cost"},
-		"bound above":    {func(s *Solution) { s.LowerBoundSeconds += 1e-12 }, "exceeds the cost"},
-		"not proven":     {func(s *Solution) { s.LowerBoundSeconds -= 1e-12 }, "does not meet the cost"},
-		"broken rule":    {func(s *Solution) { s.Stages = nil }, "breaks a rule"},
-		"infeasible":     {func(s *Solution) { s.Status = Infeasible }, "but there is a placement"},
-		"without reason": {func(s *Solution) { *s = Solution{Status: Unknown} }, "without a reason"},
-		"no status":      {func(s *Solution) { s.Status = "" }, "is none of"},
-	} {
-		s := solve(t, p, Options{})
-		c.change(s)
-		err := Verify(p, s)
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
 // Greedy and the searches for large clusters stay above the optimum, and their
 // bounds below it.
 func TestOthersAgainstExact(t *testing.T) {
