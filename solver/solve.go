@@ -30,10 +30,15 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.TimeLimit, errTimeLimit)
 		defer cancel()
 	}
-	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit}, algorithm: o.Algorithm, seed: o.Seed}
+	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, seed: o.Seed}
 	r.begin()
 	r.search()
-	return r.solution()
+	s, err := r.solution()
+	if err == nil && s.Status == Infeasible && !o.unreasoned {
+		s.Conflict = conflict(ctx, p)
+		s.Reason = s.Conflict.String()
+	}
+	return s, err
 }
 
 // run is one call of Solve.
@@ -191,7 +196,7 @@ func (r *run) solution() (*Solution, error) {
 	s := &Solution{Algorithm: r.algorithm, Reason: r.reason, Work: r.b.work}
 	switch {
 	case r.infeasible:
-		s.Status, s.Reason = Infeasible, r.whyInfeasible()
+		s.Status, s.Reason = Infeasible, "no placement exists"
 		return s, nil
 	case r.way == nil:
 		s.Status, s.LowerBoundSeconds = Unknown, toSeconds(r.low)
