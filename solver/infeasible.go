@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -41,6 +42,7 @@ type diagnosis struct {
 	p      *Problem
 	needs  *needs
 	usable []int
+	asked  int64 // so much more memory on every node is not enough: the limit says so
 	o      *oracle
 }
 
@@ -96,7 +98,7 @@ func (d *diagnosis) roomOf(list []int) int64 {
 // tooLarge finds the block that misses the memory of every node by most, the
 // smallest stage with it taken.
 func (d *diagnosis) tooLarge() *limit {
-	largest := slices.MaxFunc(d.usable, func(u, v int) int { return compareInt64(d.p.room(u), d.p.room(v)) })
+	largest := slices.MaxFunc(d.usable, func(u, v int) int { return cmp.Compare(d.p.room(u), d.p.room(v)) })
 	least := d.needs.leastOfBlocks()
 	block := 0
 	for a, need := range least {
@@ -111,18 +113,9 @@ func (d *diagnosis) tooLarge() *limit {
 	text := fmt.Sprintf("%s needs %s on a node%s; the largest node, %s, allows %s: %s too little", d.blockName(block),
 		mebibytes(least[block]+d.p.Nodes[largest].BaseBytes), d.parts(block, block, largest, least[block]), d.p.nodeName(largest),
 		mebibytes(d.p.Nodes[largest].MemoryBytes), mebibytes(over))
+	d.asked = over - 1
 	return &limit{text: text, nodes: []int{largest}, segments: d.segments(block, block),
 		short: []change{moreMemory(over-1, "every node", d.usable...)}}
-}
-
-func compareInt64(a, b int64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // parts tells how much of a need is the base of the node, and how much the
@@ -192,7 +185,7 @@ func (d *diagnosis) fewerNodes(n int) []change {
 // the segments need without activations and buffers.
 func (d *diagnosis) tooLittle() *limit {
 	largest := slices.Clone(d.usable)
-	slices.SortStableFunc(largest, func(u, v int) int { return compareInt64(d.p.room(v), d.p.room(u)) })
+	slices.SortStableFunc(largest, func(u, v int) int { return cmp.Compare(d.p.room(v), d.p.room(u)) })
 	name := fmt.Sprintf("the %s", nodes(len(largest)))
 	if k := d.p.MaxStages; k > 0 && k < len(largest) {
 		largest = largest[:k]

@@ -24,7 +24,7 @@ type oracle struct {
 // oracleWork bounds one explanation, oracleStep one question.
 const (
 	oracleWork = 1 << 28
-	oracleStep = 1 << 23
+	oracleStep = 1 << 28
 )
 
 // ask drops everything about time, which only memory, links and limits leave:
@@ -37,8 +37,8 @@ func (o *oracle) ask(p *Problem) verdict {
 	if err != nil {
 		return unclear
 	}
-	size := int64(len(p.Nodes) + p.Segments())
-	o.work -= s.Work + size*size
+	n, l := int64(len(p.Nodes)), int64(p.Segments())
+	o.work -= s.Work + n*n*(n+l)/2 + n*l*l // and what getting ready takes
 	switch s.Status {
 	case Infeasible:
 		return fitsNot
@@ -72,7 +72,12 @@ func timeless(p *Problem) *Problem {
 // placement, when low has none and more never hurts. It is proven when the
 // number before it has none.
 func (o *oracle) least(low, high int64, with func(int64) *Problem) (n int64, proven, found bool) {
-	if o.ask(with(high)) != fits {
+	switch {
+	case o.work <= 0:
+		return 0, false, false
+	case o.ask(with(low+1)) == fits: // often all that is needed
+		return low + 1, true, true
+	case low+1 == high || o.ask(with(high)) != fits:
 		return 0, false, false
 	}
 	for low+1 < high {

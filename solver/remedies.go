@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,12 +25,14 @@ func (r *remedy) text() string {
 	return strings.Join(parts, " and ") + " together"
 }
 
-// mostRemedies bounds how many are named, mostNodes and mostPairs how many more
-// nodes and links are tried.
+// mostRemedies bounds how many are named; the others how many nodes with more
+// memory, more nodes, and links are tried.
 const (
 	mostRemedies = 4
+	mostLarger   = 24
 	mostNodes    = 8
 	mostPairs    = 400
+	mostLinks    = 3 // that are named
 )
 
 // remedies are the single changes that are enough, one of each kind; where there
@@ -37,7 +40,7 @@ const (
 func (d *diagnosis) remedies() []*remedy {
 	var out []*remedy
 	for _, look := range []func() *remedy{
-		d.memoryOfOne, d.memoryOfAll, d.anotherNode, d.oneLink, d.onePin, d.moreStages, d.oneIncluded, d.oneCut,
+		d.memoryOfOne, d.memoryOfAll, d.anotherNode, d.newLinks, d.onePin, d.moreStages, d.oneIncluded, d.oneCut,
 	} {
 		if r := look(); r != nil {
 			out = append(out, r)
@@ -51,17 +54,20 @@ func (d *diagnosis) remedies() []*remedy {
 	return out[:min(len(out), mostRemedies)]
 }
 
-// memoryOfOne is the node for which the least more memory is enough.
+// memoryOfOne is the node for which the least more memory is enough, among the
+// largest.
 func (d *diagnosis) memoryOfOne() *remedy {
 	var best *remedy
-	limit := d.enough() + 1
-	for _, v := range d.usable {
+	limit := max(d.enough(), d.asked+1) + 1
+	largest := slices.Clone(d.usable)
+	slices.SortStableFunc(largest, func(u, v int) int { return cmp.Compare(d.p.room(v), d.p.room(u)) })
+	for _, v := range largest[:min(len(largest), mostLarger)] {
 		with := func(n int64) change { return moreMemory(n, d.p.nodeName(v), v) }
-		n, proven, found := d.o.least(0, limit-1, func(n int64) *Problem { return d.p.with(with(n)) })
+		n, proven, found := d.o.least(d.asked, limit-1, func(n int64) *Problem { return d.p.with(with(n)) })
 		if !found {
 			continue
 		}
-		if limit, best = n, scaledRemedy(n, proven, with); n == 1 {
+		if limit, best = n, scaledRemedy(n, proven, with); n == d.asked+1 {
 			break
 		}
 	}
@@ -91,7 +97,7 @@ func (d *diagnosis) memoryOfAll() *remedy {
 		return nil
 	}
 	with := func(n int64) change { return moreMemory(n, "every node", d.usable...) }
-	n, proven, found := d.o.least(0, d.enough(), func(n int64) *Problem { return d.p.with(with(n)) })
+	n, proven, found := d.o.least(d.asked, max(d.enough(), d.asked+1), func(n int64) *Problem { return d.p.with(with(n)) })
 	if !found {
 		return nil
 	}
@@ -136,32 +142,40 @@ func (p *Problem) linkedAlike(u, v int) bool {
 	return true
 }
 
-// oneLink is a link that is missing, one way or else both ways.
-func (d *diagnosis) oneLink() *remedy {
+// newLinks is one link that is missing, or else a smallest set of links.
+func (d *diagnosis) newLinks() *remedy {
 	if d.o.ask(d.p.with(allLinked())) != fits {
 		return nil
 	}
-	var both []change
-	tried := 0
+	links := d.missingLinks()
+	if len(links) > mostPairs {
+		return nil
+	}
+	if r := d.first(links); r != nil {
+		return r
+	}
+	var all []lift
+	for _, c := range links {
+		all = append(all, lift{change: c})
+	}
+	if all = d.needed(all); len(all) > mostLinks {
+		return nil
+	}
+	return &remedy{changes: changesOf(all)}
+}
+
+// missingLinks are the links between nodes that send or receive which are not there.
+func (d *diagnosis) missingLinks() []change {
+	var out []change
 	for u := range d.p.Nodes {
 		for v := range d.p.Nodes {
-			if u == v || d.p.Bandwidth[u][v] > 0 || !d.maySend(u) || !d.maySend(v) {
-				continue
-			}
-			if tried++; tried > mostPairs {
-				return nil
-			}
-			name := fmt.Sprintf("a link %s -> %s", d.p.nodeName(u), d.p.nodeName(v))
-			if c := newLink(name, [2]int{u, v}); d.o.ask(d.p.with(c)) == fits {
-				return &remedy{changes: []change{c}}
-			}
-			if u < v && d.p.Bandwidth[v][u] == 0 {
-				name := fmt.Sprintf("a link both ways between %s and %s", d.p.nodeName(u), d.p.nodeName(v))
-				both = append(both, newLink(name, [2]int{u, v}, [2]int{v, u}))
+			if u != v && d.p.Bandwidth[u][v] == 0 && d.maySend(u) && d.maySend(v) {
+				name := fmt.Sprintf("a link %s -> %s", d.p.nodeName(u), d.p.nodeName(v))
+				out = append(out, newLink(name, [2]int{u, v}))
 			}
 		}
 	}
-	return d.first(both)
+	return out
 }
 
 // maySend says whether transfers begin or end on a node: it is usable or the gateway.
@@ -172,7 +186,7 @@ func (d *diagnosis) maySend(v int) bool {
 // first is the first of some changes that is enough by itself.
 func (d *diagnosis) first(changes []change) *remedy {
 	for _, c := range changes {
-		if d.o.ask(d.p.with(c)) == fits {
+		if d.o.work > 0 && d.o.ask(d.p.with(c)) == fits {
 			return &remedy{changes: []change{c}}
 		}
 	}

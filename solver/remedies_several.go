@@ -1,9 +1,6 @@
 package solver
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // lift is a change of which there may be more or less: any number above low, of
 // which high is the most.
@@ -21,11 +18,7 @@ func (d *diagnosis) several() *remedy {
 	if d.askLifted(lifts) != fits {
 		return nil
 	}
-	for k := len(lifts) - 1; k >= 0 && len(lifts) > 1; k-- {
-		if rest := slices.Delete(slices.Clone(lifts), k, k+1); d.askLifted(rest) == fits {
-			lifts = rest
-		}
-	}
+	lifts = d.needed(lifts)
 	r := &remedy{}
 	for k, l := range lifts {
 		if l.with != nil {
@@ -36,6 +29,17 @@ func (d *diagnosis) several() *remedy {
 		r.changes = append(r.changes, l.change)
 	}
 	return r
+}
+
+// needed takes lifts back from the last to the first, as long as a placement stays
+// possible.
+func (d *diagnosis) needed(lifts []lift) []lift {
+	for k := len(lifts) - 1; k >= 0 && len(lifts) > 1; k-- {
+		if rest := slices.Delete(slices.Clone(lifts), k, k+1); d.askLifted(rest) == fits {
+			lifts = rest
+		}
+	}
+	return lifts
 }
 
 func (d *diagnosis) askLifted(lifts []lift) verdict { return d.o.ask(d.p.with(changesOf(lifts)...)) }
@@ -82,7 +86,7 @@ func (d *diagnosis) lifts() []lift {
 	for _, v := range slices.Compact(slices.Sorted(slices.Values(d.p.ExcludedNodes))) {
 		out = append(out, lift{change: d.p.included(v)})
 	}
-	out = append(out, d.missingLinks()...)
+	out = append(out, d.linkLifts()...)
 	with := func(n int64) change { return moreMemory(n, "every node", d.everyNode()...) }
 	most := int64(1)
 	for v := range d.p.Nodes {
@@ -102,15 +106,13 @@ func (d *diagnosis) everyNode() []int {
 // fewLinks is how many missing links are lifted one by one.
 const fewLinks = 90
 
-func (d *diagnosis) missingLinks() []lift {
+// linkLifts are the missing links, also of excluded nodes.
+func (d *diagnosis) linkLifts() []lift {
 	var out []lift
-	for u := range d.p.Nodes {
-		for v := range d.p.Nodes {
-			if u != v && d.p.Bandwidth[u][v] == 0 {
-				name := fmt.Sprintf("a link %s -> %s", d.p.nodeName(u), d.p.nodeName(v))
-				out = append(out, lift{change: newLink(name, [2]int{u, v})})
-			}
-		}
+	all := *d
+	all.usable = d.everyNode()
+	for _, c := range all.missingLinks() {
+		out = append(out, lift{change: c})
 	}
 	if len(out) > fewLinks {
 		return []lift{{change: allLinked()}}
