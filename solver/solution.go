@@ -36,6 +36,7 @@ type Options struct {
 	Seed      uint64        // of the draws of KPath and Random
 
 	unreasoned bool // an infeasible problem gets no Conflict
+	unpriced   bool // the lower bound is not raised by prices, which takes long
 }
 
 // Solution is an answer of Solve.

@@ -30,7 +30,7 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.TimeLimit, errTimeLimit)
 		defer cancel()
 	}
-	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, seed: o.Seed}
+	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, seed: o.Seed, cheap: o.unpriced}
 	r.begin()
 	r.search()
 	s, err := r.solution()
@@ -48,6 +48,7 @@ type run struct {
 	b         *budget
 	algorithm Algorithm
 	seed      uint64
+	cheap     bool // no prices
 
 	way        path // the best known; nil when there is none
 	best       score
@@ -164,8 +165,9 @@ func (r *run) refine(rest *least) {
 	default:
 		if r.way != nil {
 			r.low = m.bound(r.low, r.best.peak, r.b)
-			r.unpriced = r.low
-			r.price()
+			if r.unpriced = r.low; !r.cheap {
+				r.price()
+			}
 		}
 		if r.b.over || r.way != nil && r.low == r.best.peak {
 			return // at the time limit, or proven after all
