@@ -67,7 +67,7 @@ type ExplainOptions struct {
 
 // explainWork is the work of an explanation, and leastWork what every change gets.
 const (
-	explainWork = 1 << 27
+	explainWork = 1 << 26
 	leastWork   = 1 << 17
 )
 
