@@ -134,9 +134,32 @@ func readProblem(path string) (*solver.Problem, error) {
 	defer file.Close()
 	p, err := solver.ReadProblem(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, problemFaults(path, err)
 	}
 	return p, nil
+}
+
+// mostFaults are printed of one file.
+const mostFaults = 20
+
+// problemFaults puts the file, the line and the column before every fault.
+func problemFaults(path string, err error) error {
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	var lines []string
+	for _, err := range all[:min(len(all), mostFaults)] {
+		at := path
+		if fault := (*solver.FieldError)(nil); errors.As(err, &fault) && fault.Line > 0 {
+			at = fmt.Sprintf("%s:%d:%d", path, fault.Line, fault.Column)
+		}
+		lines = append(lines, fmt.Sprintf("%s: %v", at, err))
+	}
+	if more := len(all) - mostFaults; more > 0 {
+		lines = append(lines, fmt.Sprintf("%s: and %s", path, count(more, "more fault")))
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // solveStatus is the exit code of an answer.
