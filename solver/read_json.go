@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/agext/levenshtein"
 )
@@ -166,8 +167,16 @@ func into[T string | bool | int | int64 | float64](f *faults, to *T) field {
 			f.add(path, "is %s; %s is expected", wrong.Value, expected(*to))
 		case err != nil:
 			f.add(path, "cannot be read: %v", err)
+		case unprintable(*to):
+			f.add(path, "is %q; a name without control characters is expected, since it is printed", *to)
 		}
 	}
+}
+
+// unprintable says whether a string could steer a terminal.
+func unprintable(v any) bool {
+	s, ok := v.(string)
+	return ok && strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // tooLarge tells a number that no float holds from what is no number.

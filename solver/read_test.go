@@ -86,6 +86,7 @@ func TestReadProblemFaults(t *testing.T) {
 		{"range twice", `[[0, 1, 0.4]]`, `[[0, 1, 0.4], [0, 1, 0.5]]`, "nodes[0].range_seconds[1]: is listed twice: 0 to 1"},
 		{"negative range", `[[0, 1, 0.4]]`, `[[0, 1, -4]]`, "nodes[0].range_seconds[0][2]: is negative: -4"},
 		{"more behind it", "]\n}", "]\n} {}", "problem file: there is more after the problem"},
+		{"steers the terminal", `"name": "wifi"`, `"name": "\u001b[2Jwifi"`, `shared[0].name: is "\x1b[2Jwifi"; a name without control characters is expected`},
 		{"no JSON", `"name": "two",`, `name`, "problem file: no valid JSON: invalid character"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
