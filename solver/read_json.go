@@ -168,7 +168,7 @@ func into[T string | bool | int | int64 | float64](f *faults, to *T) field {
 		case err != nil:
 			f.add(path, "cannot be read: %v", err)
 		case unprintable(*to):
-			f.add(path, "is %q; a name without control characters is expected, since it is printed", *to)
+			f.add(path, "is %q; a name without control characters is expected, since it is printed", fmt.Sprint(*to))
 		}
 	}
 }
