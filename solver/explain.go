@@ -145,7 +145,7 @@ func (x *explaining) gains() {
 // solve solves a changed problem within some work; nil when it is not better than
 // the solution.
 func (x *explaining) solve(p *Problem, work int64) *Solution {
-	s, err := Solve(x.ctx, p, Options{WorkLimit: work, unreasoned: true, unpriced: true})
+	s, err := Solve(x.ctx, p, Options{WorkLimit: work, unreasoned: true, cheap: true})
 	n, l := int64(len(p.Nodes)), int64(p.Segments())
 	x.left -= n*n*(n+l)/2 + n*l*l/2 // what getting ready takes
 	if err != nil {

@@ -36,7 +36,9 @@ type Options struct {
 	Seed      uint64        // of the draws of KPath and Random
 
 	unreasoned bool // an infeasible problem gets no Conflict
-	unpriced   bool // the lower bound is not raised by prices, which takes long
+	// cheap begins with a local search from the start placement, and does not raise
+	// the lower bound by prices, which takes long.
+	cheap bool
 }
 
 // Solution is an answer of Solve.

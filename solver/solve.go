@@ -30,7 +30,7 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.TimeLimit, errTimeLimit)
 		defer cancel()
 	}
-	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, seed: o.Seed, cheap: o.unpriced}
+	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, seed: o.Seed, cheap: o.cheap}
 	r.begin()
 	r.search()
 	s, err := r.solution()
@@ -48,7 +48,7 @@ type run struct {
 	b         *budget
 	algorithm Algorithm
 	seed      uint64
-	cheap     bool // no prices
+	cheap     bool // first from the start placement, and without prices
 
 	way        path // the best known; nil when there is none
 	best       score
@@ -73,6 +73,9 @@ func (r *run) begin() {
 	if s, ok := r.m.cost(way); ok {
 		r.start, r.startPeak = true, s.peak
 		r.offer(way)
+		if r.cheap {
+			r.offer(r.m.improve(way, r.b))
+		}
 	}
 }
 
