@@ -28,9 +28,9 @@ type Slack struct {
 
 // Gain is what one change of the cluster would bring.
 type Gain struct {
-	Kind              solver.GainKind `json:"kind"`
-	Change            string          `json:"change"`
-	BottleneckSeconds float64         `json:"bottleneck_seconds"`
+	Kind              solver.ChangeKind `json:"kind"`
+	Change            string            `json:"change"`
+	BottleneckSeconds float64           `json:"bottleneck_seconds"`
 	// ThroughputPerSecond and Gain, the share that this is more, are nil where
 	// nothing takes any time any more. Without Proven they are at least so much.
 	ThroughputPerSecond *float64 `json:"throughput_per_second"`
@@ -68,7 +68,7 @@ func (b *builder) explain(ctx context.Context, p *placed) error {
 		return err
 	}
 	// How many nodes a model gets beside others is not the user's to say.
-	x.Gains = slices.DeleteFunc(x.Gains, func(g solver.Gain) bool { return g.Kind == solver.StagesGain })
+	x.Gains = slices.DeleteFunc(x.Gains, func(g solver.Gain) bool { return g.Kind == solver.StagesChange })
 	b.models[len(b.models)-1].Explain = NewExplanation(x, name)
 	return nil
 }

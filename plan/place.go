@@ -131,7 +131,7 @@ func (b *builder) solve(ctx context.Context, model *config.Model, excluded map[s
 func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
 	switch p.solution.Status {
 	case solver.Infeasible:
-		detail := p.solution.Reason + "." + b.whereNodes(p)
+		detail := whyInfeasible(p.solution) + "." + b.whereNodes(p)
 		if len(b.occupied) > 0 {
 			detail += " Nodes that run a stage of another model were not considered."
 		}
@@ -141,6 +141,15 @@ func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
 		return hcl.Diagnostics{modelError(p.model, "No placement found in time", detail)}
 	}
 	return nil
+}
+
+// whyInfeasible is the solver's reason without what is not the user's to change:
+// which nodes are left for a model, and how many.
+func whyInfeasible(s *solver.Solution) string {
+	if s.Conflict == nil {
+		return s.Reason
+	}
+	return s.Conflict.Without(solver.StagesChange, solver.ExcludedChange).String()
 }
 
 // whereNodes tells where the nodes that a limit is about are configured.

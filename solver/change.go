@@ -6,8 +6,26 @@ import (
 	"slices"
 )
 
+// ChangeKind is what kind of thing a change eases.
+type ChangeKind string
+
+// The kinds of change.
+const (
+	MemoryChange    ChangeKind = "memory"         // more on a node, or on every node
+	NodeChange      ChangeKind = "node"           // more nodes like one that is there
+	LinkChange      ChangeKind = "link"           // that is missing
+	PinChange       ChangeKind = "pin"            // one less
+	StagesChange    ChangeKind = "max_stages"     // more
+	ExcludedChange  ChangeKind = "excluded_nodes" // one less
+	CutChange       ChangeKind = "allowed_cuts"   // one more
+	BandwidthChange ChangeKind = "bandwidth"      // 10 % more on a link, shared network or interface
+	ComputeChange   ChangeKind = "compute"        // 10 % more on a node
+	PlacementChange ChangeKind = "placement"      // nothing but another placement
+)
+
 // change is something done to a problem that eases it, and what messages call it.
 type change struct {
+	kind  ChangeKind
 	text  string
 	apply func(*Problem) // of a copy whose lists are still those of the original
 }
@@ -23,7 +41,7 @@ func (p *Problem) with(changes ...change) *Problem {
 
 // moreMemory adds bytes to some nodes.
 func moreMemory(bytes int64, text string, nodes ...int) change {
-	return change{atLeast(bytes) + " more memory on " + text, func(p *Problem) {
+	return change{MemoryChange, atLeast(bytes) + " more memory on " + text, func(p *Problem) {
 		p.Nodes = slices.Clone(p.Nodes)
 		for _, v := range nodes {
 			p.Nodes[v].MemoryBytes = min(p.Nodes[v].MemoryBytes, math.MaxInt64-bytes) + bytes
@@ -36,7 +54,7 @@ func moreMemory(bytes int64, text string, nodes ...int) change {
 // first is linked best.
 func (p *Problem) moreNodes(count, like int) change {
 	text := fmt.Sprintf("%s more like %s", nodes(count), p.nodeName(like))
-	return change{text, func(p *Problem) {
+	return change{NodeChange, text, func(p *Problem) {
 		for range count {
 			p.addNode(like)
 		}
@@ -119,7 +137,7 @@ func grownPairs(pairs [][2]int, like, node int, best [2]int) [][2]int {
 
 // newLink connects some pairs that are not, as fast as anything is.
 func newLink(text string, pairs ...[2]int) change {
-	return change{text, func(p *Problem) {
+	return change{LinkChange, text, func(p *Problem) {
 		fastest := 1.0
 		for u, row := range p.Bandwidth {
 			for v, b := range row {
@@ -140,18 +158,18 @@ func newLink(text string, pairs ...[2]int) change {
 // unpinned lifts every pin of a segment to a node.
 func (p *Problem) unpinned(pin Pin) change {
 	text := fmt.Sprintf("no pin of %s to %s", p.segmentName(pin.Segment), p.nodeName(pin.Node))
-	return change{text, func(p *Problem) {
+	return change{PinChange, text, func(p *Problem) {
 		p.Pinned = slices.DeleteFunc(slices.Clone(p.Pinned), func(other Pin) bool { return other == pin })
 	}}
 }
 
 func maxStages(n int) change {
-	return change{fmt.Sprintf("a max_stages of %d", n), func(p *Problem) { p.MaxStages = n }}
+	return change{StagesChange, fmt.Sprintf("a max_stages of %d", n), func(p *Problem) { p.MaxStages = n }}
 }
 
 // included takes a node out of the excluded ones.
 func (p *Problem) included(node int) change {
-	return change{fmt.Sprintf("using %s, which is excluded now", p.nodeName(node)), func(p *Problem) {
+	return change{ExcludedChange, fmt.Sprintf("using %s, which is excluded now", p.nodeName(node)), func(p *Problem) {
 		p.ExcludedNodes = slices.DeleteFunc(slices.Clone(p.ExcludedNodes), func(v int) bool { return v == node })
 	}}
 }
@@ -159,5 +177,5 @@ func (p *Problem) included(node int) change {
 // cutAllowed allows a cut before a segment.
 func (p *Problem) cutAllowed(position int) change {
 	text := fmt.Sprintf("a cut allowed at position %d, before %s", position, p.segmentName(position))
-	return change{text, func(p *Problem) { p.AllowedCuts = append(slices.Clip(p.AllowedCuts), position) }}
+	return change{CutChange, text, func(p *Problem) { p.AllowedCuts = append(slices.Clip(p.AllowedCuts), position) }}
 }

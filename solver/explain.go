@@ -26,23 +26,9 @@ type Slack struct {
 	Share, SlackSeconds float64
 }
 
-// GainKind is what kind of thing a Gain changes.
-type GainKind string
-
-// The kinds of gain.
-const (
-	BandwidthGain GainKind = "bandwidth"  // 10 % more on a link, shared network or interface
-	ComputeGain   GainKind = "compute"    // 10 % more on a node
-	MemoryGain    GainKind = "memory"     // the smallest step on a node that changes the bottleneck
-	NodeGain      GainKind = "node"       // one more like one that is there
-	PinGain       GainKind = "pin"        // one less
-	StagesGain    GainKind = "max_stages" // one more
-	SearchGain    GainKind = "placement"  // nothing but another placement
-)
-
 // Gain is what one change of the problem brings.
 type Gain struct {
-	Kind   GainKind
+	Kind   ChangeKind
 	Change string // "10% more bandwidth on link a -> b", with the names of Explain's options
 	// Resource is what has more; the zero Resource for pins, max_stages and placement.
 	Resource Resource
@@ -52,7 +38,7 @@ type Gain struct {
 	Proven                  bool
 	// Moves says that it takes another placement than the solution's.
 	Moves bool
-	// Bytes of memory, for MemoryGain.
+	// Bytes of memory, for MemoryChange.
 	Bytes int64
 }
 
@@ -159,19 +145,19 @@ func (x *explaining) solve(p *Problem, work int64) *Solution {
 }
 
 // try solves with one change.
-func (x *explaining) try(kind GainKind, of Resource, c change) func(work int64) *Gain {
+func (x *explaining) try(of Resource, c change) func(work int64) *Gain {
 	return func(work int64) *Gain {
 		if s := x.solve(x.p.with(c), work); s != nil {
-			return x.gain(kind, of, c.text, s)
+			return x.gain(of, c, s)
 		}
 		return nil
 	}
 }
 
-func (x *explaining) gain(kind GainKind, of Resource, text string, s *Solution) *Gain {
+func (x *explaining) gain(of Resource, c change, s *Solution) *Gain {
 	of.Seconds = 0
 	return &Gain{
-		Kind: kind, Resource: of, Change: text, BottleneckSeconds: s.Cost.BottleneckSeconds,
+		Kind: c.kind, Resource: of, Change: c.text, BottleneckSeconds: s.Cost.BottleneckSeconds,
 		Gain:   x.s.Cost.BottleneckSeconds/s.Cost.BottleneckSeconds - 1,
 		Proven: s.Status == Optimal,
 		Moves:  !slices.Equal(s.Stages, x.s.Stages),

@@ -1,29 +1,26 @@
 package solver
 
-import (
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // tries are all changes, in the order in which they most likely help: first
 // nothing, then the busy resources from the busiest on, then limits, memory, more
 // nodes, and what is idle.
 func (x *explaining) tries() []func(work int64) *Gain {
-	out := []func(int64) *Gain{x.try(SearchGain, Resource{}, change{"another placement", func(*Problem) {}})}
+	out := []func(int64) *Gain{x.try(Resource{}, change{PlacementChange, "another placement", func(*Problem) {}})}
 	var used []int
 	for _, r := range x.out.Resources {
-		if c, kind := x.more(r.Resource); c != nil {
-			out = append(out, x.try(kind, r.Resource, *c))
+		if c := x.more(r.Resource); c != nil {
+			out = append(out, x.try(r.Resource, *c))
 		}
 		if r.Kind == NodeResource {
 			used = append(used, r.From)
 		}
 	}
 	for _, pin := range slices.Compact(slices.Clone(x.p.Pinned)) {
-		out = append(out, x.try(PinGain, Resource{}, x.p.unpinned(pin)))
+		out = append(out, x.try(Resource{}, x.p.unpinned(pin)))
 	}
 	if n := x.p.MaxStages; n > 0 && n < len(x.p.Nodes)-len(x.p.ExcludedNodes) {
-		out = append(out, x.try(StagesGain, Resource{}, maxStages(n+1)))
+		out = append(out, x.try(Resource{}, maxStages(n+1)))
 	}
 	for _, v := range used {
 		if !slices.Contains(x.p.ExcludedNodes, v) {
@@ -32,11 +29,11 @@ func (x *explaining) tries() []func(work int64) *Gain {
 	}
 	kinds := x.p.nodeKinds(used)
 	for _, v := range kinds {
-		out = append(out, x.try(NodeGain, nodeResource(v), x.p.moreNodes(1, v)))
+		out = append(out, x.try(nodeResource(v), x.p.moreNodes(1, v)))
 	}
 	for _, v := range kinds {
 		if !slices.Contains(used, v) {
-			out = append(out, x.try(ComputeGain, nodeResource(v), x.faster(v)), x.memory(v))
+			out = append(out, x.try(nodeResource(v), x.faster(v)), x.memory(v))
 		}
 	}
 	return out
@@ -69,28 +66,28 @@ func (p *Problem) nodeKinds(used []int) []int {
 const tenth = 1.1
 
 // more gives a resource 10 % more of what it has.
-func (x *explaining) more(r Resource) (*change, GainKind) {
+func (x *explaining) more(r Resource) *change {
 	text := "10% more bandwidth on " + x.name(r)
 	switch r.Kind {
 	case LinkResource:
-		return &change{text, func(p *Problem) { p.widen([][2]int{{r.From, r.To}}) }}, BandwidthGain
+		return &change{BandwidthChange, text, func(p *Problem) { p.widen([][2]int{{r.From, r.To}}) }}
 	case NetworkResource:
-		return &change{text, func(p *Problem) { p.widen(p.Shared[r.From].Pairs) }}, BandwidthGain
+		return &change{BandwidthChange, text, func(p *Problem) { p.widen(p.Shared[r.From].Pairs) }}
 	case InterfaceResource:
-		return &change{text, func(p *Problem) {
+		return &change{BandwidthChange, text, func(p *Problem) {
 			p.Nodes = slices.Clone(p.Nodes)
 			if r.To == InterfaceIn {
 				p.Nodes[r.From].ReceiveBytesPerSecond *= tenth
 			} else {
 				p.Nodes[r.From].SendBytesPerSecond *= tenth
 			}
-		}}, BandwidthGain
+		}}
 	}
 	if slices.Contains(x.p.ExcludedNodes, r.From) {
-		return nil, "" // a gateway that only sends and receives
+		return nil // a gateway that only sends and receives
 	}
 	c := x.faster(r.From)
-	return &c, ComputeGain
+	return &c
 }
 
 // widen gives some links 10 % more bandwidth.
@@ -107,7 +104,7 @@ func (p *Problem) widen(pairs [][2]int) {
 
 // faster gives a node 10 % more compute.
 func (x *explaining) faster(v int) change {
-	return change{"10% more compute on " + x.p.nodeName(v), func(p *Problem) {
+	return change{ComputeChange, "10% more compute on " + x.p.nodeName(v), func(p *Problem) {
 		p.Nodes = slices.Clone(p.Nodes)
 		node := &p.Nodes[v]
 		node.SegmentSeconds = slices.Clone(node.SegmentSeconds)
@@ -144,7 +141,7 @@ func (x *explaining) memory(v int) func(work int64) *Gain {
 				low = mid
 			}
 		}
-		g := x.gain(MemoryGain, nodeResource(v), fmt.Sprintf("%s more memory on %s", atLeast(steps[high]), x.p.nodeName(v)), s)
+		g := x.gain(nodeResource(v), with(steps[high]), s)
 		g.Bytes = steps[high]
 		return g
 	}

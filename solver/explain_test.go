@@ -62,7 +62,7 @@ a max_stages of 3: 3.000 s, +42.9 %, proven true, moves true
 // that is predicted, or better where it is not proven. A smaller step of memory
 // does not.
 func TestGainsAreTrue(t *testing.T) {
-	kinds := map[GainKind]int{}
+	kinds := map[ChangeKind]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		p, s, _ := drawn(t)
 		if s.Cost == nil {
@@ -90,12 +90,12 @@ func TestGainsAreTrue(t *testing.T) {
 			}
 		}
 	})
-	for _, k := range []GainKind{BandwidthGain, ComputeGain, MemoryGain, NodeGain, PinGain, StagesGain} {
+	for _, k := range []ChangeKind{BandwidthChange, ComputeChange, MemoryChange, NodeChange, PinChange, StagesChange} {
 		if kinds[k] == 0 {
 			t.Errorf("no gain of kind %s: %v", k, kinds)
 		}
 	}
-	if kinds[SearchGain] > 0 {
+	if kinds[PlacementChange] > 0 {
 		t.Error("another placement is better than the proven optimum")
 	}
 	t.Log(kinds)
@@ -107,13 +107,13 @@ func changed(p *Problem, s *Solution, g Gain) (with, less *Problem) {
 	q.Nodes, q.Start = slices.Clone(p.Nodes), s.Stages
 	v := g.Resource.From
 	switch g.Kind {
-	case MemoryGain:
+	case MemoryChange:
 		before := q
 		before.Nodes = slices.Clone(p.Nodes)
 		q.Nodes[v].MemoryBytes += g.Bytes
 		before.Nodes[v].MemoryBytes += g.Bytes - 1
 		return &q, &before
-	case ComputeGain:
+	case ComputeChange:
 		node := &q.Nodes[v]
 		node.CPUSecondsPerByte /= 1.1
 		node.SegmentSeconds, node.RangeSeconds = slices.Clone(node.SegmentSeconds), slices.Clone(node.RangeSeconds)
@@ -124,10 +124,10 @@ func changed(p *Problem, s *Solution, g Gain) (with, less *Problem) {
 			node.RangeSeconds[k].Seconds /= 1.1
 		}
 		return &q, nil
-	case StagesGain:
+	case StagesChange:
 		q.MaxStages++
 		return &q, nil
-	case BandwidthGain:
+	case BandwidthChange:
 		if g.Resource.Kind == LinkResource {
 			q.Bandwidth = slices.Clone(p.Bandwidth)
 			q.Bandwidth[v] = slices.Clone(p.Bandwidth[v])

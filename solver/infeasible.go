@@ -15,18 +15,37 @@ type Conflict struct {
 	Limit string
 	// Nodes and Segments are those that Limit is about.
 	Nodes, Segments []int
-	// Remedies are smallest changes that are proven to make a placement possible,
-	// each enough by itself: "54.0 MiB more memory on pi-1". There are none where
-	// the bounded search for them found none.
-	Remedies []string
+	// Remedies are smallest changes for which a placement was found, each enough by
+	// itself. There are none where the bounded search for them found none.
+	Remedies []Remedy
+}
+
+// Remedy is what would be enough.
+type Remedy struct {
+	Text  string       // "54.0 MiB more memory on pi-1"
+	Kinds []ChangeKind // of its parts, which are needed together
 }
 
 // String is the limit and what would help.
 func (c *Conflict) String() string {
-	if len(c.Remedies) == 0 {
-		return c.Limit
+	text := c.Limit
+	for k, r := range c.Remedies {
+		if text += ", or "; k == 0 {
+			text = c.Limit + "; enough would be "
+		}
+		text += r.Text
 	}
-	return c.Limit + "; enough would be " + strings.Join(c.Remedies, ", or ")
+	return text
+}
+
+// Without drops the remedies that have a part of some kinds, which the caller cannot
+// change.
+func (c *Conflict) Without(kinds ...ChangeKind) *Conflict {
+	out := *c
+	out.Remedies = slices.DeleteFunc(slices.Clone(c.Remedies), func(r Remedy) bool {
+		return slices.ContainsFunc(r.Kinds, func(k ChangeKind) bool { return slices.Contains(kinds, k) })
+	})
+	return &out
 }
 
 // limit is a Conflict's first half. No change that falls short of what it says
@@ -56,7 +75,11 @@ func conflict(ctx context.Context, p *Problem) *Conflict {
 	found := d.limit()
 	out := &Conflict{Limit: found.text, Nodes: found.nodes, Segments: found.segments}
 	for _, r := range d.remedies() {
-		out.Remedies = append(out.Remedies, r.text())
+		named := Remedy{Text: r.text()}
+		for _, c := range r.changes {
+			named.Kinds = append(named.Kinds, c.kind)
+		}
+		out.Remedies = append(out.Remedies, named)
 	}
 	return out
 }

@@ -8,7 +8,7 @@ import (
 
 // allLinked connects every node with every other.
 func allLinked() change {
-	return change{"links between all nodes", func(p *Problem) {
+	return change{LinkChange, "links between all nodes", func(p *Problem) {
 		p.Bandwidth = slices.Clone(p.Bandwidth)
 		for u, row := range p.Bandwidth {
 			p.Bandwidth[u] = slices.Clone(row)

@@ -18,9 +18,12 @@ type conflictJSON struct {
 }
 
 func newConflictJSON(p *solver.Problem, c *solver.Conflict) *conflictJSON {
-	out := &conflictJSON{Limit: c.Limit, Nodes: []string{}, Segments: append([]int{}, c.Segments...), Remedies: append([]string{}, c.Remedies...)}
+	out := &conflictJSON{Limit: c.Limit, Nodes: []string{}, Segments: append([]int{}, c.Segments...), Remedies: []string{}}
 	for _, v := range c.Nodes {
 		out.Nodes = append(out.Nodes, p.NodeName(v))
+	}
+	for _, r := range c.Remedies {
+		out.Remedies = append(out.Remedies, r.Text)
 	}
 	return out
 }
