@@ -89,7 +89,20 @@ func TestInfeasible(t *testing.T) {
 	}
 }
 
-// impossible draws a problem that has no placement.
+// What a caller cannot change is left out, with all that needs it.
+func TestConflictWithout(t *testing.T) {
+	c := &Conflict{Limit: "too small", Remedies: []Remedy{
+		{"a", []ChangeKind{MemoryChange}}, {"b and c together", []ChangeKind{PinChange, StagesChange}}, {"d", []ChangeKind{LinkChange}},
+	}}
+	if got := c.Without(StagesChange, LinkChange).String(); got != "too small; enough would be a" {
+		t.Error(got)
+	}
+	if got := c.String(); got != "too small; enough would be a, or b and c together, or d" {
+		t.Error(got)
+	}
+}
+
+// impossibleProblem draws a problem that has no placement.
 func impossibleProblem(t *rapid.T) *Problem {
 	draw := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 4))
 	for {
