@@ -11,7 +11,7 @@ const (
 	bytesOfFloat  = 8    // a value that is sent is counted as a double
 	zfpRatio      = 1.44 // what the ZFP compression of the transfers is taken to reach
 	bitsOfMbit    = 1 << 20
-	mbitOfElement = bytesOfFloat / zfpRatio * 8 / bitsOfMbit
+	MbitOfElement = bytesOfFloat / zfpRatio * 8 / bitsOfMbit
 )
 
 // Chain is a model between its candidate partition points, numbered 0..P-1 from the
@@ -42,7 +42,7 @@ func NewChain(g *keras.Graph) *Chain {
 	for _, v := range c.Points {
 		n := int64(len(consumers[v])) * int64(g.Layers[v].Output.Elements())
 		c.Elements = append(c.Elements, n)
-		c.Transfer = append(c.Transfer, float64(n)*mbitOfElement)
+		c.Transfer = append(c.Transfer, float64(n)*MbitOfElement)
 	}
 	c.Block, c.Weights, c.Live = make([]int64, len(c.Points)), make([]int64, len(c.Points)), make([]int64, len(c.Points))
 	for v, l := range g.Layers {

@@ -12,11 +12,7 @@ const Mebibyte = 1 << 20
 // block behind the last of them is left out here, and the part that follows starts
 // behind it, so of each cut the block is counted on neither side.
 func (c *Chain) Fits(from, to int, capacity int64) bool {
-	var sum int64
-	for _, m := range c.Block[from:max(from, to-1)] {
-		sum += m
-	}
-	return sum < capacity
+	return total(c.Block[from:max(from, to-1)]) < capacity
 }
 
 // Partition is the paper's partitioning: a graph has a vertex (i, j) for each part
