@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Claims holds what the abstract says against what is found here.
 func (r *report) Claims() string {
@@ -86,3 +89,35 @@ func (r *report) Proven() string {
 	n := r.all.count(func(in *instance) bool { return in.ours.proven() })
 	return fmt.Sprintf("%d of %d", n, len(r.all))
 }
+
+// LargestClasses is the number of classes of the published tables.
+func (r *report) LargestClasses() int { return mostClasses }
+
+// RowNames are the rows of the tables.
+func (r *report) RowNames() []rowName { return r.rows }
+
+// AllRows and OneNodeRows count the pairs of a model and a capacity.
+func (r *report) AllRows() int     { return len(allRows()) }
+func (r *report) OneNodeRows() int { return len(allRows()) - len(rowsWithTransfers()) }
+
+// SingleCut counts the rows that the partitioning cuts once.
+func (r *report) SingleCut() (n int) {
+	for _, row := range rowsWithTransfers() {
+		if cuts, _ := row.chain.Partition(row.capacity(), nodesForever); len(cuts) == 1 {
+			n++
+		}
+	}
+	return n
+}
+
+// LongestRun is the largest number of cuts in one partition.
+func (r *report) LongestRun() (most int) {
+	for _, row := range rowsWithTransfers() {
+		cuts, _ := row.chain.Partition(row.capacity(), nodesForever)
+		most = max(most, len(cuts))
+	}
+	return most
+}
+
+// Limit is the time limit of each search of the solver.
+func (r *report) Limit() time.Duration { return timeLimit }

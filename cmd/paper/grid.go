@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"math/rand/v2"
+	"time"
 
 	"github.com/edgeplan/edgeplan/internal/keras"
 	"github.com/edgeplan/edgeplan/internal/paper"
@@ -17,8 +18,9 @@ var (
 )
 
 const (
-	trials        = 50 // networks of each size
-	mostClasses   = 20 // of the figures that the paper prints
+	timeLimit     = time.Second // of each search of the solver
+	trials        = 50          // networks of each size
+	mostClasses   = 20          // of the figures that the paper prints
 	nodesForever  = paper.MaxNodes
 	networkStream = 1
 )

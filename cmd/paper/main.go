@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, progress io.Writer) error {
 	flags.StringVar(&o.docs, "docs", "docs", "`folder` of paper.md; the other files go to its folder paper")
 	flags.IntVar(&o.trials, "networks", trials, "networks of each size")
 	flags.IntVar(&o.parallel, "parallel", 2, "instances at a time")
-	flags.DurationVar(&o.limit, "time-limit", time.Second, "of each search of the solver")
+	flags.DurationVar(&o.limit, "time-limit", timeLimit, "of each search of the solver")
 	flags.BoolVar(&o.reportOnly, "report-only", false, "run nothing, write the report of the last run")
 	if err := flags.Parse(args); err != nil {
 		return err
