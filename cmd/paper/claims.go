@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -102,22 +104,35 @@ func (r *report) OneNodeRows() int { return len(allRows()) - len(rowsWithTransfe
 
 // SingleCut counts the rows that the partitioning cuts once.
 func (r *report) SingleCut() (n int) {
-	for _, row := range rowsWithTransfers() {
-		if cuts, _ := row.chain.Partition(row.capacity(), nodesForever); len(cuts) == 1 {
+	for _, cuts := range r.cuts {
+		if cuts == 1 {
 			n++
 		}
 	}
 	return n
 }
 
-// LongestRun is the largest number of cuts in one partition.
-func (r *report) LongestRun() (most int) {
-	for _, row := range rowsWithTransfers() {
-		cuts, _ := row.chain.Partition(row.capacity(), nodesForever)
-		most = max(most, len(cuts))
-	}
-	return most
-}
+// MostCuts is the largest number of cuts of one partition.
+func (r *report) MostCuts() int { return slices.Max(slices.Collect(maps.Values(r.cuts))) }
 
 // Limit is the time limit of each search of the solver.
 func (r *report) Limit() time.Duration { return timeLimit }
+
+// off says how far an algorithm is above the proven optimum, in the rows with more
+// than one cut.
+func (r *report) off(of func(*instance) outcome) string {
+	many := r.all.where(func(in *instance) bool { return r.cuts[rowName{in.model, in.mib}] > 1 })
+	return more(many.mean(times(of).over(best))).percent().String() + " %"
+}
+
+// GreedyOff, KPathOff and RepairedOff are that for the algorithms.
+func (r *report) GreedyOff() string   { return r.off(greedy) }
+func (r *report) KPathOff() string    { return r.off(kpath(mostClasses)) }
+func (r *report) RepairedOff() string { return r.off(repaired) }
+
+// Genuine counts the instances in which no partition was found and none exists.
+func (r *report) Genuine() string {
+	lost := r.all.where(func(in *instance) bool { return in.greedy.failure == memoryError })
+	proven := lost.count(func(in *instance) bool { return in.ours.failure == infeasible })
+	return fmt.Sprintf("%d of %d", proven, len(lost))
+}

@@ -10,6 +10,30 @@ import (
 	"time"
 )
 
+// The names under which algorithms are timed.
+const (
+	timedPartition = "the paper's partitioning"
+	timedGreedy    = "greedy, its cuts given"
+	timedRandom    = "random"
+	timedRepaired  = "k-path repaired"
+	timedGiven     = "best nodes for the paper's cuts"
+	timedOurs      = "joint optimum"
+	timedTrue      = "joint optimum, true memory"
+)
+
+func timedKPath(classes int) string {
+	return fmt.Sprintf("k-path matching as published, C = %d", classes)
+}
+
+// timedNames are all of them in the order of the table.
+func timedNames() []string {
+	names := []string{timedPartition}
+	for _, c := range classCounts {
+		names = append(names, timedKPath(c))
+	}
+	return append(names, timedRepaired, timedGreedy, timedRandom, timedGiven, timedOurs, timedTrue)
+}
+
 // clock times the algorithms on networks of one size.
 type clock struct {
 	nodes int

@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 
 	"github.com/edgeplan/edgeplan/internal/paper"
@@ -35,6 +34,11 @@ func (in *instance) record() []string {
 	return append(out, fitString(in.cutsFit), fitString(in.randomFit), fitString(in.oursFit))
 }
 
+func parse(s string) float64 {
+	x, _ := strconv.ParseFloat(s, 64)
+	return x
+}
+
 func digits(x float64) string { return strconv.FormatFloat(x, 'g', 6, 64) }
 
 func (o outcome) String() string {
@@ -48,8 +52,10 @@ func (p proof) boundString() string {
 	if !p.ok() || p.proven() {
 		return ""
 	}
-	// Never more than the bound that is proven.
-	return digits(p.bound - 1e-6*math.Abs(p.bound))
+	if out := digits(p.bound); parse(out) <= p.bound {
+		return out
+	}
+	return digits(p.bound * (1 - 1e-6)) // never more than is proven
 }
 
 // fitString has a letter for each count by which a placement fits.

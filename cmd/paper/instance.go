@@ -79,25 +79,25 @@ func (t *trial) run() (instance, error) {
 	t.published()
 	p := joint(t.row.chain, t.net, t.row.capacity())
 	var stages []solver.Placed
-	t.in.ours, stages = t.solve("ours", p, solver.Options{})
+	t.in.ours, stages = t.solve(timedOurs, p, solver.Options{})
 	t.in.oursFit = t.row.chain.FitOf(cutsOf(stages), t.row.capacity())
-	repaired, _ := t.solve("k-path repaired", p, solver.Options{Algorithm: solver.KPath, Seed: t.in.seed(0)})
+	repaired, _ := t.solve(timedRepaired, p, solver.Options{Algorithm: solver.KPath, Seed: t.in.seed(0)})
 	t.in.repaired = repaired.outcome
-	t.in.inTruth, _ = t.solve("ours, true memory", jointTrue(t.row.chain, t.net, t.row.capacity()), solver.Options{})
+	t.in.inTruth, _ = t.solve(timedTrue, jointTrue(t.row.chain, t.net, t.row.capacity()), solver.Options{})
 	return t.in, t.err
 }
 
 // published runs what the paper has.
 func (t *trial) published() {
 	c, net := t.row.chain, t.net
-	stop := t.clock.start("random")
+	stop := t.clock.start(timedRandom)
 	p, err := paper.Random(c, net, t.row.capacity(), t.in.draw(1))
 	stop()
 	t.in.random = t.bottleneck(p, err)
 	if err == nil {
 		t.in.randomFit = c.FitOf(p.Cuts, t.row.capacity())
 	}
-	stop = t.clock.start("partitioning")
+	stop = t.clock.start(timedPartition)
 	cuts, err := c.Partition(t.row.capacity(), t.in.nodes)
 	stop()
 	if err != nil {
@@ -114,18 +114,18 @@ func (t *trial) published() {
 func (t *trial) cutsAlone(cuts []int) {
 	c, net := t.row.chain, t.net
 	t.in.cutsFit = c.FitOf(cuts, t.row.capacity())
-	stop := t.clock.start("greedy")
+	stop := t.clock.start(timedGreedy)
 	walk := paper.Greedy(c, net, cuts)
 	stop()
 	t.in.greedy = t.bottleneck(walk, nil)
 	t.in.placementBound = walk.PlacementBound(c, net)
 	for _, classes := range classCounts {
-		stop := t.clock.start(fmt.Sprintf("k-path matching, C = %d", classes))
+		stop := t.clock.start(timedKPath(classes))
 		p, err := paper.KPathMatching(c, net, cuts, classes, t.in.draw(uint64(classes)))
 		stop()
 		t.in.kpath = append(t.in.kpath, t.bottleneck(p, err))
 	}
-	t.in.given, _ = t.solve("nodes for given cuts", given(c, net, cuts), solver.Options{})
+	t.in.given, _ = t.solve(timedGiven, given(c, net, cuts), solver.Options{})
 }
 
 func (t *trial) bottleneck(p *paper.Placement, err error) outcome {

@@ -18,10 +18,15 @@ type report struct {
 	all   selection
 	spent map[timed]spent
 	rows  []rowName
+	cuts  map[rowName]int // how many the partitioning makes, with nodes enough
 }
 
 func newReport(instances []instance, spent map[timed]spent) *report {
-	r := &report{spent: spent}
+	r := &report{spent: spent, cuts: map[rowName]int{}}
+	for _, row := range rowsWithTransfers() {
+		cuts, _ := row.chain.Partition(row.capacity(), nodesForever)
+		r.cuts[rowName{row.chain.Model, row.mib}] = len(cuts)
+	}
 	for i := range instances {
 		in := &instances[i]
 		r.all = append(r.all, in)

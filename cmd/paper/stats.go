@@ -42,7 +42,7 @@ func (e estimate) String() string {
 	switch {
 	case e.n == 0:
 		return "-"
-	case e.n == 1 || math.IsNaN(e.half):
+	case e.n == 1 || e.half < 1e-9*math.Abs(e.mean): // no spread
 		return fmt.Sprintf("%.4g", e.mean)
 	}
 	digits := 3

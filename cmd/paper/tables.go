@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -244,15 +243,11 @@ func share(n, of int) string {
 func (r *report) Seconds() string {
 	t := &table{}
 	head := []string{"algorithm"}
-	names := map[string]bool{}
-	for key := range r.spent {
-		names[key.algorithm] = true
-	}
 	for _, n := range sizes {
 		head = append(head, fmt.Sprintf("%d nodes: mean", n), "most")
 	}
 	t.head(head...)
-	for _, name := range slices.Sorted(maps.Keys(names)) {
+	for _, name := range timedNames() {
 		cells := []string{name}
 		for _, n := range sizes {
 			s := r.spent[timed{name, n}]
