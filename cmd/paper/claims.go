@@ -130,6 +130,12 @@ func (r *report) GreedyOff() string   { return r.off(greedy) }
 func (r *report) KPathOff() string    { return r.off(kpath(mostClasses)) }
 func (r *report) RepairedOff() string { return r.off(repaired) }
 
+// Alone counts the instances in which k-path matching failed and greedy did not.
+func (r *report) Alone() int {
+	k := kpath(mostClasses)
+	return r.all.count(func(in *instance) bool { return !k(in).ok() && in.greedy.ok() })
+}
+
 // Genuine counts the instances in which no partition was found and none exists.
 func (r *report) Genuine() string {
 	lost := r.all.where(func(in *instance) bool { return in.greedy.failure == memoryError })
