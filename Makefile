@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean
+.PHONY: all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper
 
 all: build
 
@@ -53,6 +53,11 @@ fuzz-onnx:
 # search.
 bench-solver:
 	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Exact)$$' -benchtime 1x -timeout 60m ./solver
+
+# Reproduce the paper (arXiv 2210.12219) on its whole grid: docs/paper.md with its
+# tables and plots. Takes some minutes on two cores.
+paper:
+	$(GO) run ./cmd/paper
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:
