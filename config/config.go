@@ -33,6 +33,7 @@ type Settings struct {
 	// Engines are paths of ONNX Runtime libraries by architecture, as
 	// "linux/arm64"; absolute. They win over the cache and npm.
 	Engines map[string]string
+	Backend *Backend // where the state is kept; nil where the configuration does not say
 }
 
 // Node is one device.

@@ -117,7 +117,11 @@ func (l *loader) declareBlock(ds *declarations, block *hcl.Block) {
 		}
 		s := shapeOf(block.Type)
 		d.content = l.content(block.Body, s)
-		d.nested = l.sections(d.content)
+		if block.Type == kindSettings {
+			l.config.Settings.Backend = l.backend(d.content.Blocks)
+		} else {
+			d.nested = l.sections(d.content)
+		}
 		l.addDeclaration(ds, d)
 	}
 }

@@ -33,7 +33,19 @@ type VariableInput struct {
 // once, in order of file and line. The Config is never nil: with errors, only
 // its Sources may be used, to print the diagnostics with their snippets.
 func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
-	l := &loader{
+	l := newLoader(dir)
+	l.load(o)
+	return l.config, l.finish()
+}
+
+// loader carries one Load from files to a Config.
+type loader struct {
+	*report
+	config *Config
+}
+
+func newLoader(dir string) *loader {
+	return &loader{
 		report: &report{},
 		config: &Config{
 			Dir:      dir,
@@ -41,14 +53,6 @@ func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
 			Sources:  map[string]*hcl.File{},
 		},
 	}
-	l.load(o)
-	return l.config, l.report.finish()
-}
-
-// loader carries one Load from files to a Config.
-type loader struct {
-	*report
-	config *Config
 }
 
 func (l *loader) load(o Options) {

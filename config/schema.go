@@ -48,7 +48,10 @@ func sshAttributes() []string {
 func shapeOf(blockType string) shape {
 	switch blockType {
 	case "edgeplan":
-		return shape{attributes: []string{"required_version", "replan_threshold", "engines"}}
+		return shape{
+			attributes: []string{"required_version", "replan_threshold", "engines"},
+			blocks:     []hcl.BlockHeaderSchema{backendBlock()},
+		}
 	case "variable":
 		return shape{
 			attributes: []string{"type", "default", "description", "sensitive", "nullable"},
@@ -104,6 +107,8 @@ func (s shape) explain(d *hcl.Diagnostic) {
 		blocks = append(blocks, b.Type)
 	}
 	switch {
+	case strings.HasPrefix(d.Summary, "Missing type for "):
+		d.Detail = "This block says where the state is kept. Write backend \"local\" {, backend \"http\" { or backend \"s3\" {."
 	case strings.HasPrefix(d.Summary, "Missing name for "):
 		d.Detail = fmt.Sprintf("This block needs a name. Write %s \"NAME\" {", strings.TrimPrefix(d.Summary, "Missing name for "))
 	case strings.HasPrefix(d.Summary, "Extraneous label for "):
