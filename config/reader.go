@@ -20,7 +20,7 @@ const (
 // reader reads the arguments of one instance of a block, and keeps them as the
 // attributes that references to the instance see.
 type reader struct {
-	*evaluator
+	*frame
 	d       *declaration
 	inst    instance
 	ctx     *hcl.EvalContext
@@ -30,10 +30,10 @@ type reader struct {
 	seen    map[string]cty.Value
 }
 
-func (e *evaluator) reader(d *declaration, inst instance, ctx *hcl.EvalContext) *reader {
+func (f *frame) reader(d *declaration, inst instance, ctx *hcl.EvalContext) *reader {
 	return &reader{
-		evaluator: e, d: d, inst: inst, ctx: ctx, content: d.content, rng: d.rng,
-		name: d.address.String(), seen: map[string]cty.Value{},
+		frame: f, d: d, inst: inst, ctx: ctx, content: d.content, rng: d.rng,
+		name: d.String(), seen: map[string]cty.Value{},
 	}
 }
 
@@ -41,13 +41,18 @@ func (e *evaluator) reader(d *declaration, inst instance, ctx *hcl.EvalContext) 
 func (r *reader) section(name string) *reader {
 	for _, s := range r.d.nested {
 		if s.name == name {
-			inner := *r
-			inner.content, inner.rng, inner.seen = s.content, s.rng, map[string]cty.Value{}
-			inner.name = fmt.Sprintf("the %s block of %s", name, r.name)
-			return &inner
+			return r.within(s)
 		}
 	}
 	return nil
+}
+
+// within reads a block within.
+func (r *reader) within(s section) *reader {
+	inner := *r
+	inner.content, inner.rng, inner.seen = s.content, s.rng, map[string]cty.Value{}
+	inner.name = fmt.Sprintf("The %s block of %s", s.name, r.name)
+	return &inner
 }
 
 // argument is one evaluated argument.

@@ -130,10 +130,13 @@ func (r *rowReader) row(row cty.Value, number int) (link NetworkLink, skip bool,
 // end finds a node of the network.
 func (r *rowReader) end(column, text string) (string, error) {
 	node, ok := r.nodes[text]
-	if !ok {
-		return "", fmt.Errorf("has the unknown node %s in %s. %s", quoted(text), column, didYouMean(text, r.nodeAddresses(), "node"))
+	if !ok || r.parent != nil {
+		var err error
+		if node, err = r.findNode(text, false); err != nil {
+			return "", fmt.Errorf("names no node in %s: %w", column, err)
+		}
 	}
-	if r.members != nil && !r.members[text] {
+	if r.members != nil && !r.members[node.Address] {
 		return "", fmt.Errorf("has %s in %s, which is not among nodes of %s. Add it there, or remove the row", text, column, r.name)
 	}
 	return node.Address, nil // the one string of the node, not one for every row

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -17,6 +18,7 @@ const (
 	kindLink     = "link"
 	kindNetwork  = "network"
 	kindModel    = "model"
+	kindModule   = "module"
 	kindOutput   = "output"
 )
 
@@ -36,6 +38,7 @@ func rootShape() shape {
 		{Type: "link", LabelNames: []string{"name"}},
 		{Type: "network", LabelNames: []string{"name"}},
 		{Type: "model", LabelNames: []string{"name"}},
+		{Type: "module", LabelNames: []string{"name"}},
 		{Type: "output", LabelNames: []string{"name"}},
 	}}
 }
@@ -43,6 +46,11 @@ func rootShape() shape {
 // sshAttributes may stand in the ssh block and in any node.
 func sshAttributes() []string {
 	return []string{"user", "identity_file", "known_hosts", "host_key", "port"}
+}
+
+// conditions are the blocks that may stand in whatever a plan makes.
+func conditions() []hcl.BlockHeaderSchema {
+	return []hcl.BlockHeaderSchema{{Type: preconditionType}}
 }
 
 func shapeOf(blockType string) shape {
@@ -57,28 +65,30 @@ func shapeOf(blockType string) shape {
 			attributes: []string{"type", "default", "description", "sensitive", "nullable"},
 			blocks:     []hcl.BlockHeaderSchema{{Type: "validation"}},
 		}
-	case "validation":
+	case validationType:
 		return shape{attributes: []string{"condition", "error_message"}}
 	case "ssh":
 		return shape{attributes: sshAttributes()}
 	case "node":
 		own := []string{"for_each", "count", "address", "memory", "compute", "architecture", "path", "pipeline_address", "pipeline_port", "enabled"}
-		return shape{attributes: append(own, sshAttributes()...)}
+		return shape{attributes: append(own, sshAttributes()...), blocks: conditions()}
 	case "link":
-		return shape{attributes: []string{"for_each", "count", "between", "bandwidth", "latency"}}
+		return shape{attributes: []string{"for_each", "count", "between", "bandwidth", "latency"}, blocks: conditions()}
 	case "network":
-		return shape{attributes: []string{"for_each", "count", "nodes", "links", "bandwidth", "latency", "shared"}}
+		return shape{attributes: []string{"for_each", "count", "nodes", "links", "bandwidth", "latency", "shared"}, blocks: conditions()}
 	case "model":
 		return shape{
 			attributes: []string{"for_each", "count", "source", "dimensions", "gateway", "optimization", "threads"},
-			blocks:     []hcl.BlockHeaderSchema{{Type: "solver"}, {Type: "require"}},
+			blocks:     append([]hcl.BlockHeaderSchema{{Type: "solver"}, {Type: "require"}}, conditions()...),
 		}
 	case "solver":
 		return shape{attributes: []string{"algorithm", "time_limit"}}
 	case "require":
 		return shape{attributes: []string{"throughput"}}
 	case "output":
-		return shape{attributes: []string{"value", "description", "sensitive"}}
+		return shape{attributes: []string{"value", "description", "sensitive"}, blocks: conditions()}
+	case preconditionType:
+		return shape{attributes: []string{"condition", "error_message"}}
 	}
 	return shape{}
 }
@@ -114,6 +124,8 @@ func (s shape) explain(d *hcl.Diagnostic) {
 	case strings.HasPrefix(d.Summary, "Extraneous label for "):
 		kind := strings.TrimPrefix(d.Summary, "Extraneous label for ")
 		d.Detail = fmt.Sprintf("A block of this kind has fewer labels. Remove what stands after %s and, where it has one, its name.", kind)
+	case d.Summary == "Extraneous JSON object property":
+		d.Detail += fmt.Sprintf(" What may stand here: %s.", strings.Join(append(slices.Clone(s.attributes), blocks...), ", "))
 	case d.Summary == "Unsupported argument" && len(s.attributes) > 0:
 		d.Detail += fmt.Sprintf(" The arguments here are %s.", strings.Join(s.attributes, ", "))
 	case d.Summary == "Unsupported argument":
