@@ -61,6 +61,16 @@ func (d *declaration) attribute(name string) *hcl.Attribute {
 	return d.content.Attributes[name]
 }
 
+// repeats is for_each or count, whichever the block has, or "".
+func (d *declaration) repeats() string {
+	for _, name := range []string{"for_each", "count"} {
+		if d.attribute(name) != nil {
+			return name
+		}
+	}
+	return ""
+}
+
 // expressions of the declaration in order of place.
 func (d *declaration) expressions() []hcl.Expression {
 	if d.expr != nil {

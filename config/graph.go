@@ -136,18 +136,24 @@ func (g *graph) reportCycle(closing reference) {
 	}
 	names = append(names, names[0])
 	text, at := strings.Join(names, " -> "), cycleRange(cycle)
-	if g.told[text] || at != nil && g.told[at.String()] {
+	if g.told[text] || at != nil && throughModule(cycle) && g.told[at.String()] {
 		return
 	}
 	g.told[text] = true
 	if at != nil {
-		g.told[at.String()] = true // another way to the same reference
+		g.told[at.String()] = true
 	}
 	if len(cycle) == 1 {
 		g.fault(at, "Cycle", "%s refers to itself, so it has no value. Break the cycle: give it a value of its own.%s", cycle[0].to, selfHint(cycle[0].to))
 		return
 	}
 	g.fault(at, "Cycle", "%s refer to each other, so none has a value%s. Break the cycle: give one of them a value of its own.", text, places(cycle))
+}
+
+// throughModule says whether a cycle goes on because something is in a module: by
+// each of what the module holds it comes to the same reference again.
+func throughModule(cycle []reference) bool {
+	return slices.ContainsFunc(cycle, func(ref reference) bool { return ref.rng.Filename == "" && ref.to.kind == kindModule })
 }
 
 // selfHint says how to write a condition on what a model comes to.

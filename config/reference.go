@@ -108,6 +108,12 @@ func (m *module) results(call *declaration, t hcl.Traversal) ([]*declaration, *h
 	if m == nil {
 		return targets, nil // there is no folder to look into, which was reported
 	}
+	if len(t) > 2 {
+		if attr, ok := t[2].(hcl.TraverseAttr); ok && call.repeats() != "" {
+			at := t.SourceRange()
+			return nil, newError(&at, invalidReference, "%s has %s, so it is several. Write %s[KEY].%s for one of them.", call, call.repeats(), call.address, attr.Name)
+		}
+	}
 	for _, step := range t[2:] {
 		attr, ok := step.(hcl.TraverseAttr)
 		if !ok {
