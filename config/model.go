@@ -184,23 +184,6 @@ func (r *reader) solver() Solver {
 	return result
 }
 
-func (r *reader) require(m *Model) {
-	s := r.section("require")
-	if s == nil {
-		return
-	}
-	m.RequireRange = s.rng
-	a, ok := s.get("throughput", cty.Number)
-	if !ok {
-		return
-	}
-	m.RequireThroughput, _ = a.value.AsBigFloat().Float64()
-	m.RequireRange = *a.at
-	if m.RequireThroughput <= 0 || math.IsInf(m.RequireThroughput, 0) {
-		s.bad("throughput", a, invalidValue, "throughput is in inferences per second and must be more than 0. Write throughput = 12, or leave the block out.")
-	}
-}
-
 // withResult sets what is known only after a plan.
 func withResult(model cty.Value, result *ModelResult) cty.Value {
 	attrs := model.AsValueMap()

@@ -84,7 +84,7 @@ func shapeOf(blockType string) shape {
 	case "solver":
 		return shape{attributes: []string{"algorithm", "time_limit"}}
 	case "require":
-		return shape{attributes: []string{"throughput"}}
+		return shape{attributes: []string{"throughput", "latency", "error_message"}}
 	case "output":
 		return shape{attributes: []string{"value", "description", "sensitive"}, blocks: conditions()}
 	case preconditionType:
