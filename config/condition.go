@@ -84,7 +84,7 @@ func (r *reader) judge() (verdict, *hcl.Attribute) {
 	converted, err := convertTo(v, cty.Bool)
 	switch {
 	case err != nil:
-		r.fault(attr.Expr.Range().Ptr(), wrongType, "condition %v. Write %s.", err, example(cty.Bool))
+		r.faultIn(attr.Expr, wrongType, "condition %v. Write %s.", err, example(cty.Bool))
 		return holds, attr
 	case !converted.IsKnown():
 		return undecided, attr

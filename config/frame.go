@@ -148,7 +148,7 @@ func (f *frame) inputValue(d *declaration) cty.Value {
 	}
 	converted, err := v.convert(value)
 	if err != nil {
-		f.fault(d.expr.Range().Ptr(), invalidVariable, "The value of %s %v. The variable is declared at %s.", d, err, v.rng)
+		f.add(v.hide(newError(d.expr.Range().Ptr(), invalidVariable, "The value of %s %v. The variable is declared at %s.", d, err, v.rng)))
 		return cty.UnknownVal(v.ty)
 	}
 	return converted

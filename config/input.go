@@ -160,7 +160,7 @@ func (in *inputs) valueOf(v *variable) cty.Value {
 	if at == nil {
 		at = &v.rng
 	}
-	in.fault(at, invalidVariable, "The value of var.%s from %s %v. The variable is declared at %s.", v.name, given.source, err, v.rng)
+	in.add(v.hide(newError(at, invalidVariable, "The value of var.%s from %s %v. The variable is declared at %s.", v.name, given.source, err, v.rng)))
 	return cty.UnknownVal(v.ty)
 }
 

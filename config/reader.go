@@ -74,7 +74,7 @@ func (r *reader) get(name string, want cty.Type) (argument, bool) {
 	at := attr.Expr.Range().Ptr()
 	converted, err := convertTo(v, want)
 	if err != nil {
-		r.fault(at, wrongType, "%s %v. Write %s.", name, err, example(want))
+		r.faultIn(attr.Expr, wrongType, "%s %v. Write %s.", name, err, example(want))
 		r.seen[name] = cty.UnknownVal(want)
 		return argument{}, false
 	}
@@ -101,7 +101,15 @@ func (r *reader) bad(name string, a argument, summary, format string, args ...an
 		r.fault(a.at, summary, "%s is not valid. Its value is sensitive and not shown; change what gives it.", name)
 		return
 	}
-	r.fault(a.at, summary, format, args...)
+	r.faultIn(a.expr, summary, format, args...)
+}
+
+// faultIn reports a fault with the values that the expression refers to: they
+// tell the instances of a block apart.
+func (r *reader) faultIn(expr hcl.Expression, summary, format string, args ...any) {
+	diag := newError(expr.Range().Ptr(), summary, format, args...)
+	diag.Expression, diag.EvalContext = expr, r.ctx
+	r.add(diag)
 }
 
 // missing reports an absent argument with the line to write.

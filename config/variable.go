@@ -6,6 +6,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/edgeplan/edgeplan/internal/diagnostic"
 )
 
 // kindValidation is a validation block of a variable, numbered after it.
@@ -85,7 +87,7 @@ func (l *loader) variableDefault(v *variable, content *hcl.BodyContent) {
 	}
 	converted, err := v.convert(value)
 	if err != nil {
-		l.fault(v.defRange, "Invalid default", "The default of var.%s %v. Make the default and the type agree.", v.name, err)
+		l.add(v.hide(newError(v.defRange, "Invalid default", "The default of var.%s %v. Make the default and the type agree.", v.name, err)))
 		return
 	}
 	v.def = converted
@@ -108,6 +110,14 @@ func (v *variable) convert(value cty.Value) (cty.Value, error) {
 		return cty.DynamicVal, fmt.Errorf("is null, and nullable is false")
 	}
 	return converted, nil
+}
+
+// hide keeps the source of a fault in a sensitive value to itself.
+func (v *variable) hide(d *hcl.Diagnostic) *hcl.Diagnostic {
+	if v.sensitive {
+		return diagnostic.HideSource(d)
+	}
+	return d
 }
 
 // useDefault says whether a value gives way to the default: null does, where null
