@@ -98,7 +98,7 @@ func (r *reader) given(name string) bool {
 func (r *reader) bad(name string, a argument, summary, format string, args ...any) {
 	r.seen[name] = cty.DynamicVal
 	if a.sensitive {
-		r.fault(a.at, summary, "%s is not valid. Its value is sensitive and not shown; change what gives it.", name)
+		r.faultIn(a.expr, summary, "%s is not valid. Its value is sensitive and not shown; change what gives it.", name)
 		return
 	}
 	r.faultIn(a.expr, summary, format, args...)

@@ -21,8 +21,7 @@ func (l *loader) parse(path string) (*hcl.File, bool) {
 	}
 	l.config.Sources[path] = &hcl.File{Bytes: src}
 	if at := conflictMarker(path, src); at != nil {
-		l.fault(at, "Merge conflict in a file",
-			"A merge left both versions here, between the lines that begin with <<<<<<< and >>>>>>>. Keep the lines you want and delete the markers.")
+		l.add(conflict(at))
 		return nil, false
 	}
 	if diag := nestingOf(path)(path, src); diag != nil {
@@ -54,6 +53,11 @@ func nestingOf(path string) func(string, []byte) *hcl.Diagnostic {
 		return checkJSONNesting
 	}
 	return checkNesting
+}
+
+func conflict(at *hcl.Range) *hcl.Diagnostic {
+	return newError(at, "Merge conflict in a file",
+		"A merge left both versions here, between the lines that begin with <<<<<<< and >>>>>>>. Keep the lines you want and delete the markers.")
 }
 
 // conflictMarker is where the first merge conflict begins, or nil. A file that
