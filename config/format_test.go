@@ -12,13 +12,13 @@ import (
 
 func TestFormat(t *testing.T) {
 	for before, after := range map[string]string{
-		"a=1\nlonger   =   2\n":                   "a      = 1\nlonger = 2\n",
+		"a=1\nlonger   =   2\n":                    "a      = 1\nlonger = 2\n",
 		"node \"a\" {\nmemory=\"1GiB\" # all\n}\n": "node \"a\" {\n  memory = \"1GiB\" # all\n}\n",
-		"x = [\n1,\n  2]\n":                       "x = [\n  1,\n2]\n",
-		"t = <<-E\n    kept\n  E\n":               "t = <<-E\n    kept\n  E\n",
-		"":                                        "",
-		"x = 1":                                   "x = 1",
-		"a {\r\nb=1\r\n}\r\n":                     "a {\r\n  b = 1\r\n}\r\n",
+		"x = [\n1,\n  2]\n":                        "x = [\n  1,\n2]\n",
+		"t = <<-E\n    kept\n  E\n":                "t = <<-E\n    kept\n  E\n",
+		"":                                         "",
+		"x = 1":                                    "x = 1",
+		"a {\r\nb=1\r\n}\r\n":                      "a {\r\n  b = 1\r\n}\r\n",
 	} {
 		got, diags := Format("f.hcl", []byte(before))
 		if len(diags) > 0 || string(got) != after {

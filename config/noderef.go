@@ -19,11 +19,18 @@ const unknownNode = "Unknown node"
 // raw evaluates an argument without asking that all of it be known: a node with
 // a fault of its own can still be named.
 func (r *reader) raw(name string) (cty.Value, *hcl.Attribute, bool) {
+	v, attr, ok := r.shallow(name)
+	v, _ = v.UnmarkDeep()
+	return v, attr, ok
+}
+
+// shallow is raw for what may be large: its elements may still have marks.
+func (r *reader) shallow(name string) (cty.Value, *hcl.Attribute, bool) {
 	attr, ok := r.content.Attributes[name]
 	if !ok {
 		return cty.NilVal, nil, false
 	}
-	v, _ := r.value(r.d, attr.Expr, r.ctx).UnmarkDeep()
+	v, _ := r.value(r.d, attr.Expr, r.ctx).Unmark()
 	if !v.IsKnown() {
 		r.noteUnknown(attr.Expr.Range().Ptr(), name)
 		r.seen[name] = cty.DynamicVal
