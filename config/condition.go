@@ -29,7 +29,7 @@ const (
 	undecided // until the results of models are known
 )
 
-// in is the condition in another frame of the same module.
+// in is the condition with the values of a frame of its module.
 func (c condition) in(f *frame) condition {
 	moved := *c.reader
 	moved.frame = f

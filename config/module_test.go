@@ -186,3 +186,68 @@ func TestModuleOutputs(t *testing.T) {
 		t.Errorf("doubled is known before a plan: %#v", outputs[0].Value)
 	}
 }
+
+// TestConditionsOnResults decides a condition through modules once results are
+// known, at every instance.
+func TestConditionsOnResults(t *testing.T) {
+	c, diags := loadArchive(t, `
+-- main.edgeplan.hcl --
+module "m" {
+  source   = "./m"
+  for_each = { a = 2, b = 10 }
+  value    = model.m.throughput
+  limit    = each.value
+}
+node "one" {
+  address = "one.local"
+  memory  = "512MiB"
+  compute = "9GFLOPS"
+}
+model "m" {
+  source = "model.onnx"
+}
+output "o" {
+  value = [for m in module.m : m.o]
+  precondition {
+    condition     = module.m["b"].o > 20
+    error_message = "It is ${module.m["b"].o}."
+  }
+}
+-- m/main.edgeplan.hcl --
+variable "value" {
+}
+variable "limit" {
+}
+locals {
+  double = var.value * 2
+}
+output "o" {
+  value = local.double
+  precondition {
+    condition     = local.double > var.limit
+    error_message = "Not above ${var.limit}."
+  }
+}
+-- model.onnx --
+`, Options{})
+	if len(diags) > 0 {
+		t.Fatal(describeAll(c.Dir, diags))
+	}
+	for throughput, want := range map[float64]string{
+		20: "",
+		4:  "module.m[\"b\"].output.o: Not above 10.\noutput.o: It is 8.\n",
+		1:  "module.m[\"a\"].output.o: Not above 2.\nmodule.m[\"b\"].output.o: Not above 10.\noutput.o: It is 2.\n",
+	} {
+		_, diags := c.EvalOutputs(map[string]ModelResult{"m": {Throughput: throughput}})
+		got := ""
+		for _, d := range diags {
+			got += d.Detail + "\n"
+		}
+		if got != want {
+			t.Errorf("at %v: %s, want %s", throughput, got, want)
+		}
+	}
+	if _, diags := c.EvalOutputs(nil); len(diags) > 0 {
+		t.Errorf("without results: %v", diags)
+	}
+}

@@ -135,7 +135,7 @@ func (e *evaluator) evaluateAgain() []Output {
 		}
 	}
 	for _, p := range e.pending {
-		p.decide()
+		p.in(p.frame).decide() // what it refers to has new values
 	}
 	return all
 }
