@@ -1,14 +1,51 @@
 package config
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 	"github.com/zclconf/go-cty/cty/function"
 )
 
 func anyParameter(name string) function.Parameter {
 	return function.Parameter{Name: name, Type: cty.DynamicPseudoType}
+}
+
+// coalesceFunction is the first argument that is neither null nor an empty text.
+func coalesceFunction() function.Function {
+	return function.New(&function.Spec{
+		VarParam: &function.Parameter{
+			Name: "values", Type: cty.DynamicPseudoType, AllowNull: true, AllowUnknown: true, AllowDynamicType: true,
+		},
+		Type: func(args []cty.Value) (cty.Type, error) {
+			var types []cty.Type
+			for _, v := range args {
+				types = append(types, v.Type())
+			}
+			ty, _ := convert.UnifyUnsafe(types)
+			if ty == cty.NilType {
+				return cty.DynamicPseudoType, errors.New("all arguments must be of one type")
+			}
+			return ty, nil
+		},
+		Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+			for _, v := range args {
+				v, err := convert.Convert(v, ty)
+				switch {
+				case err != nil:
+					return cty.UnknownVal(ty), err
+				case !v.IsKnown():
+					return cty.UnknownVal(ty), nil
+				case v.IsNull() || ty == cty.String && v.AsString() == "":
+				default:
+					return v, nil
+				}
+			}
+			return cty.UnknownVal(ty), errors.New("all arguments are null or empty")
+		},
+	})
 }
 
 // oneFunction is the only element of a collection, or null of an empty one.
