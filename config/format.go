@@ -56,6 +56,9 @@ func (l *loader) sound(path string, src []byte) bool {
 		return false
 	}
 	_, diags := hclsyntax.ParseConfig(src, path, hcl.InitialPos)
+	for _, diag := range diags {
+		explainSyntax(diag, src)
+	}
 	l.add(diags...)
 	return !diags.HasErrors()
 }

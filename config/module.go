@@ -211,7 +211,14 @@ func (l *loader) checkInputs(child *module) {
 	slices.Sort(names)
 	for name, attr := range d.inputs {
 		if child.variable(name) == nil {
-			l.fault(&attr.NameRange, "Unknown input", "%s has no variable %q. %s", d, name, didYouMean(name, names, fmt.Sprintf("variable in %s", child.dir)))
+			l.fault(&attr.NameRange, "Unknown input", "%s has no variable %q. %s", d, name, inputHint(name, names, child.dir))
 		}
 	}
+}
+
+func inputHint(name string, variables []string, dir string) string {
+	if hint := terraformHint(fmt.Sprintf("%q", name)); hint != "" {
+		return hint
+	}
+	return didYouMean(name, variables, fmt.Sprintf("variable in %s", dir))
 }

@@ -116,6 +116,10 @@ func (s shape) explain(d *hcl.Diagnostic) {
 	for _, b := range s.blocks {
 		blocks = append(blocks, b.Type)
 	}
+	if hint := terraformHint(d.Detail); hint != "" {
+		d.Detail += " " + hint
+		return
+	}
 	switch {
 	case strings.HasPrefix(d.Summary, "Missing type for "):
 		d.Detail = "This block says where the state is kept. Write backend \"local\" {, backend \"http\" { or backend \"s3\" {."
@@ -135,4 +139,23 @@ func (s shape) explain(d *hcl.Diagnostic) {
 	case d.Summary == "Unsupported block type":
 		d.Detail += " Only arguments may stand here; write NAME = VALUE, or remove the block."
 	}
+}
+
+// terraformHint says what stands here for something that Terraform has.
+func terraformHint(detail string) string {
+	for name, hint := range map[string]string{
+		"terraform":  "What concerns edgeplan itself, as required_version and backend, stands in the block edgeplan { }.",
+		"provider":   "How to reach devices stands in the block ssh { }.",
+		"resource":   "The things that edgeplan knows are blocks of their own kinds: node, link, network and model.",
+		"data":       "Read a file with file(\"...\"), csvdecode, jsondecode or yamldecode.",
+		"lifecycle":  "Write precondition blocks without one around them.",
+		"depends_on": "Blocks come in the order of their references; remove it.",
+		"dynamic":    "Blocks cannot be made by an expression here; write them out.",
+		"providers":  "A module begins from the ssh block around it; remove it.",
+	} {
+		if strings.Contains(detail, fmt.Sprintf("%q", name)) {
+			return hint
+		}
+	}
+	return ""
 }

@@ -2,6 +2,8 @@ package config
 
 import (
 	"bytes"
+	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -29,11 +31,30 @@ func (l *loader) parse(path string) (*hcl.File, bool) {
 		return nil, false
 	}
 	file, diags := parserOf(path)(src, path)
+	for _, diag := range diags {
+		explainSyntax(diag, src)
+	}
 	l.add(diags...)
 	if file != nil {
 		l.config.Sources[path] = file
 	}
 	return file, !diags.HasErrors()
+}
+
+// unquotedAmount is a number with a unit at the end of a text, and after it what
+// the parser did not understand.
+var unquotedAmount = regexp.MustCompile(`([0-9]+(?:\.[0-9]+)?) ?$`)
+
+// explainSyntax says how to write an amount: without quotes it is a number and
+// something else.
+func explainSyntax(d *hcl.Diagnostic, src []byte) {
+	if d.Summary != "Missing newline after argument" || d.Subject == nil || !d.Subject.CanSliceBytes(src) {
+		return
+	}
+	number := unquotedAmount.FindSubmatch(src[max(0, d.Subject.Start.Byte-64):d.Subject.Start.Byte])
+	if unit := d.Subject.SliceBytes(src); number != nil && hclsyntax.ValidIdentifier(string(unit)) {
+		d.Detail = fmt.Sprintf("An amount with a unit stands in quotes: write \"%s%s\".", number[1], unit)
+	}
 }
 
 // isJSON says in which of HCL's two syntaxes a file is.

@@ -1,5 +1,5 @@
-# Two sites from one module, joined by a line between them. One network spans
-# both; each site also exports its uplink, the board that the line ends at.
+# Two sites from one module, joined by a line between them: each site exports its
+# uplink, the board that the line ends at.
 
 module "site" {
   source   = "./modules/site"
