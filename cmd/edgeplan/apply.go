@@ -73,7 +73,7 @@ func (c *cli) withState(ctx context.Context, operation string, a approval, chang
 	if err != nil {
 		return err
 	}
-	prior, err := states.Load()
+	prior, err := states.Load(ctx)
 	if err == nil {
 		err = change(states, prior)
 	}
