@@ -8,7 +8,7 @@ import (
 
 // MaxBytes is the largest state that is read or written. What is larger is no
 // state: an answer without end must not fill the memory.
-const MaxBytes = 256 << 20
+const MaxBytes = 64 << 20
 
 // Backend keeps the bytes of one state, and its lock, in one place. Each answers
 // in bounded time, also when its context has no end.
