@@ -3,8 +3,13 @@ package backend
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"time"
@@ -102,10 +107,16 @@ func (b *bucket) put(ctx context.Context, key string, content []byte, options mi
 	defer cancel()
 	options.ContentType = "application/json"
 	options.ServerSideEncryption = b.encryption
-	options.DisableMultipart = true
-	options.Checksum = minio.ChecksumCRC32C
-	_, err := b.client.PutObject(ctx, b.bucket, key, bytes.NewReader(content), int64(len(content)), options)
+	options.UserMetadata = map[string]string{"X-Amz-Checksum-Crc32c": crc32c(content)} // kept, and verified by readers
+	digest := sha256.Sum256(content)
+	_, err := minio.Core{Client: b.client}.PutObject(ctx, b.bucket, key, bytes.NewReader(content), int64(len(content)),
+		"", hex.EncodeToString(digest[:]), options)
 	return err
+}
+
+func crc32c(content []byte) string {
+	sum := crc32.Checksum(content, crc32.MakeTable(crc32.Castagnoli))
+	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, sum))
 }
 
 // problem describes an error of the service or of the way to it.

@@ -27,12 +27,11 @@ func openS3(_ context.Context, r *reader, _ string) statefile.Backend {
 	b.encryption, b.customerKey = r.encryption()
 	endpoint := r.endpoint()
 	options := &minio.Options{
-		Creds:           r.credentials(),
-		Secure:          endpoint.Scheme == "https",
-		Transport:       r.s3Transport(),
-		Region:          r.text("region", "AWS_REGION", "AWS_DEFAULT_REGION"),
-		TrailingHeaders: true, // for checksums
-		MaxRetries:      1 + r.count("retry_max", 2),
+		Creds:      r.credentials(),
+		Secure:     endpoint.Scheme == "https",
+		Transport:  r.s3Transport(),
+		Region:     r.text("region", "AWS_REGION", "AWS_DEFAULT_REGION"),
+		MaxRetries: 1 + r.count("retry_max", 2),
 	}
 	if r.boolean("use_path_style") {
 		options.BucketLookup = minio.BucketLookupPath
