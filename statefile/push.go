@@ -75,3 +75,10 @@ func (m *Manager) pushed(content []byte) error {
 	}
 	return nil
 }
+
+// Pull gives the recorded state as it stands there, readable or not; nil where
+// there is none.
+func (m *Manager) Pull(ctx context.Context) ([]byte, error) {
+	snapshot, err := m.backend.Read(ctx)
+	return snapshot.Content, err
+}

@@ -142,7 +142,16 @@ func (c *cli) notef(format string, args ...any) {
 
 // approve asks a question that only `yes` approves.
 func (c *cli) approve(ctx context.Context, question string) error {
-	fmt.Fprintf(c.stderr, "\n%s\n  Only `yes` approves.\n\n  Enter a value: ", question)
+	answer, err := c.ask(ctx, question+"\n  Only `yes` approves.")
+	if err == nil && answer != "yes" {
+		err = errors.New("not approved: nothing was changed")
+	}
+	return err
+}
+
+// ask prints a question and gives the line that answers it; "" at the end of input.
+func (c *cli) ask(ctx context.Context, question string) (string, error) {
+	fmt.Fprintf(c.stderr, "\n%s\n\n  Enter a value: ", question)
 	answers := make(chan string, 1)
 	go func() {
 		line, _ := c.stdin.ReadString('\n')
@@ -150,12 +159,9 @@ func (c *cli) approve(ctx context.Context, question string) error {
 	}()
 	select {
 	case <-ctx.Done():
-		return errors.New("interrupted: nothing was changed")
+		return "", errors.New("interrupted: nothing was changed")
 	case answer := <-answers:
 		fmt.Fprintln(c.stderr)
-		if answer != "yes" {
-			return errors.New("not approved: nothing was changed")
-		}
-		return nil
+		return answer, nil
 	}
 }

@@ -21,7 +21,7 @@ func runShow(ctx context.Context, c *cli, args []string) error {
 	if err := c.parseNone(flags, showHelp, args); err != nil {
 		return err
 	}
-	state, err := c.state().Load(ctx)
+	state, err := c.loadState(ctx)
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
-
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
@@ -90,14 +88,4 @@ func (s Settings) Equal(t Settings) bool {
 // Variable is the name of the environment variable that stands for an attribute.
 func Variable(backend, attribute string) string {
 	return "EDGEPLAN_" + strings.ToUpper(backend) + "_" + strings.ToUpper(attribute)
-}
-
-// suggest ends a sentence about an unknown attribute.
-func (k kind) suggest(name string) string {
-	for _, known := range k.names() {
-		if levenshtein.Distance(name, known, nil) <= 2 {
-			return fmt.Sprintf("Did you mean %s?", known)
-		}
-	}
-	return fmt.Sprintf("Choose from %s.", strings.Join(k.names(), ", "))
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/edgeplan/edgeplan/internal/suggest"
 )
 
 // reader reads attributes and keeps all faults, to be reported at once.
@@ -27,7 +29,7 @@ func (r *reader) fault(format string, args ...any) {
 func (r *reader) checkNames() {
 	for _, name := range slices.Sorted(maps.Keys(r.given)) {
 		if !slices.Contains(r.kind.names(), name) {
-			r.fault("there is no attribute %s. %s", name, r.kind.suggest(name))
+			r.fault("there is no attribute %s. %s", name, suggest.Sentence(name, r.kind.names(), "attribute"))
 		}
 	}
 }
