@@ -128,6 +128,7 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"model":     writeModel,
 			"cmpplan":   comparePlans,
 			"build":     buildModel,
+			"states":    startStates,
 		},
 	}
 }

@@ -2,15 +2,11 @@ package backend
 
 import (
 	"flag"
-	"io"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"sync"
 	"testing"
 
 	"github.com/edgeplan/edgeplan/internal/servertest"
-	"github.com/edgeplan/edgeplan/statefile"
 )
 
 // Servers of others take a while to start: one each serves all tests.
@@ -81,65 +77,3 @@ type mainTB struct {
 
 func (m *mainTB) Cleanup(f func()) { m.main.Cleanup(f) }
 func (m *mainTB) TempDir() string  { return m.main.TempDir() }
-
-// protocolServer speaks Terraform's HTTP backend protocol as far as it says
-// anything, with states in memory.
-type protocolServer struct {
-	*httptest.Server
-	mu     sync.Mutex
-	states map[string][]byte
-	locks  map[string][]byte
-}
-
-func startProtocolServer(t testing.TB) *protocolServer {
-	s := &protocolServer{states: map[string][]byte{}, locks: map[string][]byte{}}
-	s.Server = httptest.NewServer(s)
-	t.Cleanup(s.Close)
-	return s
-}
-
-func (s *protocolServer) settings(name string) Settings {
-	return Settings{Type: "http", Attributes: map[string]string{
-		"address": s.URL + "/" + name, "lock_address": s.URL + "/" + name, "retry_wait_min": "1ms", "timeout": "5s",
-	}}
-}
-
-func (s *protocolServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	body, _ := io.ReadAll(r.Body)
-	name := r.URL.Path
-	switch r.Method {
-	case http.MethodGet:
-		if s.states[name] == nil {
-			w.WriteHeader(http.StatusNotFound)
-			return
-		}
-		_, _ = w.Write(s.states[name])
-	case http.MethodPost:
-		if s.locks[name] != nil && r.URL.Query().Get("ID") != lockID(s.locks[name]) {
-			w.WriteHeader(http.StatusLocked)
-			_, _ = w.Write(s.locks[name])
-			return
-		}
-		s.states[name] = body
-	case "LOCK":
-		if s.locks[name] != nil {
-			w.WriteHeader(http.StatusLocked)
-			_, _ = w.Write(s.locks[name])
-			return
-		}
-		s.locks[name] = body
-	case "UNLOCK":
-		if s.locks[name] != nil && lockID(s.locks[name]) != lockID(body) {
-			w.WriteHeader(http.StatusConflict)
-			_, _ = w.Write(s.locks[name])
-			return
-		}
-		delete(s.locks, name)
-	default:
-		w.WriteHeader(http.StatusMethodNotAllowed)
-	}
-}
-
-func lockID(content []byte) string { return statefile.ParseLockInfo(content).ID }

@@ -26,11 +26,11 @@ type place struct {
 
 // places are one new, empty state in every kind of place.
 func places(t *testing.T) []place {
-	protocol := startProtocolServer(t)
+	protocol := servertest.StartProtocol(t)
 	dir := t.TempDir()
 	return []place{
 		{"local", func() statefile.Backend { return open(t, dir, Settings{}) }, true},
-		{"http", func() statefile.Backend { return open(t, "", protocol.settings("state")) }, false},
+		{"http", func() statefile.Backend { return open(t, "", protocolState(protocol.URL + "/state")) }, false},
 	}
 }
 
@@ -56,6 +56,12 @@ func open(t testing.TB, dir string, s Settings) statefile.Backend {
 		t.Fatal(err)
 	}
 	return b
+}
+
+func protocolState(address string) Settings {
+	return Settings{Type: "http", Attributes: map[string]string{
+		"address": address, "lock_address": address, "retry_wait_min": "1ms", "retry_wait_max": "5ms", "timeout": "5s",
+	}}
 }
 
 func giteaState(h servertest.HTTP, name string) Settings {
