@@ -89,6 +89,7 @@ func (m *Manager) Lock(ctx context.Context, o LockOptions) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
+	removeLeftovers(m.files, m.emergencyPath())
 	return lock, nil
 }
 

@@ -30,7 +30,7 @@ func places(t *testing.T) []place {
 	dir := t.TempDir()
 	return []place{
 		{"local", func() statefile.Backend { return open(t, dir, Settings{}) }, true},
-		{"http", func() statefile.Backend { return open(t, "", protocolState(protocol.URL + "/state")) }, false},
+		{"http", func() statefile.Backend { return open(t, "", protocolState(protocol.URL+"/state")) }, false},
 	}
 }
 
