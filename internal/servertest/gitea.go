@@ -23,15 +23,15 @@ func (h HTTP) LockAddress(name string) string { return h.Address(name) + "/lock"
 // StartHTTP starts Gitea (gitea.com), whose package registry keeps states.
 func StartHTTP(t testing.TB) HTTP {
 	t.Helper()
-	program := binary(t, "gitea", giteaVersion)
+	executable := program(t, Gitea)
 	address, dir := freeAddress(t), t.TempDir()
 	config := filepath.Join(dir, "app.ini")
-	if err := os.WriteFile(config, []byte(giteaConfig(dir, address, program)), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(giteaConfig(dir, address, executable)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h := HTTP{base: "http://" + address + "/api/packages/operator/terraform/state", Username: "operator", Password: "a-secret-of-this-test"}
 	gitea := func(args ...string) *exec.Cmd {
-		command := exec.Command(program, append([]string{"--config", config, "--work-path", dir}, args...)...)
+		command := exec.Command(executable, append([]string{"--config", config, "--work-path", dir}, args...)...)
 		command.Env = append(os.Environ(), "HOME="+dir, "USER=root", "GITEA_I_AM_BEING_UNSAFE_RUNNING_AS_ROOT=true")
 		return command
 	}

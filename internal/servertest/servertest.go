@@ -5,6 +5,7 @@ package servertest
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -17,20 +18,32 @@ import (
 // Required makes a server that was not built fail a test, where it otherwise skips it.
 const Required = "EDGEPLAN_REQUIRE_SERVERS"
 
-// Versions of the servers; the Makefile builds these.
+// The servers, by the name of their program in the cache.
 const (
-	versitygwVersion = "v1.8.0"
-	giteaVersion     = "v1.26.0"
+	VersitygwVersion = "v1.8.0"
+	GiteaVersion     = "v1.26.0"
+
+	Versitygw  = "versitygw-" + VersitygwVersion
+	Gitea      = "gitea-" + GiteaVersion
+	GiteaFiles = Gitea + ".files" // what Gitea reads beside its program
 )
 
-// binary is the path of a server's program in the cache.
-func binary(t testing.TB, name, version string) string {
-	t.Helper()
+// Path is where a server's program is in the per-user cache.
+func Path(name string) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		t.Fatalf("no user cache folder to look for %s in: %v", name, err)
+		return "", fmt.Errorf("no user cache folder for the servers of tests: %w", err)
 	}
-	path := filepath.Join(cache, "edgeplan", "servers", name+"-"+version)
+	return filepath.Join(cache, "edgeplan", "servers", name), nil
+}
+
+// program is the path of a server that was built.
+func program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := Path(name)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := os.Stat(path); err != nil {
 		if os.Getenv(Required) != "" {
 			t.Fatalf("%s is not in the cache (%v): run `make servers`", name, err)

@@ -17,14 +17,14 @@ type S3 struct {
 // StartS3 starts versitygw (github.com/versity/versitygw) over a temporary folder.
 func StartS3(t testing.TB) S3 {
 	t.Helper()
-	program := binary(t, "versitygw", versitygwVersion)
+	executable := program(t, Versitygw)
 	address := freeAddress(t)
 	s := S3{Endpoint: "http://" + address, AccessKey: "operator", SecretKey: "a secret of this test", Bucket: "states"}
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, s.Bucket), 0o700); err != nil { // a bucket is a folder
 		t.Fatal(err)
 	}
-	command := exec.Command(program, "--port", address, "--quiet", "posix", root)
+	command := exec.Command(executable, "--port", address, "--quiet", "posix", root)
 	command.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+s.AccessKey, "ROOT_SECRET_KEY="+s.SecretKey)
 	start(t, command, s.Endpoint)
 	return s
