@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"time"
 )
 
 // Beside a state edgeplan.state.json stand the file that is locked and the one
@@ -25,13 +26,13 @@ func (l *local) hidden(suffix string) string {
 
 // Lock takes a lock of the operating system, which gives it back when its holder
 // dies: what a killed run left blocks nobody.
-func (l *local) Lock(_ context.Context, info LockInfo) error {
+func (l *local) Lock(ctx context.Context, info LockInfo) error {
 	held, err := l.files.TryLock(l.lockPath())
 	if err != nil {
 		return &FileError{Path: l.lockPath(), Doing: "lock the state", Err: err}
 	}
 	if held == nil {
-		return &LockError{Location: l.path, Info: l.holder()}
+		return &LockError{Location: l.path, Info: l.awaitHolder(ctx)}
 	}
 	l.held, l.heldID = held, info.ID
 	for _, path := range []string{l.path, l.path + backupSuffix, l.infoPath()} {
@@ -50,6 +51,21 @@ func (l *local) writeInfo(info LockInfo) error {
 		return err
 	}
 	return replace(l.files, l.infoPath(), content)
+}
+
+// awaitHolder reads who holds the lock. Whoever took it a moment ago may not have
+// written that down yet.
+func (l *local) awaitHolder(ctx context.Context) LockInfo {
+	for range 20 {
+		select {
+		case <-ctx.Done():
+		case <-time.After(25 * time.Millisecond):
+		}
+		if info := l.holder(); info.ID != "" {
+			return info
+		}
+	}
+	return LockInfo{}
 }
 
 // holder reads who holds the lock; zero when that is not known.

@@ -13,7 +13,11 @@ import (
 // with states in memory: any path is a state, and LOCK and UNLOCK of the same path
 // its lock.
 type Protocol struct {
-	URL    string
+	URL string
+	// Around, when set, is called before and after each request is carried out, the
+	// latter before it is answered.
+	Around func(r *http.Request, done bool)
+
 	mu     sync.Mutex
 	states map[string][]byte
 	locks  map[string][]byte
@@ -34,6 +38,10 @@ func (s *Protocol) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
+	}
+	if s.Around != nil {
+		s.Around(r, false)
+		defer s.Around(r, true)
 	}
 	state, lock := s.states[r.URL.Path], s.locks[r.URL.Path]
 	switch {
@@ -63,4 +71,11 @@ func lockID(info []byte) string {
 	var lock struct{ ID string }
 	_ = json.Unmarshal(info, &lock)
 	return lock.ID
+}
+
+// Lock is the description of who holds the lock of a path; nil where nobody does.
+func (s *Protocol) Lock(path string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.locks[path]
 }

@@ -17,21 +17,27 @@ func (b *bucket) Lock(ctx context.Context, info statefile.LockInfo) error {
 	}
 	options := minio.PutObjectOptions{}
 	options.SetMatchETagExcept("*")
-	err = b.put(ctx, b.key+lockSuffix, content, options)
-	if err == nil {
-		return nil
+	held := &statefile.LockError{Location: b.Location(), Outlives: true}
+	for range 3 { // the lock may have been given back when its holder is looked for
+		err = b.put(ctx, b.key+lockSuffix, content, options)
+		if err == nil {
+			return nil
+		}
+		if !isPrecondition(err) {
+			return b.problem("lock the state", err)
+		}
+		if held.Info, err = b.holder(ctx); err != nil {
+			return b.problem("read who holds the lock of the state", err)
+		}
+		switch held.Info.ID {
+		case "":
+		case info.ID: // the answer to the first attempt was lost
+			return nil
+		default:
+			return held
+		}
 	}
-	if !isPrecondition(err) {
-		return b.problem("lock the state", err)
-	}
-	holder, err := b.holder(ctx)
-	if err != nil {
-		return b.problem("read who holds the lock of the state", err)
-	}
-	if holder.ID == info.ID { // the answer to the first attempt was lost
-		return nil
-	}
-	return &statefile.LockError{Location: b.Location(), Info: holder, Outlives: true}
+	return held
 }
 
 // holder reads who holds the lock; zero when nobody does, or when it is not known.
