@@ -30,7 +30,7 @@ func (m *Manager) checkEmergency(state *State, content []byte) error {
 	if state != nil && (state.Lineage != left.Lineage || state.Serial > left.Serial) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s holds serial %d, and %s holds %s; `edgeplan state push %s` goes on from the first, removing it from the second",
+	return fmt.Errorf("%w: %s holds serial %d, and %s holds %s; `edgeplan state push %s` goes on from the first; remove that file to go on from the second",
 		ErrUnfinished, m.emergencyPath(), left.Serial, m.Location(), generationOf(state), EmergencyFile)
 }
 

@@ -22,16 +22,17 @@ var (
 func (m *Manager) Push(ctx context.Context, s *State, force bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	content, err := EncodeState(s)
+	given, err := EncodeState(s)
 	if err != nil {
 		return err
 	}
+	content := given
 	current, before, err := m.read(ctx)
 	if err != nil && !force {
 		return err
 	}
 	if bytes.Equal(before.Content, content) {
-		return m.pushed(content)
+		return m.pushed(given)
 	}
 	if err := checkPush(current, s); err != nil && !force {
 		return fmt.Errorf("%s: %w", m.Location(), err)
@@ -45,7 +46,7 @@ func (m *Manager) Push(ctx context.Context, s *State, force bool) error {
 	if err := m.backend.Write(ctx, content, before); err != nil {
 		return fmt.Errorf("%s: cannot push the state: %w", m.Location(), err)
 	}
-	return m.pushed(content)
+	return m.pushed(given)
 }
 
 func checkPush(current, s *State) error {
@@ -67,7 +68,15 @@ func checkPush(current, s *State) error {
 
 // pushed removes the emergency file when that is what was pushed.
 func (m *Manager) pushed(content []byte) error {
-	if !m.holdsEmergency(content) {
+	emergency, err := m.files.ReadFile(m.emergencyPath())
+	if err != nil {
+		return nil // there is none
+	}
+	left, err := Parse(m.emergencyPath(), emergency)
+	if err != nil {
+		return nil // it is no state, and so not this one
+	}
+	if encoded, err := EncodeState(left); err != nil || !bytes.Equal(encoded, content) {
 		return nil
 	}
 	if err := m.files.Remove(m.emergencyPath()); err != nil {

@@ -135,6 +135,8 @@ func (b *bucket) problem(doing string, err error) error {
 	switch answer.Code {
 	case minio.NoSuchBucket:
 		e.Advice = fmt.Sprintf("create the bucket %s, or correct its name", b.bucket)
+	case "InvalidAccessKeyId", "XAdminUserNotFound": // the latter with 404, from versitygw
+		e.Advice = "look at the credentials, and at what they allow"
 	case "PermanentRedirect", "AuthorizationHeaderMalformed":
 		e.Advice = "look at region and endpoint: the bucket is elsewhere"
 	case "NotImplemented":
