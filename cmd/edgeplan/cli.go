@@ -142,15 +142,15 @@ func (c *cli) notef(format string, args ...any) {
 
 // approve asks a question that only `yes` approves.
 func (c *cli) approve(ctx context.Context, question string) error {
-	answer, err := c.ask(ctx, question+"\n  Only `yes` approves.")
+	answer, err := c.prompt(ctx, question+"\n  Only `yes` approves.")
 	if err == nil && answer != "yes" {
 		err = errors.New("not approved: nothing was changed")
 	}
 	return err
 }
 
-// ask prints a question and gives the line that answers it; "" at the end of input.
-func (c *cli) ask(ctx context.Context, question string) (string, error) {
+// prompt prints a question and gives the line that answers it; "" at the end of input.
+func (c *cli) prompt(ctx context.Context, question string) (string, error) {
 	fmt.Fprintf(c.stderr, "\n%s\n\n  Enter a value: ", question)
 	answers := make(chan string, 1)
 	go func() {

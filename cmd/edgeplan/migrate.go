@@ -187,7 +187,7 @@ func (c *cli) answer(ctx context.Context, m migration, question string) (bool, e
 	if !m.input {
 		return false, errors.New("where the state is kept changes, and -input=false forbids asking about it: give -force-copy to take the state along, or -reconfigure to leave it")
 	}
-	answer, err := c.ask(ctx, question+"\n  Answer `yes` or `no`.")
+	answer, err := c.prompt(ctx, question+"\n  Answer `yes` or `no`.")
 	switch {
 	case err != nil:
 		return false, err
