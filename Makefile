@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: all build demo test unit vet engine servers crash races fuzz-state bench-onnx bench-solver generate clean
+.PHONY: all build demo test unit vet engine servers crash races fuzz-state bench-onnx bench-solver bench-config generate clean
 
 all: build
 
@@ -59,6 +59,10 @@ bench-onnx:
 # search.
 bench-solver:
 	$(GO) test -run '^$$' -bench '^Benchmark(Gap|Exact)$$' -benchtime 1x -timeout 20m ./solver
+
+# Validate 500 nodes with 250,000 measured links: seconds and peak memory.
+bench-config:
+	$(GO) test -run '^$$' -bench '^BenchmarkValidate$$' -benchtime 5x ./cmd/edgeplan
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

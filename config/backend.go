@@ -37,6 +37,8 @@ func (b *Backend) Attribute(name string) (BackendAttribute, bool) {
 	return BackendAttribute{}, false
 }
 
+const onlyInRoot = "Not allowed in a module"
+
 const backendType = "backend"
 
 func backendBlock() hcl.BlockHeaderSchema {
@@ -48,11 +50,12 @@ func backendBlock() hcl.BlockHeaderSchema {
 // for printing the diagnostics.
 func LoadBackend(dir string) (*Backend, map[string]*hcl.File, hcl.Diagnostics) {
 	l := newLoader(dir)
-	names, ok := l.find()
-	if !ok {
+	names, err := configurationFiles(dir)
+	if err != nil {
+		l.noFiles(newModule(nil, nil, dir), err)
 		return nil, l.config.Sources, l.finish()
 	}
-	bodies, ok := l.parseAll(names)
+	bodies, ok := l.parseAll(dir, names)
 	if !ok {
 		return nil, l.config.Sources, l.finish()
 	}
@@ -67,6 +70,17 @@ func LoadBackend(dir string) (*Backend, map[string]*hcl.File, hcl.Diagnostics) {
 		}
 	}
 	return l.backend(blocks), l.config.Sources, l.finish()
+}
+
+// declareBackend keeps the backend of the root; only there the state is.
+func (l *loader) declareBackend(m *module, blocks hcl.Blocks) {
+	if m.parent == nil {
+		l.config.Settings.Backend = l.backend(blocks)
+		return
+	}
+	for _, block := range blocks {
+		l.fault(&block.DefRange, onlyInRoot, "A module cannot say where the state is kept. Move the backend block to the configuration that uses the module.")
+	}
 }
 
 // backend reads the one backend among the blocks of `edgeplan`.

@@ -22,6 +22,7 @@ func commands() []command {
 	return []command{
 		{"init", "Collect the worker and the engine for every architecture", runInit},
 		{"validate", "Check the configuration and its models", runValidate},
+		{"fmt", "Give configuration files their canonical layout", runFmt},
 		{"plan", "Show the best placement and what would change", runPlan},
 		{"apply", "Bring the devices to what the configuration says", runApply},
 		{"destroy", "Stop and remove everything edgeplan put on devices", runDestroy},
