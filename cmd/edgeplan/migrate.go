@@ -115,6 +115,9 @@ func (c *cli) remember(r backend.Record, m migration) error {
 		c.notef("%s %s is not written down: later commands take it from %s.",
 			c.paint(c.stderr, yellow, "Note:"), name, backend.Variable(r.Settings.Type, name))
 	}
+	if !r.Settings.Locks(os.Getenv) {
+		c.notef("%s Without lock_address there is no lock: nothing keeps two applies at once apart.", c.paint(c.stderr, yellow, "Warning:"))
+	}
 	return backend.Remember(c.workDir(), r)
 }
 

@@ -74,9 +74,6 @@ func (r *reader) checkAddress(name, address string) {
 
 func (s *server) Location() string { return s.address }
 
-// Locks says whether the server was given an address for locks.
-func (s *server) Locks() bool { return s.lockAddress != "" }
-
 func (s *server) Read(ctx context.Context) (statefile.Snapshot, error) {
 	const doing = "read the state"
 	a, err := s.do(ctx, doing, http.MethodGet, s.address, nil)
@@ -154,7 +151,7 @@ func (s *server) locked(a answer) *statefile.LockError {
 
 // Lock asks for the lock. Where the server was given no lock_address there is none.
 func (s *server) Lock(ctx context.Context, info statefile.LockInfo) error {
-	if !s.Locks() {
+	if s.lockAddress == "" {
 		return nil
 	}
 	const doing = "lock the state"
@@ -176,7 +173,7 @@ func (s *server) Lock(ctx context.Context, info statefile.LockInfo) error {
 }
 
 func (s *server) Unlock(ctx context.Context, id string) error {
-	if !s.Locks() {
+	if s.lockAddress == "" {
 		return nil
 	}
 	const doing = "unlock the state"

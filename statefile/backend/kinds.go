@@ -85,6 +85,12 @@ func (s Settings) Equal(t Settings) bool {
 	return a.Type == b.Type && maps.Equal(a.Attributes, b.Attributes)
 }
 
+// Locks says whether two runs are kept apart there: a server of the HTTP protocol
+// without an address for locks does not.
+func (s Settings) Locks(environment func(string) string) bool {
+	return s.Type != "http" || s.Attributes["lock_address"] != "" || environment(Variable("http", "lock_address")) != ""
+}
+
 // Variable is the name of the environment variable that stands for an attribute.
 func Variable(backend, attribute string) string {
 	return "EDGEPLAN_" + strings.ToUpper(backend) + "_" + strings.ToUpper(attribute)
