@@ -1,6 +1,8 @@
 package onnx
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -113,6 +115,14 @@ func TestOddGraphs(t *testing.T) {
 			c := mustLoad(t, writeProto(t, o.model()), Options{Shapes: engine(t)})
 			got := sweepModel(t, c, everything)
 			t.Log(got)
+			if o.impossible > 0 {
+				dir := filepath.Join(t.TempDir(), "out")
+				_, err := c.WriteSlices(t.Context(), dir, []int{2})
+				wantError(t, err, "no cut at 2", "is not a tensor", "the nearest that can be is 1, or 3")
+				if _, err := os.Stat(dir); err == nil {
+					t.Error("the folder was made all the same")
+				}
+			}
 			if got.uncuttable != o.impossible || got.unsized != o.unsized {
 				t.Errorf("%d cuts are impossible and %d carry what has no size, want %d and %d", got.uncuttable, got.unsized, o.impossible, o.unsized)
 			}
