@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// verdict says whether a problem has a placement.
-type verdict int
+// answer says whether a problem has a placement.
+type answer int
 
 const (
-	unclear verdict = iota
+	unclear answer = iota
 	fits
 	fitsNot // proven
 )
@@ -29,7 +29,7 @@ const (
 
 // ask drops everything about time, which only memory, links and limits leave:
 // nodes that differ in speed alone become alike, and any placement is optimal.
-func (o *oracle) ask(p *Problem) verdict {
+func (o *oracle) ask(p *Problem) answer {
 	if o.work <= 0 {
 		return unclear
 	}

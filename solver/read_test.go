@@ -144,7 +144,7 @@ func TestReadProblemPlaces(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := ReadProblem(strings.NewReader(c.text))
-			got := placed(err)
+			got := placedFaults(err)
 			slices.Sort(got)
 			want := strings.Split(c.want, "\n")
 			slices.Sort(want)
@@ -155,8 +155,8 @@ func TestReadProblemPlaces(t *testing.T) {
 	}
 }
 
-// placed writes the faults of an error as line, column, path and problem.
-func placed(err error) []string {
+// placedFaults writes the faults of an error as line, column, path and problem.
+func placedFaults(err error) []string {
 	var out []string
 	all := []error{err}
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -211,10 +211,10 @@ func FuzzReadProblem(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src []byte) {
 		p, err := ReadProblem(bytes.NewReader(src))
 		if err != nil {
-			if len(placed(err)) == 0 {
+			if len(placedFaults(err)) == 0 {
 				t.Fatalf("a fault without a path: %v", err)
 			}
-			for _, fault := range placed(err) {
+			for _, fault := range placedFaults(err) {
 				var line, column int
 				fmt.Sscanf(fault, "%d:%d:", &line, &column)
 				if line > 1+bytes.Count(src, []byte("\n")) || column > len(src)+1 || line == 0 && len(bytes.TrimSpace(src)) > 3 {

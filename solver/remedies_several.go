@@ -42,7 +42,7 @@ func (d *diagnosis) needed(lifts []lift) []lift {
 	return lifts
 }
 
-func (d *diagnosis) askLifted(lifts []lift) verdict { return d.o.ask(d.p.with(changesOf(lifts)...)) }
+func (d *diagnosis) askLifted(lifts []lift) answer { return d.o.ask(d.p.with(changesOf(lifts)...)) }
 
 func changesOf(lifts []lift) []change {
 	var out []change
