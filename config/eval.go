@@ -109,7 +109,9 @@ func (f *frame) context(refs []reference) *hcl.EvalContext {
 		case ref.to.in != f.module:
 			used[ref.to.in.call] = append(used[ref.to.in.call], ref.to)
 		case ref.to.kind == kindModule:
-			used[ref.to] = used[ref.to] // a module without outputs is an empty object
+			if _, known := used[ref.to]; !known {
+				used[ref.to] = nil // a module of which nothing is used is an empty object
+			}
 		default:
 			set(ref.to.kind, ref.to.name, f.valueOf(ref.to.address))
 		}

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,9 +80,9 @@ func (l *loader) load(o Options) {
 	e.complete()
 }
 
-const noConfiguration = "No configuration files"
+var errNoFiles = errors.New("no configuration files")
 
-// configurationFiles names the files of a folder in order. It is an error when
+// configurationFiles names the files of a folder in order. It is errNoFiles when
 // there is none.
 func configurationFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -96,7 +96,7 @@ func configurationFiles(dir string) ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("The folder %q has no file that ends in %s or %s", dir, Extension, JSONExtension)
+		return nil, errNoFiles
 	}
 	slices.Sort(names)
 	return names, nil
