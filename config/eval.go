@@ -20,6 +20,9 @@ type evaluator struct {
 
 	nodes   map[string]*Node
 	pending []condition // that results of models decide
+	// incomplete says that there are instances which are not known, so that a node
+	// that is not found may be one of them.
+	incomplete bool
 }
 
 func newEvaluator(l *loader, root *module, version string) *evaluator {

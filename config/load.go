@@ -26,6 +26,9 @@ type Options struct {
 	Environment []string
 	// Version of this edgeplan, as "0.1.0", for required_version; "" checks nothing.
 	Version string
+	// Partial lets variables be without a value, with a warning: what depends on
+	// them is not checked, and the Config is not to be planned from.
+	Partial bool
 }
 
 // VariableInput is one -var or -var-file of the command line.
