@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: all build demo test unit vet engine servers crash races fuzz-state bench-onnx sweep-onnx fuzz-onnx bench-solver bench-config generate clean
+.PHONY: all build demo test unit vet engine servers crash races fuzz-state bench-onnx sweep-onnx fuzz-onnx bench-solver bench-config generate clean paper
 
 all: build
 
@@ -74,6 +74,11 @@ bench-solver:
 # Validate 500 nodes with 250,000 measured links: seconds and peak memory.
 bench-config:
 	$(GO) test -run '^$$' -bench '^BenchmarkValidate$$' -benchtime 5x ./cmd/edgeplan
+
+# Reproduce the paper (arXiv 2210.12219) on its whole grid: docs/paper.md with its
+# tables and plots. Takes some minutes on two cores.
+paper:
+	$(GO) run ./cmd/paper
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -65,13 +65,6 @@ func isInstance(address, of string) bool {
 	return address == of || strings.HasPrefix(address, of+"[")
 }
 
-func (c *cli) printJSON(value any) error {
-	encoder := json.NewEncoder(c.stdout)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
-}
-
 const stateShowHelp = `[options] ADDRESS
 
 Shows all that the state knows of one node, model or slice.
