@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: all build demo test unit vet engine servers crash races fuzz-state bench-onnx sweep-onnx fuzz-onnx bench-solver bench-config generate clean paper
+.PHONY: all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config servers crash races fuzz-state
 
 all: build
 
@@ -71,14 +71,14 @@ fuzz-onnx:
 bench-solver:
 	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Exact)$$' -benchtime 1x -timeout 60m ./solver
 
-# Validate 500 nodes with 250,000 measured links: seconds and peak memory.
-bench-config:
-	$(GO) test -run '^$$' -bench '^BenchmarkValidate$$' -benchtime 5x ./cmd/edgeplan
-
 # Reproduce the paper (arXiv 2210.12219) on its whole grid: docs/paper.md with its
 # tables and plots. Takes some minutes on two cores.
 paper:
 	$(GO) run ./cmd/paper
+
+# Validate 500 nodes with 250,000 measured links: seconds and peak memory.
+bench-config:
+	$(GO) test -run '^$$' -bench '^BenchmarkValidate$$' -benchtime 5x ./cmd/edgeplan
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -166,4 +167,12 @@ func (c *cli) prompt(ctx context.Context, question string) (string, error) {
 		fmt.Fprintln(c.stderr)
 		return answer, nil
 	}
+}
+
+// printJSON writes a value for programs, with "->" as it is.
+func (c *cli) printJSON(v any) error {
+	out := json.NewEncoder(c.stdout)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(v)
 }
