@@ -18,7 +18,10 @@ type budget struct {
 	over  bool
 }
 
-const lookEvery = 1 << 15
+const (
+	lookEvery = 1 << 15
+	workUnit  = 64 // small steps in one unit of work
+)
 
 // spend counts work; false means stop.
 func (b *budget) spend(work int) bool {

@@ -47,7 +47,6 @@ type run struct {
 	way        path // the best known; nil when there is none
 	best       score
 	low        int64 // proven
-	unpriced   int64 // low before prices.go raised it
 	infeasible bool  // proven
 	reason     string
 
@@ -144,29 +143,30 @@ func (m *model) matched(ends, nodes []int) path {
 	return way
 }
 
-// refine goes on from the greedy placement: beam search, local search, and the
-// exact search where it can be done.
+// refine goes on from the greedy placement: beam search, local search, then both
+// sides of the gap by prices, and the exact search where it can be done.
 func (r *run) refine(rest *least) {
 	m := r.m
 	r.heuristics(rest)
 	u := m.uses()
+	can := m.cells(u) > 0 && (r.algorithm == Exact || m.easy(u))
+	if r.way == nil && can && !r.b.over {
+		r.prove(u)
+	}
+	if r.way == nil || r.b.over {
+		return
+	}
+	r.low = m.bound(r.low, r.best.peak, r.b)
+	p := newPricing(m, r.b)
+	if r.price(p); !can || !m.sums() {
+		r.narrow(p)
+	}
 	switch {
 	case r.b.over:
-	case m.cells(u) > 0 && (r.algorithm == Exact || m.easy(u)):
+	case can:
 		r.exact(u)
-	default:
-		if r.way != nil {
-			r.low = m.bound(r.low, r.best.peak, r.b)
-			r.unpriced = r.low
-			r.price()
-		}
-		if r.b.over || r.way != nil && r.low == r.best.peak {
-			return // at the time limit, or proven after all
-		}
-		r.reason = "the cluster is too large for the exact search"
-		if r.algorithm == Auto && m.cells(u) > 0 {
-			r.reason = "the cluster is too large for a quick exact search; algorithm exact tries it"
-		}
+	case r.low < r.best.peak:
+		r.reason = "the cluster is too large to close the gap"
 	}
 }
 

@@ -190,9 +190,14 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// Beyond the exact search there is still a placement and a bound that holds.
+// Beyond the subsets of nodes that can be listed, prices and the guided search
+// still prove the optimum; and in little time there is a placement and a bound.
 func TestLarge(t *testing.T) {
-	s := solve(t, cluster(3, 40, 48, 0.1, false, true), Options{})
+	p := cluster(3, 40, 48, 0.1, false, true)
+	if s := solve(t, p, Options{}); s.Status != Optimal {
+		t.Errorf("%s, bound %g, gap %g, reason %q", s.Status, s.LowerBoundSeconds, s.Gap(), s.Reason)
+	}
+	s := solve(t, vitCluster(likeViT(48), 3, 100, arbitrary), Options{TimeLimit: 500 * time.Millisecond})
 	if s.Status != Feasible || s.LowerBoundSeconds <= 0 || s.Gap() >= 1 || s.Reason == "" {
 		t.Errorf("%s, bound %g, gap %g, reason %q", s.Status, s.LowerBoundSeconds, s.Gap(), s.Reason)
 	}
