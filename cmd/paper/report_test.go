@@ -162,6 +162,30 @@ func stagesOf(c *paper.Chain, p *paper.Placement) (out []solver.Placed) {
 	return out
 }
 
+// An instance can be taken to edgeplan solve, or to any other solver.
+func TestProblemFile(t *testing.T) {
+	var file bytes.Buffer
+	if err := run(t.Context(), []string{"-problem", "ResNet50,64,5,3"}, &file, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	got, err := solver.ReadProblem(&file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, row, err := parsePlace("ResNet50,64,5,3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(joint(row.chain, at.network(), row.capacity()), got); diff != "" {
+		t.Error(diff)
+	}
+	for _, bad := range []string{"ResNet50,64,5", "ResNet50,64,5,many", "ResNet50,64,1,0", "ResNet50,64,5,50", "ResNet50,63,5,0", "LeNet,64,5,0"} {
+		if err := run(t.Context(), []string{"-problem", bad}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), bad) {
+			t.Errorf("%s: error %v", bad, err)
+		}
+	}
+}
+
 // What is written is what is read.
 func TestInstancesRoundTrip(t *testing.T) {
 	o, instances := committed(t)
