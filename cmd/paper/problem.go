@@ -35,8 +35,8 @@ func parsePlace(s string) (place, row, error) {
 		n[i] = x
 	}
 	at := place{fields[0], int64(n[0]), n[1], n[2]}
-	if at.nodes < 2 || at.nodes > nodesForever || at.trial < 0 || at.trial >= trials {
-		return place{}, row{}, fmt.Errorf("nodes are 2 to %d, networks 0 to %d", nodesForever, trials-1)
+	if at.nodes < 2 || at.nodes > manyNodes || at.trial < 0 || at.trial >= trials {
+		return place{}, row{}, fmt.Errorf("nodes are 2 to %d, networks 0 to %d", manyNodes, trials-1)
 	}
 	for _, r := range allRows() {
 		if r.chain.Model == at.model && r.mib == at.mib {
