@@ -41,7 +41,13 @@ func (r *run) exact(u uses) {
 			r.low = r.best.peak
 			break
 		}
+		low, high := r.low, r.best.peak
 		if !r.decide(u, at) {
+			return
+		}
+		if r.low <= low && r.best.peak >= high {
+			// Each round must move one side; one that does not would be repeated for ever.
+			r.reason = "stopped: the exact search gained nothing in a round; this is a fault of the solver"
 			return
 		}
 	}
