@@ -57,6 +57,20 @@ func (r *run) sweep(p *pricing, values []int64, width int, end int64) bool {
 	return true
 }
 
+// find looks for any placement where the walks found none, by prices at no
+// threshold at all, or proves that there is none.
+func (r *run) find() {
+	p, t := newPricing(r.m, r.b), newTable(r.m, never)
+	got := p.at(t, true)
+	for width := firstWidth; got.found == nil && !got.proven && !r.b.over && r.b.work < narrowWork && width < maxSpots/r.m.stages; width *= 4 {
+		got.found, got.proven = searchWithin(p, got, t, width, r.b)
+	}
+	if got.found != nil {
+		r.offer(r.m.improve(got.found, r.b))
+	}
+	r.infeasible = got.proven
+}
+
 // sums says whether times add up over several stages or transfers, so that the
 // bottleneck may be none of values.
 func (m *model) sums() bool { return m.nets > 0 || m.serial }

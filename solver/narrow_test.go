@@ -63,3 +63,45 @@ func TestPacking(t *testing.T) {
 		}
 	}
 }
+
+// hidden is a cluster in which every node holds one segment and one path of links
+// leads through all of them, among others that lead nowhere.
+func hidden(n int, draw *rand.Rand) *Problem {
+	p := &Problem{}
+	for range n {
+		p.SegmentBytes, p.CutBytes = append(p.SegmentBytes, 10), append(p.CutBytes, 1)
+		p.Nodes = append(p.Nodes, Node{MemoryBytes: 10, SegmentSeconds: make([]float64, n)})
+		p.Bandwidth = append(p.Bandwidth, make([]float64, n))
+	}
+	p.CutBytes = append(p.CutBytes, 1)
+	way := draw.Perm(n)
+	for k := range n - 1 {
+		p.Bandwidth[way[k]][way[k+1]] = 1 + draw.Float64()
+		p.Bandwidth[way[k]][way[draw.IntN(k+1)]] = 3 // back
+	}
+	return p
+}
+
+// Where walks and beam find nothing, in clusters of any size, the search led by
+// prices finds the one placement there is, or proves that there is none.
+func TestFind(t *testing.T) {
+	for seed := range uint64(5) {
+		p := hidden(30, rand.New(rand.NewPCG(seed, 5)))
+		for v := range p.Nodes {
+			p.Bandwidth[v][v] = 0
+		}
+		r := &run{p: p, m: newModel(p), b: &budget{ctx: t.Context()}}
+		if r.find(); r.way == nil || r.infeasible {
+			t.Fatalf("seed %d: found no placement; infeasible is %v", seed, r.infeasible)
+		}
+		way := r.m.placed(r.way)
+		p.Bandwidth[way[15].Node][way[16].Node] = 0
+		r = &run{p: p, m: newModel(p), b: &budget{ctx: t.Context()}}
+		if r.find(); r.way != nil || !r.infeasible {
+			t.Errorf("seed %d: a gap in the only path; infeasible is %v", seed, r.infeasible)
+		}
+		if s := solve(t, p, Options{}); s.Status != Infeasible {
+			t.Errorf("seed %d: %s: %s", seed, s.Status, s.Reason)
+		}
+	}
+}

@@ -152,8 +152,12 @@ func (r *run) refine(rest *least) {
 	r.heuristics(rest)
 	u := m.uses()
 	can := m.cells(u) > 0 && (r.algorithm == Exact || m.easy(u))
-	if r.way == nil && can && !r.b.over {
+	switch {
+	case r.way != nil || r.b.over:
+	case can:
 		r.prove(u)
+	default:
+		r.find()
 	}
 	if r.way == nil || r.b.over {
 		return
