@@ -91,7 +91,7 @@ func (r *run) probe(p *pricing, at int64, width int) verdict {
 		r.offer(way)
 		r.offer(r.m.improve(way, r.b))
 	}
-	if r.best.peak <= at || r.mend(at, mendTrials(width)) {
+	if r.best.peak <= at || !p.large && r.mend(at, mendTrials(width)) {
 		return placed
 	}
 	return open
@@ -101,11 +101,21 @@ func mendTrials(width int) int { return min(width/8, 64) }
 
 // searchWithin runs the guided search with the prices of a threshold.
 func searchWithin(p *pricing, got priced, t *table, width int, b *budget) (way path, proven bool) {
-	lead := newWalks(t)
-	lead.charge(mixed(got.prices, p.within(t)))
 	got.w.charge(got.prices)
-	if got.w.solve() >= never || lead.solve() >= never {
+	if got.w.solve() >= never {
 		return nil, true
+	}
+	lead := got.w
+	if !p.large {
+		inner := p.within(t)
+		if inner.proven || inner.found != nil || b.over {
+			return inner.found, inner.proven
+		}
+		lead = inner.w
+		lead.charge(mixed(got.prices, inner.prices))
+		if lead.solve() >= never {
+			return nil, true
+		}
 	}
 	return newGuided(got.w, lead, width).solve(b)
 }
