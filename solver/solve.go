@@ -30,10 +30,15 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.TimeLimit, errTimeLimit)
 		defer cancel()
 	}
-	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit}, algorithm: o.Algorithm, seed: o.Seed}
+	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, seed: o.Seed, cheap: o.cheap}
 	r.begin()
 	r.search()
-	return r.solution()
+	s, err := r.solution()
+	if err == nil && s.Status == Infeasible && !o.unreasoned {
+		s.Conflict = conflict(ctx, p)
+		s.Reason = s.Conflict.String()
+	}
+	return s, err
 }
 
 // run is one call of Solve.
@@ -43,6 +48,7 @@ type run struct {
 	b         *budget
 	algorithm Algorithm
 	seed      uint64
+	cheap     bool // first from the start placement, and without prices
 
 	way        path // the best known; nil when there is none
 	best       score
@@ -66,6 +72,9 @@ func (r *run) begin() {
 	if s, ok := r.m.cost(way); ok {
 		r.start, r.startPeak = true, s.peak
 		r.offer(way)
+		if r.cheap {
+			r.offer(r.m.improve(way, r.b))
+		}
 	}
 }
 
@@ -116,9 +125,7 @@ func (r *run) simple() {
 	m := r.m
 	switch r.algorithm {
 	case KPath:
-		if ends := m.partition(); ends != nil {
-			r.offer(m.matched(ends, m.kPathMatching(ends, r.seed, r.b)))
-		}
+		r.kPath()
 		r.reason = "k-path matching proves no optimum"
 	case Random:
 		r.offer(m.random(r.seed, r.b))
@@ -163,9 +170,11 @@ func (r *run) refine(rest *least) {
 		return
 	}
 	r.low = m.bound(r.low, r.best.peak, r.b)
-	p := newPricing(m, r.b)
-	if r.price(p); !can || !m.sums() {
-		r.narrow(p)
+	if !r.cheap {
+		p := newPricing(m, r.b)
+		if r.price(p); !can || !m.sums() {
+			r.narrow(p)
+		}
 	}
 	switch {
 	case r.b.over:
@@ -195,7 +204,7 @@ func (r *run) solution() (*Solution, error) {
 	s := &Solution{Algorithm: r.algorithm, Reason: r.reason, Work: r.b.work}
 	switch {
 	case r.infeasible:
-		s.Status, s.Reason = Infeasible, r.whyInfeasible()
+		s.Status, s.Reason = Infeasible, "no placement exists"
 		return s, nil
 	case r.way == nil:
 		s.Status, s.LowerBoundSeconds = Unknown, toSeconds(r.low)
