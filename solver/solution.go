@@ -53,7 +53,7 @@ type Solution struct {
 	LowerBoundSeconds float64
 	Algorithm         Algorithm
 	// Reason is why the search stopped early, or which limit makes the problem
-	// infeasible and by how much; "" for a proven optimum.
+	// infeasible and by how much; "" for a proven optimum with its ties settled.
 	Reason string
 	// Conflict is why nothing fits; nil unless Status is Infeasible. Reason says it
 	// in one sentence.

@@ -182,6 +182,8 @@ func (r *run) refine(rest *least) {
 		r.exact(u)
 	case r.low < r.best.peak:
 		r.reason = "the cluster is too large to close the gap"
+	case !r.keepsStart():
+		r.reason = "the bottleneck is proven; its ties are not settled, as the cluster is too large"
 	}
 }
 
