@@ -6,6 +6,7 @@ package solver
 
 const (
 	firstWidth = 64
+	wideGap    = 8 // above this part of the bottleneck a gap is halved, below it its values are
 	// narrowWork bounds the search where no time limit does.
 	narrowWork = 1 << 28
 )
@@ -38,6 +39,9 @@ func (r *run) sweep(p *pricing, values []int64, width int, end int64) bool {
 			return true
 		}
 		at, some := middle(values, floor, r.best.peak)
+		if wide := r.best.peak - floor; wide > r.best.peak/wideGap {
+			at, some = floor+wide/2, true // most values may lie at one end
+		}
 		if !some {
 			if floor == r.low && !r.m.sums() {
 				r.low = r.best.peak
