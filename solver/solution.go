@@ -18,7 +18,7 @@ type Algorithm string
 
 // The algorithms.
 const (
-	Auto   Algorithm = "auto"   // exact where that is quick, else the best heuristic with a bound
+	Auto   Algorithm = "auto"   // both sides of the gap narrowed, and ties settled where that is quick
 	Exact  Algorithm = "exact"  // a proven optimum of cuts and nodes together
 	Greedy Algorithm = "greedy" // best of simple walks; quick, no proof
 	KPath  Algorithm = "kpath"  // the paper's: cuts of least bytes, then k-path matching
@@ -53,7 +53,7 @@ type Solution struct {
 	LowerBoundSeconds float64
 	Algorithm         Algorithm
 	// Reason is why the search stopped early, or which limit makes the problem
-	// infeasible and by how much; "" for a proven optimum.
+	// infeasible and by how much; "" for a proven optimum with its ties settled.
 	Reason string
 	// Conflict is why nothing fits; nil unless Status is Infeasible. Reason says it
 	// in one sentence.

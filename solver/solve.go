@@ -159,8 +159,12 @@ func (r *run) refine(rest *least) {
 	r.heuristics(rest)
 	u := m.uses()
 	can := m.cells(u) > 0 && (r.algorithm == Exact || m.easy(u))
-	if r.way == nil && can && !r.b.over {
+	switch {
+	case r.way != nil || r.b.over:
+	case can:
 		r.prove(u)
+	default:
+		r.find()
 	}
 	if r.way == nil || r.b.over {
 		return
@@ -178,6 +182,8 @@ func (r *run) refine(rest *least) {
 		r.exact(u)
 	case r.low < r.best.peak:
 		r.reason = "the cluster is too large to close the gap"
+	case !r.keepsStart():
+		r.reason = "the bottleneck is proven; its ties are not settled, as the cluster is too large"
 	}
 }
 
