@@ -2,9 +2,15 @@ package plan
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // blobs opens the content of a plan's files by digest.
@@ -17,6 +23,19 @@ func (b blobs) Open(digest string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("blob %s is not part of this plan", digest)
 	}
 	return open()
+}
+
+// keep makes the content of a slice's files known, and gives these.
+func (b blobs) keep(cut *onnx.Slice) (graph statefile.Blob, weights []statefile.Blob) {
+	sum := sha256.Sum256(cut.Graph)
+	digest := hex.EncodeToString(sum[:])
+	b[digest] = openBytes(cut.Graph)
+	weights = []statefile.Blob{}
+	for _, weight := range cut.Weights {
+		b[weight.Digest] = weight.Open
+		weights = append(weights, statefile.Blob{Name: weight.Digest, Digest: weight.Digest, Size: weight.Size})
+	}
+	return statefile.Blob{Name: worker.GraphFile, Digest: digest, Size: int64(len(cut.Graph))}, weights
 }
 
 func openBytes(content []byte) func() (io.ReadCloser, error) {
