@@ -62,6 +62,7 @@ func (l *loader) load(o Options) {
 	}
 	decls := l.declare(bodies)
 	values := l.variableValues(decls, o)
+	l.keepSecrets(values)
 	order := l.order(decls)
 
 	e := newEvaluator(l, decls, o.Version)

@@ -2,8 +2,6 @@ package plan
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -27,8 +25,7 @@ func (b blobs) Open(digest string) (io.ReadCloser, error) {
 
 // keep makes the content of a slice's files known, and gives these.
 func (b blobs) keep(cut *onnx.Slice) (graph statefile.Blob, weights []statefile.Blob) {
-	sum := sha256.Sum256(cut.Graph)
-	digest := hex.EncodeToString(sum[:])
+	digest := DigestOf(cut.Graph)
 	b[digest] = openBytes(cut.Graph)
 	weights = []statefile.Blob{}
 	for _, weight := range cut.Weights {

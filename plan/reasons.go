@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
@@ -129,9 +130,16 @@ func settingReasons(d Deployment) []string {
 		list = append(list, fmt.Sprintf("optimization %s -> %s", d.From.Optimization, d.To.Optimization))
 	}
 	if d.From.Threads != d.To.Threads {
-		list = append(list, fmt.Sprintf("threads %d -> %d", d.From.Threads, d.To.Threads))
+		list = append(list, fmt.Sprintf("threads %s -> %s", threadsText(d.From.Threads), threadsText(d.To.Threads)))
 	}
 	return list
+}
+
+func threadsText(n int) string {
+	if n == 0 {
+		return "as the engine chooses"
+	}
+	return strconv.Itoa(n)
 }
 
 // programReasons tells of a new worker or engine on a node that stays.

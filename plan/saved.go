@@ -27,7 +27,7 @@ const SavedVersion = 1
 // What a sensitive variable gave reaches the file only where the state needs it
 // too, as in the address of a device.
 type Saved struct {
-	Plan *Plan
+	Plan    *Plan
 	Version string // of edgeplan, which wrote it
 }
 
@@ -68,7 +68,7 @@ func (s *Saved) Encode() ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the plan: %w", err)
 	}
-	return encodeCompact(envelope{SavedVersion, s.Version, digestOf(s.Version, content), content})
+	return encodeCompact(envelope{SavedVersion, s.Version, seal(s.Version, content), content})
 }
 
 // configurationDigests are of the configuration files alone: a file of variables
@@ -77,11 +77,16 @@ func configurationDigests(c *config.Config) map[string]string {
 	digests := map[string]string{}
 	for name, file := range c.Sources {
 		if strings.HasSuffix(name, config.Extension) || strings.HasSuffix(name, ".edgeplan.json") {
-			sum := sha256.Sum256(file.Bytes)
-			digests[filepath.Base(name)] = hex.EncodeToString(sum[:])
+			digests[filepath.Base(name)] = DigestOf(file.Bytes)
 		}
 	}
 	return digests
+}
+
+// DigestOf is the sha256 digest of some content as 64 hex digits.
+func DigestOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }
 
 func (p *Plan) unknownOutputs() []string {
@@ -104,7 +109,8 @@ func encodeCompact(value any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func digestOf(version string, content []byte) string {
+// seal is the digest that tells whether a plan was changed.
+func seal(version string, content []byte) string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%d %q ", SavedVersion, version)
 	sum.Write(bytes.TrimSpace(content))
@@ -135,7 +141,7 @@ func ParseSaved(data []byte, version string) (*Saved, error) {
 	if err := json.Compact(&compact, e.Content); err != nil {
 		return nil, ErrNotPlan
 	}
-	if digestOf(e.EdgeplanVersion, compact.Bytes()) != e.Digest {
+	if seal(e.EdgeplanVersion, compact.Bytes()) != e.Digest {
 		return nil, fmt.Errorf("%w: its content no longer has the digest that was written with it", ErrTampered)
 	}
 	content, err := decodeContent(e.Content)

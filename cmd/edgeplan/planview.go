@@ -18,8 +18,10 @@ import (
 // printPlan shows every model's placement, and then what would change.
 func (c *cli) printPlan(p *plan.Plan) {
 	for _, model := range p.Models {
-		c.printModel(model)
-		c.printUploads(p, model.Name)
+		c.printModel(p, model)
+	}
+	if p.Mode == plan.RefreshOnly {
+		c.printFound(p)
 	}
 	if p.Empty() {
 		c.printUnchanged(p)
@@ -30,38 +32,124 @@ func (c *cli) printPlan(p *plan.Plan) {
 		c.printChange(change)
 	}
 	c.printSwitches(p)
-	added, changed, destroyed := tally(p.Changes)
-	fmt.Fprintf(c.stdout, "\n%s %d to add, %d to change, %d to destroy.", c.paint(c.stdout, bold, "Plan:"), added, changed, destroyed)
-	if p.UploadBytes() > 0 {
-		fmt.Fprintf(c.stdout, " Upload: %s.", quantity.FormatBytes(p.UploadBytes()))
-	}
+	c.printOutputChanges(p)
 	fmt.Fprintln(c.stdout)
+	c.printSummary(p)
+}
+
+// printSummary counts what the plan does.
+func (c *cli) printSummary(p *plan.Plan) {
+	if p.Empty() {
+		c.printUnchanged(p)
+		return
+	}
+	added, changed, destroyed := tally(p.Changes)
+	text := fmt.Sprintf("%d to add, %d to change, %d to destroy.", added, changed, destroyed)
+	if p.UploadBytes() > 0 {
+		text += fmt.Sprintf(" Upload: %s.", quantity.FormatBytes(p.UploadBytes()))
+	}
+	c.printWrapped(c.paint(c.stdout, bold, "Plan:")+" ", len("Plan: "), text)
 }
 
 func (c *cli) printUnchanged(p *plan.Plan) {
-	fmt.Fprintf(c.stdout, "%s What is deployed matches the configuration.\n", c.paint(c.stdout, green, "No changes."))
-	if !p.SameState() {
-		fmt.Fprintln(c.stdout, "Only the state differs: addresses, predictions or outputs.")
+	what := "What is deployed matches the configuration."
+	switch {
+	case p.Mode == plan.RefreshOnly:
+		what = "No device is changed by -refresh-only."
+	case p.Mode == plan.Destroying:
+		what = "Nothing is deployed."
+	}
+	c.printWrapped(c.paint(c.stdout, green, "No changes.")+" ", len("No changes. "), what)
+	if p.SameState() {
+		return
+	}
+	c.printOutputChanges(p)
+	c.printWrapped("", 0, "Only the state differs: addresses, predictions or outputs. `edgeplan apply` brings it up to date.")
+}
+
+// printFound tells what a refresh has found on the devices.
+func (c *cli) printFound(p *plan.Plan) {
+	if len(p.Drift) == 0 {
+		c.printWrapped("", 0, "The devices are as the state says.")
+		return
+	}
+	fmt.Fprint(c.stdout, "Changed outside of edgeplan:\n\n")
+	for _, d := range p.Drift {
+		c.printWrapped(c.paint(c.stdout, yellow, "  ~")+" ", 4, fmt.Sprintf("model.%s on %s: %s", d.Model, d.Node, d.Problem))
+	}
+	fmt.Fprint(c.stdout, "\n")
+	c.printWrapped("", 0, "`edgeplan apply` without -refresh-only repairs that.")
+}
+
+// printOutputChanges shows outputs whose values change.
+func (c *cli) printOutputChanges(p *plan.Plan) {
+	if len(p.Outputs) == 0 {
+		return
+	}
+	fmt.Fprint(c.stdout, "\nChanges to outputs:\n\n")
+	for _, o := range p.Outputs {
+		symbol := c.paint(c.stdout, actionColor(o.Action), fmt.Sprintf("%3s", string(o.Action)))
+		c.printWrapped(symbol+" ", 6, o.Name+" = "+outputValue(o))
 	}
 }
 
-func (c *cli) printModel(m plan.Model) {
-	fmt.Fprintf(c.stdout, "%s: %s, %s\n\n", c.paint(c.stdout, bold, "model."+m.Name), count(len(m.Stages), "stage"), proof(m))
-	printTable(c.stdout, stageRows(m))
+// outputValue is an output's value before and after.
+func outputValue(o plan.OutputChange) string {
+	after := string(o.After)
+	if o.Unknown {
+		after = "(known after apply)"
+	}
+	switch {
+	case o.Action == plan.Create:
+		return after
+	case o.Action == plan.Delete:
+		return string(o.Before) + " -> null"
+	}
+	return string(o.Before) + " -> " + after
+}
+
+func (c *cli) printModel(p *plan.Plan, m plan.Model) {
+	c.printWrapped(c.paint(c.stdout, bold, "model."+m.Name)+": ", 2, fmt.Sprintf("%s, %s", count(len(m.Stages), "stage"), proof(m)))
+	fmt.Fprintln(c.stdout)
+	c.printTable(stageRows(m))
 	fmt.Fprintln(c.stdout)
 	if len(m.Transfers) > 0 {
-		printTable(c.stdout, transferRows(m))
+		c.printTable(transferRows(m))
 		fmt.Fprintln(c.stdout)
 	}
-	printTable(c.stdout, [][]string{
+	facts := [][2]string{
 		{"bottleneck", fmt.Sprintf("%s, %s per inference", m.Bottleneck, quantity.FormatSeconds(m.BottleneckSeconds))},
 		{"throughput", throughput(m)},
 		{"latency", latency(m)},
-	})
-	if m.Offer != nil {
-		fmt.Fprintf(c.stdout, "  offer       %s inferences/s with another placement, %.1f %% better: less than replan_threshold; -replan takes it\n",
-			quantity.FormatNumber(m.Offer.ThroughputPerSecond), 100*m.Offer.Gain)
 	}
+	if m.Offer != nil {
+		facts = append(facts, [2]string{"offer", offer(m)})
+	}
+	if keys := newKeys(p, m.Name); keys != "" {
+		facts = append(facts, [2]string{"keys", keys})
+	}
+	c.printFacts(append(facts, [2]string{"upload", uploadsOf(p, m.Name)}))
+	fmt.Fprintln(c.stdout)
+}
+
+func offer(m plan.Model) string {
+	return fmt.Sprintf("%s inferences/s with another placement, %.1f %% better: less than replan_threshold; -replan takes it",
+		quantity.FormatNumber(m.Offer.ThroughputPerSecond), 100*m.Offer.Gain)
+}
+
+// newKeys names the devices whose worker makes its key with this plan.
+func newKeys(p *plan.Plan, model string) string {
+	var nodes []string
+	m := p.Desired.Models[model]
+	for _, node := range plan.ReleaseNodes(&m) {
+		if p.Desired.Nodes[node].PublicKey == "" {
+			nodes = append(nodes, node)
+		}
+	}
+	if len(nodes) == 0 {
+		return ""
+	}
+	return "(known after apply) on " + strings.Join(nodes, ", ")
 }
 
 // proof says how good the placement is known to be, and among which.
@@ -139,8 +227,8 @@ func latency(m plan.Model) string {
 	return text
 }
 
-// printUploads tells which device gets how many bytes for a model.
-func (c *cli) printUploads(p *plan.Plan, model string) {
+// uploadsOf tells which device gets how many bytes for a model.
+func uploadsOf(p *plan.Plan, model string) string {
 	perNode := map[string]int64{}
 	for _, change := range p.Changes {
 		if change.Model == model && change.UploadBytes > 0 {
@@ -152,17 +240,16 @@ func (c *cli) printUploads(p *plan.Plan, model string) {
 		parts = append(parts, fmt.Sprintf("%s to %s", quantity.FormatBytes(perNode[node]), node))
 	}
 	if len(parts) == 0 {
-		parts = []string{"nothing"}
+		return "nothing"
 	}
-	fmt.Fprintf(c.stdout, "  upload      %s\n\n", strings.Join(parts, ", "))
+	return strings.Join(parts, ", ")
 }
 
 func (c *cli) printChange(change plan.Change) {
-	symbol := fmt.Sprintf("%3s", string(change.Action))
-	line := strings.TrimRight(change.Address+" "+where(change), " ")
-	fmt.Fprintf(c.stdout, "%s %s\n", c.paint(c.stdout, actionColor(change.Action), symbol), line)
+	symbol := c.paint(c.stdout, actionColor(change.Action), fmt.Sprintf("%3s", string(change.Action)))
+	c.printWrapped(symbol+" ", 6, strings.TrimRight(change.Address+" "+where(change), " "))
 	for _, reason := range change.Reasons {
-		fmt.Fprintf(c.stdout, "      # %s\n", reason)
+		c.printWrapped("      # ", 8, reason)
 	}
 }
 
@@ -176,7 +263,9 @@ func where(change plan.Change) string {
 		}
 		return "on " + change.BeforeNode
 	case plan.Replace:
-		text = change.BeforeNode + " -> " + change.AfterNode
+		if change.BeforeNode != change.AfterNode {
+			text = change.BeforeNode + " -> " + change.AfterNode
+		}
 	}
 	if change.After != nil {
 		text += fmt.Sprintf(": %s .. %s", change.After.FirstNode, change.After.LastNode)
@@ -200,13 +289,15 @@ func actionColor(a plan.Action) string {
 // printSwitches warns of every pipeline that pauses.
 func (c *cli) printSwitches(p *plan.Plan) {
 	for _, d := range p.Deployments {
-		switch {
-		case d.Switch != plan.StopFirst || d.From == nil:
-		case d.From.Release == d.To.Release:
-			fmt.Fprintf(c.stdout, "\n  model.%s pauses: its release is started again on every device.\n", d.Model)
-		default:
-			fmt.Fprintf(c.stdout, "\n  model.%s pauses: the old release stops before the new one starts, because both do not fit side by side.\n", d.Model)
+		if d.Switch != plan.StopFirst || d.From == nil {
+			continue
 		}
+		why := "the old release stops before the new one starts, because both do not fit side by side."
+		if d.From.Release == d.To.Release {
+			why = "workers of its release are started again."
+		}
+		fmt.Fprintln(c.stdout)
+		c.printWrapped("  ", 4, fmt.Sprintf("model.%s pauses: %s", d.Model, why))
 	}
 }
 

@@ -128,6 +128,8 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"model":     writeModel,
 			"cmpplan":   comparePlans,
 			"build":     buildModel,
+			"tty":       onTerminal,
+			"pretend":   pretend,
 		},
 	}
 }
