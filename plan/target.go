@@ -108,31 +108,39 @@ func sliceAddress(model string, index int) string {
 	return "slice." + model + "[" + strconv.Itoa(index) + "]"
 }
 
-// choose reads what limits and forces the plan.
-func (b *builder) choose() hcl.Diagnostics {
+// CheckOptions finds targets and slices to replace that there are not, and those
+// that cannot be planned for. Build fails on them too.
+func (in *Input) CheckOptions() error {
+	_, _, err := in.options()
+	return err
+}
+
+func (in *Input) options() (targets []string, replace []Replacement, err error) {
 	known := map[string]bool{}
-	for _, model := range b.in.Config.Models {
+	for _, model := range in.Config.Models {
 		known[model.Name] = true
 	}
-	for name := range b.in.Prior.Models {
+	for name := range in.Prior.Models {
 		known[name] = true
 	}
-	targets, err := parseTargets(b.in.Targets, known)
+	if targets, err = parseTargets(in.Targets, known); err != nil {
+		return nil, nil, err
+	}
+	replace, err = parseReplacements(in.Replace, in.Prior, targets)
+	return targets, replace, err
+}
+
+// choose reads what limits and forces the plan.
+func (b *builder) choose() hcl.Diagnostics {
+	targets, replace, err := b.in.options()
 	if err != nil {
-		return hcl.Diagnostics{optionError("Target cannot be planned", err)}
+		return hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Option cannot be planned", Detail: err.Error()}}
 	}
-	b.in.Targets = targets
-	if b.replace, err = parseReplacements(b.in.Replace, b.in.Prior, targets); err != nil {
-		return hcl.Diagnostics{optionError("Slice cannot be replaced", err)}
-	}
+	b.in.Targets, b.replace = targets, replace
 	if len(targets) > 0 {
 		b.keepOthers()
 	}
 	return nil
-}
-
-func optionError(summary string, err error) *hcl.Diagnostic {
-	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: err.Error()}
 }
 
 // keepOthers leaves models that are not targeted as they are deployed, and what

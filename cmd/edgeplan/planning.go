@@ -32,6 +32,9 @@ func (c *cli) planInput(ctx context.Context, f planFlags, prior *statefile.State
 		Replace: f.replace,
 		Version: version.Version,
 	}
+	if err := input.CheckOptions(); err != nil {
+		return nil, err
+	}
 	if input.Architectures, err = c.architectures(ctx, p.config, prior); err != nil {
 		return nil, err
 	}
