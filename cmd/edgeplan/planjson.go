@@ -105,13 +105,16 @@ func (c *cli) printPlanJSON(p *plan.Plan) error {
 
 func documentOf(p *plan.Plan) planDocument {
 	d := planDocument{
-		FormatVersion: planFormat, EdgeplanVersion: version.Version, Mode: p.Mode, Targets: append([]string{}, p.Targets...),
+		FormatVersion: planFormat, EdgeplanVersion: version.Version, Mode: p.Mode, Targets: []string{},
 		Refreshed: p.Refreshed, Prior: priorDocument{p.Prior.Lineage, p.Prior.Serial},
 		Models: []modelDocument{}, Changes: []changeDocument{}, Outputs: []outputDocument{}, Uploads: []uploadDocument{},
 		Nodes: []nodeDocument{}, Drift: append([]plan.Drift{}, p.Drift...), Replacements: append([]plan.Replacement{}, p.Replacements...),
 	}
 	d.Summary.Add, d.Summary.Change, d.Summary.Destroy = tally(p.Changes)
 	d.Summary.UploadBytes, d.Summary.Changes = p.UploadBytes(), changes(p)
+	for _, target := range p.Targets {
+		d.Targets = append(d.Targets, "model."+target)
+	}
 	for _, m := range p.Models {
 		d.Models = append(d.Models, modelOf(p, m))
 	}
