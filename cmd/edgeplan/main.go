@@ -83,6 +83,7 @@ func interruptible() (context.Context, func()) {
 		fmt.Fprintln(os.Stderr, "\nInterrupt received: finishing the step in hand. Interrupt again to stop at once.")
 		cancel()
 		if _, ok := <-signals; ok {
+			fmt.Fprintln(os.Stderr, "Stopped at once. The state says what is deployed; the next apply finishes what was begun.")
 			os.Exit(exitError)
 		}
 	}()

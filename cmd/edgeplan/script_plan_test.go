@@ -8,11 +8,14 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/internal/version"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -78,4 +81,40 @@ func pretend(ts *testscript.TestScript, _ bool, args []string) {
 	content, err := statefile.EncodeState(state)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(statefile.StateFile), content, 0o600))
+}
+
+// held are the operations of a script's devices that wait to be released.
+type held struct {
+	waiting  chan struct{} // closed once one waits
+	released chan struct{}
+}
+
+// hold is `hold NAME TEXT`: from now on the device leaves every operation whose name
+// holds the text waiting until `release NAME`.
+func hold(ts *testscript.TestScript, _ bool, args []string) {
+	h := held{make(chan struct{}), make(chan struct{})}
+	var first sync.Once
+	ts.Value(devicesKey{}).(*devices).held[args[0]] = h
+	embedded(ts, args[0]).SetFault(func(op device.Operation) device.Action {
+		if strings.Contains(op.Name, args[1]) {
+			first.Do(func() { close(h.waiting) })
+			<-h.released
+		}
+		return device.Proceed
+	})
+}
+
+// awaitHeld is `held NAME`: it goes on once an operation waits.
+func awaitHeld(ts *testscript.TestScript, _ bool, args []string) {
+	select {
+	case <-ts.Value(devicesKey{}).(*devices).held[args[0]].waiting:
+	case <-time.After(time.Minute):
+		ts.Fatalf("nothing waits on %s", args[0])
+	}
+}
+
+// release is `release NAME`: what waits goes on, and nothing waits any more.
+func release(ts *testscript.TestScript, _ bool, args []string) {
+	close(ts.Value(devicesKey{}).(*devices).held[args[0]].released)
+	embedded(ts, args[0]).SetFault(nil)
 }

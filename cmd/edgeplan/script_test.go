@@ -112,6 +112,7 @@ type devices struct {
 	t      testing.TB
 	byName map[string]started
 	key    key
+	held   map[string]held
 }
 
 func params(t *testing.T, dir string, start bed) testscript.Params {
@@ -130,6 +131,9 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"build":     buildModel,
 			"tty":       onTerminal,
 			"pretend":   pretend,
+			"hold":      hold,
+			"held":      awaitHeld,
+			"release":   release,
 		},
 	}
 }
@@ -155,7 +159,7 @@ func setUp(env *testscript.Env, engine string) error {
 	env.Setenv("EXAMPLES", absolute("../../examples"))
 	env.Setenv("PATH", program+":"+os.Getenv("PATH"))
 	t := env.T().(testing.TB)
-	env.Values[devicesKey{}] = &devices{t: t, byName: map[string]started{}, key: newKey(t)}
+	env.Values[devicesKey{}] = &devices{t: t, byName: map[string]started{}, key: newKey(t), held: map[string]held{}}
 	return nil
 }
 
