@@ -23,6 +23,10 @@ The engine comes from the configuration (edgeplan { engines = {...} }) or
 EDGEPLAN_ONNXRUNTIME, else from the per-user cache, else from the npm package
 onnxruntime-node with the npm client. The worker lies beside the executable, or
 is built with the Go toolchain.
+
+Examples:
+  edgeplan init
+  edgeplan init -upgrade      # accept other files than the lock names
 `
 
 func runInit(ctx context.Context, c *cli, args []string) error {

@@ -15,6 +15,10 @@ const validateHelp = `[options]
 Checks the configuration of the folder and reads its models, without reaching
 any device. Models whose file does not describe all its tensors need the engine
 that ` + "`edgeplan init`" + ` collects.
+
+Examples:
+  edgeplan validate
+  edgeplan -chdir=clusters/berlin validate -var fps=15
 `
 
 func runValidate(ctx context.Context, c *cli, args []string) error {
