@@ -132,6 +132,7 @@ type builder struct {
 	occupied map[string]string // node -> model whose stage runs there
 	slots    slots
 	replace  []Replacement
+	reserved int      // models that are neither planned nor deployed
 	unknown  []string // outputs that depend on models not deployed and not planned
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 
-	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
@@ -144,10 +143,20 @@ func (b *builder) choose() hcl.Diagnostics {
 }
 
 // keepOthers leaves models that are not targeted as they are deployed, and what
-// the state knows of their devices.
+// the state knows of their devices. Those that are not deployed yet keep their
+// share of the nodes, so that they can follow.
 func (b *builder) keepOthers() {
 	cfg := *b.in.Config
-	cfg.Models = slices.DeleteFunc(slices.Clone(cfg.Models), func(m *config.Model) bool { return !slices.Contains(b.in.Targets, m.Name) })
+	cfg.Models = nil
+	for _, m := range b.in.Config.Models {
+		_, deployed := b.in.Prior.Models[m.Name]
+		switch {
+		case slices.Contains(b.in.Targets, m.Name):
+			cfg.Models = append(cfg.Models, m)
+		case !deployed:
+			b.reserved++
+		}
+	}
 	b.in.Config = &cfg
 	kept := keptOf(b.in.Prior, b.in.Targets)
 	b.desired.Models, b.desired.Nodes = kept.Models, kept.Nodes
@@ -183,6 +192,17 @@ func keptOf(prior *statefile.State, targets []string) *statefile.State {
 		}
 	}
 	return kept
+}
+
+// pending counts the models that still need nodes.
+func (b *builder) pending() int {
+	n := b.reserved
+	for _, m := range b.in.Config.Models {
+		if _, planned := b.desired.Models[m.Name]; !planned {
+			n++
+		}
+	}
+	return n
 }
 
 // keptBytes is what workers of models that the plan leaves alone use on a node.
