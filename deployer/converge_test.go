@@ -215,4 +215,3 @@ func (c *cluster) disturb(t *rapid.T) {
 		}
 	}
 }
-

@@ -114,7 +114,9 @@ func (s *site) inspect(ctx context.Context, p part, key string) ([]finding, erro
 		return []finding{{fmt.Sprintf("release %s is not complete: %s", release, missing), changed != ""}}, nil
 	}
 	var problems []finding
-	add := func(format string, args ...any) { problems = append(problems, finding{problem: fmt.Sprintf(format, args...)}) }
+	add := func(format string, args ...any) {
+		problems = append(problems, finding{problem: fmt.Sprintf(format, args...)})
+	}
 	current, err := s.currentRelease(ctx, p.deployment)
 	switch {
 	case errors.Is(err, errNoLink):
