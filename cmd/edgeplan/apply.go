@@ -73,7 +73,12 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 		if err != nil {
 			return err
 		}
-		c.printPlan(p)
+		if p.Empty() && p.Mode == plan.Normal {
+			c.printOffers(p)
+			c.printUnchanged(p)
+		} else {
+			c.printPlan(p)
+		}
 		return c.carryOut(ctx, p, states, approve)
 	})
 }

@@ -57,7 +57,11 @@ func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State)
 		return nil, err
 	}
 	made, diags := plan.Build(ctx, *input)
-	slog.Debug("planned", "diagnostics", len(diags))
+	if made != nil {
+		for _, m := range made.Models {
+			slog.Info("placed", "model", m.Name, "stages", len(m.Stages), "status", m.Status, "gap", m.Gap, "reason", m.Reason)
+		}
+	}
 	return c.checkPlan(ctx, made, diags, input.Config)
 }
 

@@ -32,8 +32,8 @@ func (c *cli) printPlan(p *plan.Plan) {
 		c.printChange(change)
 	}
 	c.printSwitches(p)
-	c.printOutputChanges(p)
 	fmt.Fprintln(c.stdout)
+	c.printOutputChanges(p)
 	c.printSummary(p)
 }
 
@@ -52,19 +52,17 @@ func (c *cli) printSummary(p *plan.Plan) {
 }
 
 func (c *cli) printUnchanged(p *plan.Plan) {
-	what := "What is deployed matches the configuration."
+	title, text := "No changes.", "What is deployed matches the configuration."
 	switch {
+	case !p.SameState():
+		title, text = "No changes on devices.", "Only the state differs: addresses, predictions or outputs."
+		c.printOutputChanges(p)
 	case p.Mode == plan.RefreshOnly:
-		what = "No device is changed by -refresh-only."
+		text = "The state is up to date, and -refresh-only changes no device."
 	case p.Mode == plan.Destroying:
-		what = "Nothing is deployed."
+		text = "Nothing is deployed."
 	}
-	c.printWrapped(c.paint(c.stdout, green, "No changes.")+" ", len("No changes. "), what)
-	if p.SameState() {
-		return
-	}
-	c.printOutputChanges(p)
-	c.printWrapped("", 0, "Only the state differs: addresses, predictions or outputs. `edgeplan apply` brings it up to date.")
+	c.printWrapped(c.paint(c.stdout, green, title)+" ", len(title)+1, text)
 }
 
 // printFound tells what a refresh has found on the devices.
@@ -79,6 +77,7 @@ func (c *cli) printFound(p *plan.Plan) {
 	}
 	fmt.Fprint(c.stdout, "\n")
 	c.printWrapped("", 0, "`edgeplan apply` without -refresh-only repairs that.")
+	fmt.Fprintln(c.stdout)
 }
 
 // printOutputChanges shows outputs whose values change.
@@ -86,11 +85,12 @@ func (c *cli) printOutputChanges(p *plan.Plan) {
 	if len(p.Outputs) == 0 {
 		return
 	}
-	fmt.Fprint(c.stdout, "\nChanges to outputs:\n\n")
+	fmt.Fprint(c.stdout, "Changes to outputs:\n\n")
 	for _, o := range p.Outputs {
 		symbol := c.paint(c.stdout, actionColor(o.Action), fmt.Sprintf("%3s", string(o.Action)))
 		c.printWrapped(symbol+" ", 6, o.Name+" = "+outputValue(o))
 	}
+	fmt.Fprintln(c.stdout)
 }
 
 // outputValue is an output's value before and after.
@@ -135,6 +135,15 @@ func (c *cli) printModel(p *plan.Plan, m plan.Model) {
 func offer(m plan.Model) string {
 	return fmt.Sprintf("%s inferences/s with another placement, %.1f %% better: less than replan_threshold; -replan takes it",
 		quantity.FormatNumber(m.Offer.ThroughputPerSecond), 100*m.Offer.Gain)
+}
+
+// printOffers tells of better placements that are not taken.
+func (c *cli) printOffers(p *plan.Plan) {
+	for _, m := range p.Models {
+		if m.Offer != nil {
+			c.printWrapped("", 2, "model."+m.Name+": "+offer(m))
+		}
+	}
 }
 
 // newKeys names the devices whose worker makes its key with this plan.
