@@ -38,6 +38,8 @@ type Input struct {
 	Replace []string
 	// Version of edgeplan, recorded in the state.
 	Version string
+	// Explain asks for Model.Explain, for which many changed problems are solved.
+	Explain bool
 }
 
 // Program is a file that runs on devices: a worker or an engine.
@@ -185,6 +187,9 @@ func (b *builder) add(ctx context.Context, model *config.Model) hcl.Diagnostics 
 	}
 	b.desired.Models[model.Name] = *desired
 	b.models = append(b.models, b.report(placed, desired))
+	if err := b.explain(ctx, placed); err != nil {
+		return append(diags, modelError(model, "Placement cannot be explained", err.Error()))
+	}
 	for _, slice := range desired.Slices {
 		b.occupied[slice.Node] = model.Name
 	}

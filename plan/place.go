@@ -131,7 +131,7 @@ func (b *builder) solve(ctx context.Context, model *config.Model, excluded map[s
 func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
 	switch p.solution.Status {
 	case solver.Infeasible:
-		detail := p.solution.Reason + "."
+		detail := whyInfeasible(p.solution) + "." + b.whereNodes(p)
 		if len(b.occupied) > 0 {
 			detail += " Nodes that run a stage of another model were not considered."
 		}
@@ -142,6 +142,33 @@ func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
 	}
 	return nil
 }
+
+// whyInfeasible is the solver's reason without what is not the user's to change:
+// which nodes are left for a model, and how many.
+func whyInfeasible(s *solver.Solution) string {
+	if s.Conflict == nil {
+		return s.Reason
+	}
+	return s.Conflict.Without(solver.StagesChange, solver.ExcludedChange).String()
+}
+
+// whereNodes tells where the nodes that a limit is about are configured.
+func (b *builder) whereNodes(p *placed) string {
+	conflict := p.solution.Conflict
+	if conflict == nil || len(conflict.Nodes) > mostPlaces {
+		return ""
+	}
+	text := ""
+	for _, v := range conflict.Nodes {
+		if node := b.nodes[p.problem.Nodes[v].Name]; node != nil {
+			text += fmt.Sprintf(" %s is at %s line %d.", node.Address, node.Range.Filename, node.Range.Start.Line)
+		}
+	}
+	return text
+}
+
+// mostPlaces bounds how many places one message names.
+const mostPlaces = 3
 
 // keepDeployed lets the deployed placement stand unless the new one saves more
 // than the threshold, or is what the required throughput needs; the better one
@@ -166,14 +193,14 @@ func (b *builder) keepDeployed(p *placed) {
 	p.solution = &kept
 }
 
-// misses says whether a placement falls short of the required throughput.
-func misses(model *config.Model, cost *solver.Cost) bool {
+// missesThroughput says whether a placement falls short of the required throughput.
+func missesThroughput(model *config.Model, cost *solver.Cost) bool {
 	return model.RequireThroughput > 0 && 1/cost.BottleneckSeconds < model.RequireThroughput
 }
 
-func (b *builder) checkRequired(p *placed) hcl.Diagnostics {
+func (b *builder) checkThroughput(p *placed) hcl.Diagnostics {
 	cost := p.solution.Cost
-	if !misses(p.model, cost) {
+	if !missesThroughput(p.model, cost) {
 		return nil
 	}
 	gives := quantity.FormatNumber(1/cost.BottleneckSeconds) + " at most"
@@ -184,9 +211,9 @@ func (b *builder) checkRequired(p *placed) hcl.Diagnostics {
 	return hcl.Diagnostics{{
 		Severity: hcl.DiagError,
 		Summary:  "Required throughput cannot be met",
-		Detail: fmt.Sprintf("%s requires %s inferences per second, and this cluster gives %s. The bottleneck is %s with %s per inference: require less, or add what it lacks.",
+		Detail: inUsersWords(p.model, fmt.Sprintf("%s requires %s inferences per second, and this cluster gives %s. The bottleneck is %s with %s per inference: require less, or add what it lacks.",
 			p.model.Address, quantity.FormatNumber(p.model.RequireThroughput), gives,
-			b.resourceName(p.problem, cost.Bottleneck), quantity.FormatSeconds(cost.BottleneckSeconds)),
+			b.resourceName(p.problem, cost.Bottleneck), quantity.FormatSeconds(cost.BottleneckSeconds))),
 		Subject: p.model.RequireRange.Ptr(),
 	}}
 }

@@ -160,6 +160,8 @@ type Model struct {
 	// Offer is a better placement that is not taken because it saves less than
 	// the threshold; nil when there is none.
 	Offer *Offer `json:"offer,omitempty"`
+	// Explain is what limits the placement; nil unless the input asks for it.
+	Explain *Explanation `json:"explain,omitempty"`
 }
 
 // Offer is a better placement within the replan threshold.

@@ -76,8 +76,9 @@ func (s *Saved) Encode() ([]byte, error) {
 func configurationDigests(c *config.Config) map[string]string {
 	digests := map[string]string{}
 	for name, file := range c.Sources {
-		if strings.HasSuffix(name, config.Extension) || strings.HasSuffix(name, ".edgeplan.json") {
-			digests[filepath.Base(name)] = DigestOf(file.Bytes)
+		relative, err := filepath.Rel(c.Dir, name)
+		if err == nil && (strings.HasSuffix(name, config.Extension) || strings.HasSuffix(name, config.JSONExtension)) {
+			digests[relative] = DigestOf(file.Bytes)
 		}
 	}
 	return digests

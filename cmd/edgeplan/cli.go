@@ -12,6 +12,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/term"
+
+	"github.com/edgeplan/edgeplan/internal/diagnostic"
 )
 
 // cli is one run of the program: its streams, its folder and how it prints.
@@ -89,8 +91,8 @@ func (c *cli) check(diags hcl.Diagnostics, files map[string]*hcl.File) error {
 		c.printCompact(diags)
 		return nil
 	}
-	writer := hcl.NewDiagnosticTextWriter(c.stderr, files, c.width(c.stderr), c.color(c.stderr))
-	if err := writer.WriteDiagnostics(diags); err != nil {
+	text := diagnostic.Text{Width: c.width(c.stderr), Color: c.color(c.stderr)}
+	if err := text.Write(c.stderr, diags, files); err != nil {
 		return fmt.Errorf("print diagnostics: %w", err)
 	}
 	if diags.HasErrors() {

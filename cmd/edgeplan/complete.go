@@ -59,7 +59,7 @@ func cutFlag(word string) (name, value string, given bool) {
 
 func commandCandidates(word string) []string {
 	if name, dir, given := cutFlag(word); given && name == "chdir" {
-		return prefixed(word[:len(word)-len(dir)], foldersOnly(files(dir)))
+		return behind(word[:len(word)-len(dir)], foldersOnly(files(dir)))
 	}
 	if strings.HasPrefix(word, "-") {
 		return startingWith(word, []string{"-chdir=", "-help", "-version"})
@@ -78,7 +78,7 @@ func (c *cli) argumentCandidates(ctx context.Context, cmd command, words []strin
 	name, value, given := cutFlag(word)
 	switch {
 	case strings.HasPrefix(word, "-") && given:
-		return prefixed(word[:len(word)-len(value)], c.valueCandidates(name, value))
+		return behind(word[:len(word)-len(value)], c.valueCandidates(name, value))
 	case strings.HasPrefix(word, "-"):
 		return startingWith(word, flagCandidates(flags))
 	}
@@ -212,7 +212,7 @@ func startingWith(start string, all []string) []string {
 	return slices.DeleteFunc(slices.Clone(all), func(s string) bool { return !strings.HasPrefix(s, start) })
 }
 
-func prefixed(prefix string, all []string) []string {
+func behind(prefix string, all []string) []string {
 	var list []string
 	for _, s := range all {
 		list = append(list, prefix+s)

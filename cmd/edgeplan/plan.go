@@ -31,6 +31,7 @@ Examples:
   edgeplan plan -out monday.plan        # review it, then: edgeplan apply monday.plan
   edgeplan plan -json | jq .summary     # docs/plan-json.md describes the document
   edgeplan plan -replace 'slice.resnet50[0]'
+  edgeplan plan -explain      # what limits the throughput, and what would help
 `
 
 func runPlan(ctx context.Context, c *cli, args []string) error {
@@ -39,6 +40,7 @@ func runPlan(ctx context.Context, c *cli, args []string) error {
 	options.add(c, flags)
 	out := flags.String("out", "", "save the plan to `FILE`")
 	asJSON := flags.Bool("json", false, "print the plan as JSON")
+	flags.BoolVar(&options.explain, "explain", false, "also say how busy every resource is, and what would help most; solves many changed problems")
 	detailed := flags.Bool("detailed-exitcode", false, "exit with 2 when there are changes")
 	lock := flags.Bool("lock", true, "-lock=false plans without the lock of the state: another run may be changing it")
 	flags.Bool("input", true, "accepted as by apply; plan never asks")

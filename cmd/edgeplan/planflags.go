@@ -15,6 +15,7 @@ type planFlags struct {
 	refreshOnly bool
 	replan      bool
 	destroy     bool
+	explain     bool // of plan alone
 	targets     list
 	replace     list
 	lock        locking

@@ -31,6 +31,7 @@ func (c *cli) planInput(ctx context.Context, f planFlags, prior *statefile.State
 		Targets: f.targets,
 		Replace: f.replace,
 		Version: version.Version,
+		Explain: f.explain,
 	}
 	if err := input.CheckOptions(); err != nil {
 		return nil, err

@@ -19,6 +19,10 @@ import (
 func (c *cli) printPlan(p *plan.Plan) {
 	for _, model := range p.Models {
 		c.printModel(p, model)
+		if model.Explain != nil {
+			c.printExplanation(model.Explain)
+			fmt.Fprintln(c.stdout)
+		}
 	}
 	if p.Mode == plan.RefreshOnly {
 		c.printFound(p)

@@ -194,7 +194,7 @@ func (c *cli) noteEdits(p *plan.Plan, path string) {
 	}
 	entries, _ := os.ReadDir(c.dir)
 	for _, entry := range entries {
-		if _, known := p.Configuration[entry.Name()]; !known && strings.HasSuffix(entry.Name(), config.Extension) {
+		if _, known := p.Configuration[entry.Name()]; !known && isConfiguration(entry.Name()) {
 			edited = append(edited, entry.Name())
 		}
 	}
@@ -202,6 +202,10 @@ func (c *cli) noteEdits(p *plan.Plan, path string) {
 		slices.Sort(edited)
 		c.warnf("%s changed since %s was made; what is carried out is the plan as it was reviewed.", strings.Join(edited, ", "), path)
 	}
+}
+
+func isConfiguration(name string) bool {
+	return !strings.HasPrefix(name, ".") && (strings.HasSuffix(name, config.Extension) || strings.HasSuffix(name, config.JSONExtension))
 }
 
 // shellWord quotes a word for a command that is shown to be copied.

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -20,11 +21,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/ssh"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/internal/enginetest"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/internal/onnxpb"
 )
 
 var update = flag.Bool("update", false, "write the golden files of the scripts anew")
@@ -134,6 +137,9 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"hold":      hold,
 			"held":      awaitHeld,
 			"release":   release,
+			"external":  externalModel,
+			"rewire":    rewireModel,
+			"status":    checkStatus,
 		},
 	}
 }
@@ -259,6 +265,43 @@ func buildModel(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("the builders have no model %q", args[0])
+}
+
+// externalModel is `external FILE`: a residual network with its weights beside it.
+func externalModel(ts *testscript.TestScript, _ bool, args []string) {
+	m, err := modelbuilder.ResNet(1, modelbuilder.Small())
+	ts.Check(err)
+	ts.Check(m.WriteExternal(ts.MkAbs(args[0])))
+}
+
+// rewireModel is `rewire FROM NODE TENSOR TO`: a model whose node reads another tensor.
+func rewireModel(ts *testscript.TestScript, _ bool, args []string) {
+	var p onnxpb.ModelProto
+	ts.Check(proto.Unmarshal([]byte(ts.ReadFile(args[0])), &p))
+	for _, n := range p.Graph.Node {
+		if n.GetName() == args[1] {
+			n.Input[0] = args[2]
+		}
+	}
+	raw, err := proto.Marshal(&p)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), raw, 0o644))
+}
+
+// checkStatus is `status N PROGRAM ARGS…`: exec, and the exit code must be N.
+func checkStatus(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exited *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exited) {
+		got = exited.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
 }
 
 // uploads are sizes of what travels: they hold the worker, which another version

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/solver"
 )
 
@@ -22,6 +23,7 @@ type (
 		Bottleneck        *string          `json:"bottleneck"`
 		Stages            []stageJSON      `json:"stages"`
 		Reason            string           `json:"reason"`
+		Explain           any              `json:"explain,omitempty"` // see explained
 	}
 	stageJSON struct {
 		Node         string  `json:"node"`
@@ -64,17 +66,16 @@ func sendSeconds(c *solver.Cost, s solver.Placed) float64 {
 	return 0
 }
 
-func (c *cli) printSolutionJSON(p *solver.Problem, s *solver.Solution, seconds float64) error {
-	encoded, err := json.MarshalIndent(newSolutionJSON(p, s, seconds), "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(c.stdout, "%s\n", encoded)
-	return err
+// printJSON writes a value for programs, with "->" as it is.
+func (c *cli) printJSON(v any) error {
+	out := json.NewEncoder(c.stdout)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(v)
 }
 
-func (c *cli) printSolution(p *solver.Problem, s *solver.Solution, seconds float64) {
-	fmt.Fprintf(c.stdout, "%s, algorithm %s, %s\n", s.Status, s.Algorithm, quantity.FormatSeconds(seconds))
+func (c *cli) printSolution(p *solver.Problem, s *solver.Solution, answer solutionJSON) {
+	fmt.Fprintf(c.stdout, "%s, algorithm %s, %s\n", s.Status, s.Algorithm, quantity.FormatSeconds(answer.Seconds))
 	if s.Reason != "" {
 		fmt.Fprintf(c.stdout, "%s\n", s.Reason)
 	}
@@ -84,11 +85,15 @@ func (c *cli) printSolution(p *solver.Problem, s *solver.Solution, seconds float
 	fmt.Fprintf(c.stdout, "\nbottleneck   %.10f s, %s\nlower bound  %.10f s, gap %s\nlatency      %.10f s\n\n", s.Cost.BottleneckSeconds,
 		p.ResourceName(s.Cost.Bottleneck), s.LowerBoundSeconds, quantity.FormatPercent(s.Gap()), s.Cost.LatencySeconds)
 	rows := [][]string{{"node", "segments", "time", "memory", "send"}}
-	for _, st := range newSolutionJSON(p, s, seconds).Stages {
+	for _, st := range answer.Stages {
 		rows = append(rows, []string{
 			st.Node, fmt.Sprintf("%d .. %d", st.FirstSegment, st.LastSegment), quantity.FormatSeconds(st.Seconds),
 			quantity.FormatBytes(st.Bytes), quantity.FormatSeconds(st.SendSeconds),
 		})
 	}
 	printTable(c.stdout, rows)
+	if x, ok := answer.Explain.(*plan.Explanation); ok {
+		fmt.Fprintln(c.stdout)
+		c.printExplanation(x)
+	}
 }

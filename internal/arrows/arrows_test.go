@@ -18,6 +18,7 @@ const module = "github.com/edgeplan/edgeplan/"
 var allowed = map[string][]string{
 	"cmd/edgeplan":        {"config", "deployer", "onnx", "plan", "solver", "statefile", "worker"},
 	"cmd/edgeplan-worker": {"worker"},
+	"cmd/paper":           {"solver"},
 	"deployer":            {"plan", "statefile", "worker"},
 	"plan":                {"config", "onnx", "solver", "statefile", "worker"},
 	"config":              {},
@@ -44,6 +45,7 @@ var foreign = map[string][]string{
 	"github.com/ebitengine/purego":           {"internal/ort"},
 	"google.golang.org/protobuf/proto":       {"onnx", "internal/onnxpb", "internal/oippb", "internal/modelbuilder", "worker"},
 	"github.com/zclconf/go-cty/cty/function": {"config"},
+	"gonum.org/v1/plot":                      {"cmd/paper"},
 }
 
 type goPackage struct {
