@@ -7,9 +7,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/edgeplan/edgeplan/internal/suggest"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
@@ -36,7 +36,7 @@ func parseTargets(targets []string, known map[string]bool) ([]string, error) {
 				target, strings.Join(modelAddresses(known), " or -target="))
 		}
 		if kind != "model" || !known[name] {
-			return nil, fmt.Errorf("-target=%s: neither the configuration nor the state has it.%s", target, suggest(target, modelAddresses(known)))
+			return nil, fmt.Errorf("-target=%s: neither the configuration nor the state has it. %s", target, suggest.Sentence(target, modelAddresses(known), "model"))
 		}
 		names[name] = true
 	}
@@ -49,19 +49,6 @@ func modelAddresses(known map[string]bool) []string {
 		all = append(all, "model."+name)
 	}
 	return all
-}
-
-// suggest names what was probably meant, or what there is.
-func suggest(given string, known []string) string {
-	for _, candidate := range known {
-		if levenshtein.Distance(given, candidate, nil) <= 2 {
-			return fmt.Sprintf(" Did you mean %s?", candidate)
-		}
-	}
-	if len(known) == 0 {
-		return " There is nothing to choose from."
-	}
-	return " There is " + strings.Join(known, ", ") + "."
 }
 
 // parseReplacements reads -replace values, slices and models of the state.
@@ -77,7 +64,7 @@ func parseReplacements(given []string, prior *statefile.State, targets []string)
 	for _, address := range given {
 		found := matching(address, known)
 		if len(found) == 0 {
-			return nil, fmt.Errorf("-replace=%s: no such slice or model is deployed.%s", address, suggest(address, sortedKeys(known)))
+			return nil, fmt.Errorf("-replace=%s: no such slice or model is deployed. %s", address, suggest.Sentence(address, sortedKeys(known), "slice"))
 		}
 		for _, r := range found {
 			if len(targets) > 0 && !slices.Contains(targets, r.Model) {

@@ -146,7 +146,7 @@ func TestOptionsRefused(t *testing.T) {
 		{[]string{"slice.m[0]"}, nil, "target its model: -target=model.m"},
 		{[]string{`node.pi["a"]`}, nil, "-target=model.m or -target=model.n"},
 		{nil, []string{"slice.m[9]"}, "no such slice or model is deployed. Did you mean slice.m[0]?"},
-		{nil, []string{`node.pi["a"]`}, "There is slice.m[0], slice.m[1]"},
+		{nil, []string{`node.pi["a"]`}, "Choose from slice.m[0], slice.m[1]"},
 		{[]string{"model.n"}, []string{"slice.m[0]"}, "-target leaves model.m out"},
 	}
 	for _, test := range tests {

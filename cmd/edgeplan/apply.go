@@ -129,26 +129,36 @@ func outdated(err error) bool {
 
 // withState runs with the state and, unless that is off, under its lock.
 func (c *cli) withState(ctx context.Context, operation string, l locking, change func(*statefile.Manager, *statefile.State) error) error {
-	states := c.state()
-	unlock := func() error { return nil }
-	if !l.off {
-		lock, err := states.Lock(ctx, statefile.LockOptions{
-			Operation: operation,
-			Timeout:   l.timeout,
-			Waiting: func(holder statefile.LockInfo) {
-				c.notef("Waiting for the lock of the state, held by %s (%s)…", holder.Who, holder.Operation)
-			},
-		})
+	states, err := c.state(ctx)
+	if err != nil {
+		return err
+	}
+	run := func() error {
+		prior, err := states.Load(ctx)
 		if err != nil {
-			return lockProblem(ctx, operation, err)
+			return err
 		}
-		unlock = lock.Unlock
+		return change(states, prior)
 	}
-	prior, err := states.Load()
-	if err == nil {
-		err = change(states, prior)
+	if l.off {
+		return run()
 	}
-	return errors.Join(err, unlock())
+	return c.locked(ctx, states, operation, l.timeout, run)
+}
+
+// locked runs do under the lock of the state.
+func (c *cli) locked(ctx context.Context, states *statefile.Manager, operation string, timeout time.Duration, do func() error) error {
+	lock, err := states.Lock(ctx, statefile.LockOptions{
+		Operation: operation,
+		Timeout:   timeout,
+		Waiting: func(holder statefile.LockInfo) {
+			c.notef("Waiting for the lock of the state, held by %s (%s)…", holder.Who, holder.Operation)
+		},
+	})
+	if err != nil {
+		return lockProblem(ctx, operation, err)
+	}
+	return errors.Join(do(), lock.Unlock())
 }
 
 // lockProblem adds what can be done when the lock cannot be had.
@@ -219,9 +229,6 @@ func (c *cli) recordUnchanged(p *plan.Plan, states *statefile.Manager) error {
 	c.printOutputs(p.Desired)
 	return nil
 }
-
-// state is the state of the folder.
-func (c *cli) state() *statefile.Manager { return statefile.Open(c.dir) }
 
 // deployOptions is how devices are reached, with progress on standard error.
 func (c *cli) deployOptions() deployer.Options {

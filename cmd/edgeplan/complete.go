@@ -89,7 +89,7 @@ func (c *cli) argumentCandidates(ctx context.Context, cmd command, words []strin
 			return c.valueCandidates(name, word)
 		}
 	}
-	return c.positionalCandidates(cmd.name, word)
+	return c.positionalCandidates(cmd.name, before, word)
 }
 
 // flagsOf lets a command register its options, and nothing more.
@@ -132,11 +132,22 @@ func (c *cli) valueCandidates(flag, value string) []string {
 	return nil
 }
 
-func (c *cli) positionalCandidates(command, word string) []string {
+func (c *cli) positionalCandidates(command string, before []string, word string) []string {
 	switch command {
+	case "state":
+		if len(before) > 0 {
+			return startingWith(word, statefile.Addresses(c.deployed()))
+		}
+		var names []string
+		for _, sub := range stateCommands() {
+			names = append(names, sub.name+"\t"+sub.summary)
+		}
+		return startingWith(word, names)
+	case "output":
+		return startingWith(word, sortedKeys(c.deployed().Outputs))
 	case "apply", "show", "model", "slice", "solve", "fmt":
 		return files(word)
-	case "infer":
+	case "infer", "bench", "status", "logs":
 		return startingWith(word, sortedKeys(c.deployed().Models))
 	case "completion":
 		return startingWith(word, sortedKeys(shells()))
@@ -146,7 +157,7 @@ func (c *cli) positionalCandidates(command, word string) []string {
 
 // deployed is the state, or an empty one where it cannot be read.
 func (c *cli) deployed() *statefile.State {
-	state, err := c.state().Load()
+	state, err := c.loadState(context.Background())
 	if err != nil {
 		return statefile.New()
 	}

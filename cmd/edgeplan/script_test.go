@@ -137,9 +137,10 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"hold":      hold,
 			"held":      awaitHeld,
 			"release":   release,
+			"states":    startStates,
+			"status":    checkStatus,
 			"external":  externalModel,
 			"rewire":    rewireModel,
-			"status":    checkStatus,
 		},
 	}
 }
@@ -267,6 +268,22 @@ func buildModel(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("the builders have no model %q", args[0])
 }
 
+// checkStatus is `status N PROGRAM ARGS…`: exec, and the exit code must be N.
+func checkStatus(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exited *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exited) {
+		got = exited.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
 // externalModel is `external FILE`: a residual network with its weights beside it.
 func externalModel(ts *testscript.TestScript, _ bool, args []string) {
 	m, err := modelbuilder.ResNet(1, modelbuilder.Small())
@@ -286,22 +303,6 @@ func rewireModel(ts *testscript.TestScript, _ bool, args []string) {
 	raw, err := proto.Marshal(&p)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), raw, 0o644))
-}
-
-// checkStatus is `status N PROGRAM ARGS…`: exec, and the exit code must be N.
-func checkStatus(ts *testscript.TestScript, _ bool, args []string) {
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	got := 0
-	var exited *exec.ExitError
-	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exited) {
-		got = exited.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if got != want {
-		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), got, want)
-	}
 }
 
 // uploads are sizes of what travels: they hold the worker, which another version

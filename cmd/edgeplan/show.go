@@ -21,7 +21,7 @@ Examples:
   edgeplan show -json monday.plan     # docs/plan-json.md describes the document
 `
 
-func runShow(_ context.Context, c *cli, args []string) error {
+func runShow(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("show", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print the state, or the plan, as JSON")
 	c.addNoColor(flags)
@@ -31,7 +31,7 @@ func runShow(_ context.Context, c *cli, args []string) error {
 	}
 	switch len(files) {
 	case 0:
-		return c.showState(*asJSON)
+		return c.showState(ctx, *asJSON)
 	case 1:
 		return c.showPlan(files[0], *asJSON)
 	}
@@ -50,8 +50,8 @@ func (c *cli) showPlan(path string, asJSON bool) error {
 	return nil
 }
 
-func (c *cli) showState(asJSON bool) error {
-	state, err := c.state().Load()
+func (c *cli) showState(ctx context.Context, asJSON bool) error {
+	state, err := c.loadState(ctx)
 	if err != nil {
 		return err
 	}
