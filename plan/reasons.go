@@ -129,6 +129,9 @@ func settingReasons(d Deployment) []string {
 	if d.From.Optimization != d.To.Optimization {
 		list = append(list, fmt.Sprintf("optimization %s -> %s", d.From.Optimization, d.To.Optimization))
 	}
+	if !sameAccess(d.From.Access, d.To.Access) {
+		list = append(list, "access for clients changed")
+	}
 	if d.From.Threads != d.To.Threads {
 		list = append(list, fmt.Sprintf("threads %s -> %s", threadsText(d.From.Threads), threadsText(d.To.Threads)))
 	}
@@ -140,6 +143,10 @@ func threadsText(n int) string {
 		return "as the engine chooses"
 	}
 	return strconv.Itoa(n)
+}
+
+func sameAccess(a, b *statefile.Access) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // programReasons tells of a new worker or engine on a node that stays.
