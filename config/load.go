@@ -70,6 +70,7 @@ func (l *loader) load(o Options) {
 		return
 	}
 	values := l.variableValues(root, o)
+	l.keepSecrets(values)
 	order := l.order(root)
 
 	e := newEvaluator(l, root, o.Version)

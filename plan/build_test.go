@@ -59,6 +59,15 @@ func folder(t *testing.T, configuration string) string {
 // build plans a folder against a prior state.
 func build(t *testing.T, dir string, prior *statefile.State, edit ...func(*plan.Input)) (*plan.Plan, hcl.Diagnostics) {
 	t.Helper()
+	in := input(t, dir, prior)
+	for _, e := range edit {
+		e(&in)
+	}
+	return plan.Build(context.Background(), in)
+}
+
+func input(t *testing.T, dir string, prior *statefile.State) plan.Input {
+	t.Helper()
 	cfg, diags := config.Load(dir, config.Options{})
 	if diags.HasErrors() {
 		t.Fatal(diags)
@@ -78,10 +87,7 @@ func build(t *testing.T, dir string, prior *statefile.State, edit ...func(*plan.
 		}
 		in.Chains[model.Name] = chain
 	}
-	for _, e := range edit {
-		e(&in)
-	}
-	return plan.Build(context.Background(), in)
+	return in
 }
 
 func program(t *testing.T, name string) plan.Program {

@@ -68,7 +68,7 @@ func (b *builder) place(ctx context.Context, model *config.Model) (*placed, hcl.
 	may, waiting := b.leaveOthers(model, must)
 	result, err := b.solve(ctx, model, may, waiting)
 	if err == nil && result.solution.Status == solver.Infeasible && len(may) > len(must) {
-		result, err = b.solve(ctx, model, must, len(b.in.Config.Models)-len(b.desired.Models))
+		result, err = b.solve(ctx, model, must, b.pending())
 	}
 	if err != nil {
 		return nil, hcl.Diagnostics{modelError(model, "Placement cannot be computed", err.Error())}
@@ -96,7 +96,7 @@ func (b *builder) excluded() map[string]bool {
 // leaveOthers adds the nodes where models still to be planned are deployed, and
 // counts the models that share the rest: this one, and those deployed nowhere.
 func (b *builder) leaveOthers(model *config.Model, excluded map[string]bool) (all map[string]bool, waiting int) {
-	all, waiting = maps.Clone(excluded), 1
+	all, waiting = maps.Clone(excluded), 1+b.reserved
 	for _, other := range b.in.Config.Models {
 		if _, planned := b.desired.Models[other.Name]; planned || other == model {
 			continue

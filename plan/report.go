@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"time"
-
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
@@ -32,11 +30,11 @@ func (b *builder) report(p *placed, desired *statefile.Model) Model {
 		from, to := p.problem.Nodes[transfer.From].Name, p.problem.Nodes[transfer.To].Name
 		m.Transfers = append(m.Transfers, Transfer{
 			From: from, To: to,
-			Via:     b.network.connections[pair{from, to}].via,
-			Tensors: p.chain.Cuts[transfer.Cut].Tensors,
-			Bytes:   transfer.Bytes,
-			Seconds: transfer.Seconds,
-			Latency: time.Duration(transfer.Latency * float64(time.Second)),
+			Via:            b.network.connections[pair{from, to}].via,
+			Tensors:        p.chain.Cuts[transfer.Cut].Tensors,
+			Bytes:          transfer.Bytes,
+			Seconds:        transfer.Seconds,
+			LatencySeconds: transfer.Latency,
 		})
 	}
 	if prior, ok := b.in.Prior.Models[p.model.Name]; ok {

@@ -1,14 +1,17 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
 // switchOf is how a deployment replaces what is deployed: beside it, unless the
 // memory of some node does not hold it together with what runs there.
-func (b *builder) switchOf(d Deployment) Switch {
-	if d.To == nil {
+func (b *builder) switchOf(deployments []Deployment, model string) Switch {
+	d, ok := deploymentOf(deployments, model)
+	if !ok || d.To == nil {
 		return Beside
 	}
 	if d.From != nil && d.From.Release == d.To.Release {
@@ -24,6 +27,14 @@ func (b *builder) switchOf(d Deployment) Switch {
 		}
 	}
 	return Beside
+}
+
+func deploymentOf(deployments []Deployment, model string) (Deployment, bool) {
+	i := slices.IndexFunc(deployments, func(d Deployment) bool { return d.Model == model })
+	if i < 0 {
+		return Deployment{}, false
+	}
+	return deployments[i], true
 }
 
 // workerBytes is what a model's worker on a node is expected to use.

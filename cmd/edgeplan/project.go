@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -46,6 +47,8 @@ func (v *variables) add(flags *flag.FlagSet) {
 // loadConfig reads and checks the configuration of the folder.
 func (c *cli) loadConfig(vars variables) (*config.Config, error) {
 	cfg, diags := config.Load(c.dir, configOptions(vars))
+	c.secrets.add(cfg.Secrets())
+	slog.Info("configuration read", "folder", c.dir, "nodes", len(cfg.Nodes), "models", len(cfg.Models))
 	return cfg, c.check(diags, cfg.Sources)
 }
 
