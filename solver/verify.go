@@ -22,8 +22,8 @@ func Verify(p *Problem, s *Solution) error {
 	case Optimal, Feasible:
 		return verifyPlacement(p, s)
 	case Infeasible, Unknown:
-		if len(s.Stages) > 0 || s.Cost != nil {
-			return fmt.Errorf("status %s, but there is a placement of %d stages", s.Status, len(s.Stages))
+		if n := len(s.Stages) + len(s.Placements); n > 0 || s.Cost != nil {
+			return fmt.Errorf("status %s, but there is a placement of %d stages or models", s.Status, n)
 		}
 		if s.Reason == "" {
 			return fmt.Errorf("status %s without a reason", s.Status)
@@ -35,7 +35,7 @@ func Verify(p *Problem, s *Solution) error {
 }
 
 func verifyPlacement(p *Problem, s *Solution) error {
-	cost, err := Evaluate(p, s.Stages)
+	cost, err := costOf(p, s)
 	if err != nil {
 		return fmt.Errorf("the placement breaks a rule: %w", err)
 	}
@@ -54,4 +54,15 @@ func verifyPlacement(p *Problem, s *Solution) error {
 			s.LowerBoundSeconds, cost.BottleneckSeconds)
 	}
 	return nil
+}
+
+// costOf is what the placement of a solution costs, whatever the solution says.
+func costOf(p *Problem, s *Solution) (*Cost, error) {
+	switch {
+	case p.Models == nil && s.Placements == nil:
+		return Evaluate(p, s.Stages)
+	case p.Models != nil && s.Stages == nil:
+		return EvaluateModels(p, s.Placements)
+	}
+	return nil, errors.New("a problem with models has placements, and one without has stages")
 }
