@@ -1,0 +1,186 @@
+package solver
+
+import "slices"
+
+const (
+	jointOrders    = 6       // in which chains are placed one after another
+	jointPriceWork = 1 << 28 // of the bound; units are those of budget
+	jointExactWork = 1 << 29 // what Auto spends on the exact search, in stages and transfers looked at
+)
+
+// sequences places the chains one after another in several orders, and improves what
+// comes out.
+func (r *jointRun) sequences() {
+	for _, order := range orders(r.order, jointOrders) {
+		if r.b.over {
+			return
+		}
+		s := newJointState(r.j)
+		if s.place(order, never, nil, r.b) {
+			r.descend(s)
+		}
+	}
+}
+
+// orders are up to most orders of the chains, the given one first: all of them where
+// they are few, else those that one chain leads.
+func orders(chains []*chain, most int) [][]*chain {
+	var out [][]*chain
+	if len(chains) <= 3 {
+		permute(chains, nil, &out)
+		return out
+	}
+	for lead := range min(most, len(chains)) {
+		order := []*chain{chains[lead]}
+		for k, c := range chains {
+			if k != lead {
+				order = append(order, c)
+			}
+		}
+		out = append(out, order)
+	}
+	return out
+}
+
+func permute(left, taken []*chain, out *[][]*chain) {
+	if len(left) == 0 {
+		*out = append(*out, slices.Clone(taken))
+		return
+	}
+	for k, c := range left {
+		rest := slices.Delete(slices.Clone(left), k, k+1)
+		permute(rest, append(slices.Clone(taken), c), out)
+	}
+}
+
+// descend improves complete placements as long as that goes, and offers them.
+func (r *jointRun) descend(s *jointState) {
+	for before := s.score(); !r.b.over; before = s.score() {
+		for _, c := range r.order {
+			s.improve(c, r.b)
+		}
+		r.replaceOne(s)
+		if s.score().compare(before) >= 0 && !r.replaceTwo(s) {
+			break
+		}
+	}
+	r.offer(s)
+}
+
+// replaceOne places single chains again, where that is better.
+func (r *jointRun) replaceOne(s *jointState) {
+	for _, c := range r.order {
+		s.replace([]*chain{c}, r.b)
+	}
+}
+
+// replaceTwo places two chains again; true when that was better.
+func (r *jointRun) replaceTwo(s *jointState) bool {
+	for i, a := range r.order {
+		for _, b := range r.order[:i] {
+			if s.replace([]*chain{a, b}, r.b) || s.replace([]*chain{b, a}, r.b) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// squeeze looks for any placements where one after another found none: prices tell
+// which memory is short. It may prove that there are none.
+func (r *jointRun) squeeze() {
+	p := newJointPricing(r.j, never, nil, r.b)
+	if p == nil {
+		return
+	}
+	if p.impossible(r.b, r.take) {
+		r.infeasible = true
+		return
+	}
+	r.priced(p, never)
+}
+
+// take offers walks that may be placements.
+func (r *jointRun) take(ways [][]stop) {
+	s := newJointState(r.j)
+	for k, c := range r.j.chains {
+		if _, ok := s.cost(c, ways[k]); !ok {
+			return
+		}
+		s.put(c, ways[k])
+	}
+	r.descend(s)
+}
+
+// priced places the chains below a limit so that they pay little, and improves what
+// comes out.
+func (r *jointRun) priced(p *jointPricing, limit int64) {
+	for _, order := range orders(r.order, jointOrders) {
+		for _, t := range p.chains {
+			t.walk(p.best)
+		}
+		if s := newJointState(r.j); s.place(order, limit, p.chains, r.b) {
+			r.descend(s)
+			return
+		}
+	}
+}
+
+// price raises the lower bound by prices, bisecting the gap to the best placements
+// known; better ones that it comes by are taken.
+func (r *jointRun) price() {
+	high, work := r.score.peak, r.b.work
+	for r.low < high && high-r.low > high/jointFine && r.b.work-work < jointPriceWork/8 && !r.b.over {
+		mid := r.low + (high-r.low)/2
+		p := newJointPricing(r.j, mid, r.prices, r.b)
+		if p == nil {
+			return
+		}
+		proven := p.impossible(r.b, r.take)
+		r.prices = p.prices
+		if proven {
+			r.low = mid + 1
+			continue
+		}
+		if high = mid; r.score.peak > mid && p.best != nil {
+			r.priced(p, mid+1)
+		}
+		high = min(high, r.score.peak)
+	}
+}
+
+// exact searches below the best known until nothing is left, or the work is spent.
+func (r *jointRun) exact() {
+	left := int64(jointExactWork)
+	if r.algorithm == Exact {
+		left = never
+	}
+	p := newJointPricing(r.j, r.limit()-1, r.prices, r.b)
+	if p != nil && p.impossible(r.b, r.take) {
+		r.proven()
+		return
+	}
+	if p != nil {
+		p.prices = p.best
+	}
+	e := newJointExact(newJointState(r.j), r.order, r.limit(), p, r.b, left)
+	done := e.search()
+	if e.found != nil {
+		r.take(e.found)
+	}
+	switch {
+	case done:
+		r.proven()
+	case !r.b.over:
+		r.reason = "the cluster is too large for a quick exact search of several models; algorithm exact goes on"
+	}
+}
+
+// proven says that nothing is better than the best known.
+func (r *jointRun) proven() {
+	if r.best == nil {
+		r.infeasible = true
+		return
+	}
+	r.low = r.score.peak
+}
