@@ -123,21 +123,15 @@ func (x *jointMoves) split(rest int64) bool {
 	return false
 }
 
-// replace takes some chains away and places them again in the order given, below the
-// peak. Where that makes nothing better they stay as they were.
-func (s *jointState) replace(chains []*chain, b *budget) bool {
-	score, before := s.score(), make([][]stop, len(chains))
-	for i, c := range chains {
-		before[i] = s.take(c)
+// replace takes a chain away and places it again below the peak. Where that makes
+// nothing better it stays as it was.
+func (s *jointState) replace(c *chain, b *budget) {
+	score, before := s.score(), s.take(c)
+	if s.place([]*chain{c}, score.peak, nil, b) && s.score().compare(score) < 0 {
+		return
 	}
-	if s.place(chains, score.peak, nil, b) && s.score().compare(score) < 0 {
-		return true
-	}
-	for i, c := range chains {
-		s.take(c)
-		s.put(c, before[i])
-	}
-	return false
+	s.take(c)
+	s.put(c, before)
 }
 
 // place places chains one after another below a limit, as the prices advise where

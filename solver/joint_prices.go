@@ -14,7 +14,7 @@ import "math/bits"
 const (
 	useParts    = int64(1) << 20 // of what there is
 	jointTotal  = int64(1) << 32 // of all prices; a walk pays below 2^62
-	jointRounds = 300
+	jointRounds = 400
 	jointTable  = 1 << 25 // the largest tables of uses
 	jointFine   = 1 << 13 // the bisection ends at this part of the bottleneck
 )

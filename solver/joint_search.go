@@ -5,19 +5,26 @@ import "slices"
 const (
 	jointOrders    = 6       // in which chains are placed one after another
 	jointPriceWork = 1 << 28 // of the bound; units are those of budget
-	jointExactWork = 1 << 29 // what Auto spends on the exact search, in stages and transfers looked at
+	jointQuickWork = 1 << 22 // of the exact search that small clusters begin with, in stages and transfers looked at
+	jointExactWork = 1 << 28 // of the last one, unless algorithm exact is asked for
+	annealRounds   = 16
+	annealMoves    = 1 << 18 // of each round
 )
 
-// sequences places the chains one after another in several orders, and improves what
-// comes out.
+// annealHeats are the parts of the target that the thresholds begin with.
+var annealHeats = []int64{512, 64, 64, 256}
+
+// sequences places the chains one after another, in up to some orders until that has
+// come out twice.
 func (r *jointRun) sequences() {
+	placed := 0
 	for _, order := range orders(r.order, jointOrders) {
-		if r.b.over {
+		if r.b.over || placed == 2 {
 			return
 		}
-		s := newJointState(r.j)
-		if s.place(order, never, nil, r.b) {
-			r.descend(s)
+		if s := newJointState(r.j); s.place(order, never, nil, r.b) {
+			r.offer(s)
+			placed++
 		}
 	}
 }
@@ -53,37 +60,21 @@ func permute(left, taken []*chain, out *[][]*chain) {
 	}
 }
 
-// descend improves complete placements as long as that goes, and offers them.
+// descend improves complete placements by single moves and by placing single chains
+// again as long as that goes, and offers them.
 func (r *jointRun) descend(s *jointState) {
 	for before := s.score(); !r.b.over; before = s.score() {
 		for _, c := range r.order {
 			s.improve(c, r.b)
 		}
-		r.replaceOne(s)
-		if s.score().compare(before) >= 0 && !r.replaceTwo(s) {
+		for _, c := range r.order {
+			s.replace(c, r.b)
+		}
+		if s.score().compare(before) >= 0 {
 			break
 		}
 	}
 	r.offer(s)
-}
-
-// replaceOne places single chains again, where that is better.
-func (r *jointRun) replaceOne(s *jointState) {
-	for _, c := range r.order {
-		s.replace([]*chain{c}, r.b)
-	}
-}
-
-// replaceTwo places two chains again; true when that was better.
-func (r *jointRun) replaceTwo(s *jointState) bool {
-	for i, a := range r.order {
-		for _, b := range r.order[:i] {
-			if s.replace([]*chain{a, b}, r.b) || s.replace([]*chain{b, a}, r.b) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // squeeze looks for any placements where one after another found none: prices tell
@@ -109,7 +100,7 @@ func (r *jointRun) take(ways [][]stop) {
 		}
 		s.put(c, ways[k])
 	}
-	r.descend(s)
+	r.offer(s)
 }
 
 // priced places the chains below a limit so that they pay little, and improves what
@@ -120,10 +111,52 @@ func (r *jointRun) priced(p *jointPricing, limit int64) {
 			t.walk(p.best)
 		}
 		if s := newJointState(r.j); s.place(order, limit, p.chains, r.b) {
-			r.descend(s)
+			r.offer(s)
 			return
 		}
 	}
+}
+
+// anneal bisects the gap between the bound and the best placements known with
+// targets for moves. It begins in turn at the best placements and at some that pay
+// little, and starts over when no target is left below the best.
+func (r *jointRun) anneal() {
+	low := r.low
+	p := newJointPricing(r.j, r.score.peak, r.prices, r.b)
+	for round := range annealRounds {
+		if r.b.over || r.low >= r.score.peak {
+			return
+		}
+		if low >= r.score.peak {
+			low = r.low
+		}
+		target := low + (r.score.peak-low)/2
+		s, heat := r.best.clone(), annealHeats[round%len(annealHeats)]
+		if round%2 == 1 && p != nil {
+			s = r.cheap(p, round, s)
+		}
+		reached := s.anneal(target, heat, annealMoves, uint64(round), r.b)
+		if s.peak() < r.score.peak {
+			r.descend(s)
+		}
+		if !reached {
+			low = target + 1
+		}
+	}
+}
+
+// cheap are placements that pay little, whatever their peak; the given ones where
+// none are found.
+func (r *jointRun) cheap(p *jointPricing, round int, otherwise *jointState) *jointState {
+	all := orders(r.order, jointOrders)
+	for _, t := range p.chains {
+		t.walk(p.prices)
+	}
+	s := newJointState(r.j)
+	if !s.place(all[round%len(all)], never, p.chains, r.b) {
+		return otherwise
+	}
+	return s
 }
 
 // price raises the lower bound by prices, bisecting the gap to the best placements
@@ -150,11 +183,7 @@ func (r *jointRun) price() {
 }
 
 // exact searches below the best known until nothing is left, or the work is spent.
-func (r *jointRun) exact() {
-	left := int64(jointExactWork)
-	if r.algorithm == Exact {
-		left = never
-	}
+func (r *jointRun) exact(left int64) {
 	p := newJointPricing(r.j, r.limit()-1, r.prices, r.b)
 	if p != nil && p.impossible(r.b, r.take) {
 		r.proven()

@@ -55,13 +55,24 @@ func (m *Model) required() float64 {
 	return m.RequiredThroughput
 }
 
+// ModelName is the name of model k, or "model 3" when it has none.
+func (p *Problem) ModelName(k int) string {
+	if name := p.Models[k].Name; name != "" {
+		return name
+	}
+	return fmt.Sprintf("model %d", k)
+}
+
 // modelName is what messages call a model.
 func (p *Problem) modelName(k int) string {
 	if name := p.Models[k].Name; name != "" {
 		return "model " + name
 	}
-	return fmt.Sprintf("model %d", k)
+	return p.ModelName(k)
 }
+
+// RequiredThroughput is r_m of model k, in inferences per second.
+func (p *Problem) RequiredThroughput(k int) float64 { return p.Models[k].required() }
 
 // Alone is model k as if it had the cluster by itself: a problem with one chain,
 // whose costs are those of one inference.

@@ -130,26 +130,41 @@ func (r *jointRun) search() {
 		r.squeeze()
 	}
 	if r.best == nil && !r.infeasible && r.algorithm != Greedy {
-		r.exact()
+		r.exact(r.exactWork())
 	}
-	if r.best == nil || r.b.over {
-		r.stopped()
-		return
+	if r.best != nil && !r.b.over {
+		r.price()
+		r.refine()
+		r.descend(r.best.clone())
 	}
-	r.price()
-	if r.algorithm != Greedy && r.low < r.score.peak && !r.b.over {
-		r.exact()
-	}
-	if r.algorithm == Greedy && r.low < r.score.peak {
-		r.reason = "placing one model after another proves no optimum"
-	}
-	r.stopped()
-}
-
-func (r *jointRun) stopped() {
 	if r.b.over && r.low < r.limit() && !r.infeasible {
 		r.reason = r.b.reason()
 	}
+}
+
+// refine closes the gap: at once where the cluster is small, else as far as it goes.
+func (r *jointRun) refine() {
+	if r.algorithm == Greedy {
+		r.reason = "placing one model after another proves no optimum"
+		return
+	}
+	if r.low < r.score.peak {
+		r.exact(jointQuickWork)
+	}
+	if r.low < r.score.peak {
+		r.anneal()
+		r.price()
+	}
+	if r.low < r.score.peak && !r.b.over {
+		r.exact(r.exactWork())
+	}
+}
+
+func (r *jointRun) exactWork() int64 {
+	if r.algorithm == Exact {
+		return never
+	}
+	return jointExactWork
 }
 
 // solution puts the answer together; its cost comes from EvaluateModels.
