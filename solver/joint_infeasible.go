@@ -4,7 +4,7 @@ import "fmt"
 
 // whyInfeasible names the model that is one too many, where there is one, and what
 // all need together.
-func (r *jointRun) whyInfeasible() string {
+func (r *jointRun) whyInfeasible() (why string, model *int) {
 	need, room := int64(0), int64(0)
 	for _, c := range r.j.chains {
 		need += c.m.weight[c.m.end]
@@ -16,10 +16,10 @@ func (r *jointRun) whyInfeasible() string {
 		mebibytes(need), mebibytes(room))
 	for k := len(r.p.Models) - 1; k >= 0; k-- {
 		if r.fitWithout(k) {
-			return fmt.Sprintf("%s does not fit beside the other models, which fit without it: %s", r.p.modelName(k), together)
+			return fmt.Sprintf("%s does not fit beside the other models, which fit without it: %s", r.p.modelName(k), together), &k
 		}
 	}
-	return fmt.Sprintf("the %d models fit one by one, but not side by side: %s", len(r.p.Models), together)
+	return fmt.Sprintf("the %d models fit one by one, but not side by side: %s", len(r.p.Models), together), nil
 }
 
 // fitWithout says whether placements of all models but one are found.

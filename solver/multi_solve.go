@@ -18,8 +18,8 @@ func solveModels(ctx context.Context, p *Problem, o Options) (*Solution, error) 
 		return nil, fmt.Errorf("algorithm %s places one model; several together are placed by %s, %s or %s", o.Algorithm, Auto, Exact, Greedy)
 	}
 	r := &jointRun{p: p, j: newJoint(p), b: &budget{ctx: ctx, limit: o.TimeLimit}, algorithm: o.Algorithm}
-	if why := r.alone(ctx); why != "" {
-		return &Solution{Status: Infeasible, Algorithm: o.Algorithm, Reason: why, Work: r.b.work}, nil
+	if s, err := r.alone(ctx); s != nil || err != nil {
+		return s, err
 	}
 	r.begin()
 	r.search()
@@ -49,9 +49,9 @@ type jointRun struct {
 // the exact search; on larger ones only bounded.
 const aloneNodes = 10
 
-// alone bounds the bottleneck by that of each model with the cluster to itself, and
-// says why one of them does not fit even then.
-func (r *jointRun) alone(ctx context.Context) (why string) {
+// alone bounds the bottleneck by that of each model with the cluster to itself. It
+// gives a solution when one of them does not fit even then.
+func (r *jointRun) alone(ctx context.Context) (*Solution, error) {
 	lows := make([]int64, len(r.j.chains))
 	for k, c := range r.j.chains {
 		view, how := *c.m.p, Greedy
@@ -61,20 +61,18 @@ func (r *jointRun) alone(ctx context.Context) (why string) {
 		view.Start = nil
 		s, err := Solve(ctx, &view, Options{Algorithm: how})
 		if err != nil {
-			return fmt.Sprintf("%s: %v", r.p.modelName(k), err)
+			return nil, &ModelError{k, r.p.modelName(k), err}
 		}
 		r.b.work += s.Work
 		if s.Status == Infeasible {
-			return r.p.modelName(k) + ": " + s.Reason
+			return &Solution{Status: Infeasible, Algorithm: r.algorithm, Reason: r.p.modelName(k) + ": " + s.Reason, Model: &k, Work: r.b.work}, nil
 		}
 		lows[k] = fromSeconds(s.LowerBoundSeconds)
 		r.low = max(r.low, lows[k])
 	}
 	r.order = slices.Clone(r.j.chains)
-	slices.SortStableFunc(r.order, func(a, b *chain) int {
-		return cmp.Compare(lows[b.k], lows[a.k])
-	})
-	return ""
+	slices.SortStableFunc(r.order, func(a, b *chain) int { return cmp.Compare(lows[b.k], lows[a.k]) })
+	return nil, nil
 }
 
 // fromSeconds is the least time in ps that toSeconds turns into these seconds.
@@ -172,7 +170,8 @@ func (r *jointRun) solution() (*Solution, error) {
 	s := &Solution{Algorithm: r.algorithm, Reason: r.reason, Work: r.b.work}
 	switch {
 	case r.infeasible:
-		s.Status, s.Reason = Infeasible, r.whyInfeasible()
+		s.Status = Infeasible
+		s.Reason, s.Model = r.whyInfeasible()
 		return s, nil
 	case r.best == nil:
 		s.Status, s.LowerBoundSeconds = Unknown, toSeconds(r.low)

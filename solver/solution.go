@@ -44,6 +44,9 @@ type Solution struct {
 	// Placements are the stages of each model where the problem has models; nil
 	// unless Status is Optimal or Feasible.
 	Placements [][]Placed
+	// Model is the one that Reason is about where the problem has models and is
+	// infeasible because of one; nil else.
+	Model *int
 	// Cost as Evaluate or EvaluateModels defines it; nil when there are no stages.
 	Cost *Cost
 	// LowerBoundSeconds is proven: no placement has a smaller bottleneck.

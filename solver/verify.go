@@ -15,6 +15,9 @@ func Verify(p *Problem, s *Solution) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
+	if p.Models != nil {
+		return verifyModels(p, s)
+	}
 	if s.LowerBoundSeconds < 0 || math.IsNaN(s.LowerBoundSeconds) {
 		return fmt.Errorf("the lower bound is %g s", s.LowerBoundSeconds)
 	}
@@ -22,8 +25,8 @@ func Verify(p *Problem, s *Solution) error {
 	case Optimal, Feasible:
 		return verifyPlacement(p, s)
 	case Infeasible, Unknown:
-		if n := len(s.Stages) + len(s.Placements); n > 0 || s.Cost != nil {
-			return fmt.Errorf("status %s, but there is a placement of %d stages or models", s.Status, n)
+		if len(s.Stages) > 0 || s.Cost != nil {
+			return fmt.Errorf("status %s, but there is a placement of %d stages", s.Status, len(s.Stages))
 		}
 		if s.Reason == "" {
 			return fmt.Errorf("status %s without a reason", s.Status)
@@ -35,7 +38,7 @@ func Verify(p *Problem, s *Solution) error {
 }
 
 func verifyPlacement(p *Problem, s *Solution) error {
-	cost, err := costOf(p, s)
+	cost, err := Evaluate(p, s.Stages)
 	if err != nil {
 		return fmt.Errorf("the placement breaks a rule: %w", err)
 	}
@@ -54,15 +57,4 @@ func verifyPlacement(p *Problem, s *Solution) error {
 			s.LowerBoundSeconds, cost.BottleneckSeconds)
 	}
 	return nil
-}
-
-// costOf is what the placement of a solution costs, whatever the solution says.
-func costOf(p *Problem, s *Solution) (*Cost, error) {
-	switch {
-	case p.Models == nil && s.Placements == nil:
-		return Evaluate(p, s.Stages)
-	case p.Models != nil && s.Stages == nil:
-		return EvaluateModels(p, s.Placements)
-	}
-	return nil, errors.New("a problem with models has placements, and one without has stages")
 }

@@ -1,0 +1,50 @@
+package solver
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+)
+
+// verifyModels is Verify for a problem with models.
+func verifyModels(p *Problem, s *Solution) error {
+	if !(s.LowerBoundSeconds >= 0) || math.IsInf(s.LowerBoundSeconds, 0) {
+		return fmt.Errorf("the lower bound, %g s, is no time", s.LowerBoundSeconds)
+	}
+	if s.Stages != nil {
+		return errors.New("the problem has models, and the solution stages of none of them")
+	}
+	switch s.Status {
+	case Optimal, Feasible:
+		return verifyPlacements(p, s)
+	case Infeasible, Unknown:
+		if len(s.Placements) > 0 || s.Cost != nil {
+			return fmt.Errorf("status %s, but there are placements of %d models", s.Status, len(s.Placements))
+		}
+		if s.Reason == "" {
+			return fmt.Errorf("status %s without a reason", s.Status)
+		}
+		return nil
+	}
+	return fmt.Errorf("status %q is none of optimal, feasible, infeasible, unknown", s.Status)
+}
+
+func verifyPlacements(p *Problem, s *Solution) error {
+	cost, err := EvaluateModels(p, s.Placements)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the placements break a rule: %w", err)
+	case s.Cost == nil:
+		return errors.New("the placements have no cost")
+	case !reflect.DeepEqual(cost, s.Cost):
+		return fmt.Errorf("the placements cost %.12f s and the solution says %.12f s, or their parts differ",
+			cost.BottleneckSeconds, s.Cost.BottleneckSeconds)
+	case s.LowerBoundSeconds > cost.BottleneckSeconds:
+		return fmt.Errorf("the lower bound, %.12f s, exceeds the cost, %.12f s", s.LowerBoundSeconds, cost.BottleneckSeconds)
+	case s.Status == Optimal && s.LowerBoundSeconds < cost.BottleneckSeconds:
+		return fmt.Errorf("status optimal, but the lower bound, %.12f s, does not meet the cost, %.12f s",
+			s.LowerBoundSeconds, cost.BottleneckSeconds)
+	}
+	return nil
+}
