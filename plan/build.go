@@ -66,8 +66,12 @@ func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	for _, model := range in.Config.Models {
-		diags = append(diags, b.add(ctx, model)...)
+	models, faults := b.placeModels(ctx)
+	if diags = append(diags, faults...); diags.HasErrors() {
+		return nil, diags
+	}
+	for _, placed := range models {
+		diags = append(diags, b.add(placed)...)
 	}
 	if diags.HasErrors() {
 		return nil, diags
@@ -97,14 +101,13 @@ func Destroy(prior *statefile.State) *Plan {
 
 // builder gathers the desired state, model by model.
 type builder struct {
-	in       Input
-	nodes    map[string]*config.Node // enabled, by address
-	network  network
-	desired  *statefile.State
-	models   []Model
-	blobs    blobs
-	occupied map[string]string // node -> model whose stage runs there
-	slots    slots
+	in      Input
+	nodes   map[string]*config.Node // enabled, by address
+	network network
+	desired *statefile.State
+	models  []Model
+	blobs   blobs
+	slots   slots
 }
 
 func newBuilder(in Input) *builder {
@@ -114,9 +117,7 @@ func newBuilder(in Input) *builder {
 		desired: newDesired(in),
 		blobs:   blobs{},
 		network: newNetwork(in.Config),
-
-		occupied: map[string]string{},
-		slots:    newSlots(in.Prior),
+		slots:   newSlots(in.Prior),
 	}
 	for _, node := range in.Config.Nodes {
 		if node.Enabled {
@@ -138,28 +139,22 @@ func newDesired(in Input) *statefile.State {
 	}
 }
 
-// add plans one model: place it, describe it, and keep it in the desired state.
-func (b *builder) add(ctx context.Context, model *config.Model) hcl.Diagnostics {
-	placed, diags := b.place(ctx, model)
-	if diags.HasErrors() {
-		return diags
-	}
+// add describes a placed model and keeps it in the desired state.
+func (b *builder) add(placed *placed) hcl.Diagnostics {
+	model := placed.model
 	desired, err := b.describe(placed)
 	if err != nil {
-		return append(diags, modelError(model, "Model cannot be sliced", err.Error()))
+		return hcl.Diagnostics{modelError(model, "Model cannot be sliced", err.Error())}
 	}
 	for _, node := range ReleaseNodes(desired) {
 		b.desired.Nodes[node] = b.node(node)
 	}
 	if err := b.settle(model.Name, desired); err != nil {
-		return append(diags, modelError(model, "Model cannot be deployed", err.Error()))
+		return hcl.Diagnostics{modelError(model, "Model cannot be deployed", err.Error())}
 	}
 	b.desired.Models[model.Name] = *desired
 	b.models = append(b.models, b.report(placed, desired))
-	for _, slice := range desired.Slices {
-		b.occupied[slice.Node] = model.Name
-	}
-	return diags
+	return nil
 }
 
 // node is what the state records of a configured node. The key of its worker

@@ -106,12 +106,11 @@ type Model struct {
 	Algorithm solver.Algorithm
 	Reason    string // why the solver stopped before a proof
 	Gap       float64
-	// Nodes of the cluster, and the stages that the model may have on them beside
-	// other models: a node runs stages of one model.
-	Nodes, MaxStages int
-	Stages           []Stage
-	Transfers        []Transfer
+	Stages    []Stage
+	Transfers []Transfer
 	// Bottleneck by name: "node node.pi[\"hall\"]", "link a -> b", "network wifi".
+	// Where there are several models it is what all of them keep busiest together,
+	// and its seconds are those between two inferences of this one.
 	Bottleneck          string
 	BottleneckSeconds   float64
 	LowerBoundSeconds   float64

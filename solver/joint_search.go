@@ -6,9 +6,9 @@ const (
 	jointOrders    = 6       // in which chains are placed one after another
 	jointPriceWork = 1 << 28 // of the bound; units are those of budget
 	jointQuickWork = 1 << 22 // of the exact search that small clusters begin with, in stages and transfers looked at
-	jointExactWork = 1 << 28 // of the last one, unless algorithm exact is asked for
+	jointExactWork = 1 << 26 // of the last one, unless algorithm exact is asked for
 	annealRounds   = 16
-	annealMoves    = 1 << 18 // of each round
+	annealMoves    = 1 << 18 // of each round, fewer for small problems
 )
 
 // annealHeats are the parts of the target that the thresholds begin with.
@@ -135,7 +135,7 @@ func (r *jointRun) anneal() {
 		if round%2 == 1 && p != nil {
 			s = r.cheap(p, round, s)
 		}
-		reached := s.anneal(target, heat, annealMoves, uint64(round), r.b)
+		reached := s.anneal(target, heat, r.moves(), uint64(round), r.b)
 		if s.peak() < r.score.peak {
 			r.descend(s)
 		}
@@ -143,6 +143,15 @@ func (r *jointRun) anneal() {
 			low = target + 1
 		}
 	}
+}
+
+// moves are those of one round.
+func (r *jointRun) moves() int {
+	positions := 0
+	for _, c := range r.j.chains {
+		positions += c.m.end
+	}
+	return min(annealMoves, 256*r.j.n*positions)
 }
 
 // cheap are placements that pay little, whatever their peak; the given ones where
