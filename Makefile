@@ -38,10 +38,10 @@ bench-onnx:
 	$(GO) test -run '^$$' -bench '^BenchmarkSlice$$' -benchtime 3x -timeout 20m ./cmd/edgeplan
 	$(GO) test -run '^$$' -bench '^BenchmarkLoad$$' ./onnx
 
-# Gaps to the proven bound on random clusters, in percent, and the work of the exact
-# search.
+# Gaps to the proven bound on random clusters, in percent, for one model and for
+# several, and the work of the exact search.
 bench-solver:
-	$(GO) test -run '^$$' -bench '^Benchmark(Gap|Exact)$$' -benchtime 1x -timeout 20m ./solver
+	$(GO) test -run '^$$' -bench '^Benchmark(Gap|Exact|Models)$$' -benchtime 1x -timeout 20m ./solver
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -106,6 +106,7 @@ func TestReadProblemAllFaults(t *testing.T) {
 // Whatever is read, the solver answers it, and its answer verifies.
 func FuzzReadProblem(f *testing.F) {
 	f.Add([]byte(valid))
+	f.Add([]byte(validModels))
 	for _, name := range []string{"paper.json", "gateway.json"} {
 		src, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
@@ -115,8 +116,13 @@ func FuzzReadProblem(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
 		p, err := ReadProblem(bytes.NewReader(src))
-		if err != nil || len(p.Nodes) > 6 || p.Segments() > 20 {
+		if err != nil || len(p.Nodes) > 6 || p.Segments() > 20 || len(p.Models) > 3 {
 			return
+		}
+		for _, m := range p.Models {
+			if len(m.SegmentBytes) > 8 {
+				return
+			}
 		}
 		s, err := Solve(t.Context(), p, Options{})
 		if err != nil {
