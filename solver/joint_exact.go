@@ -20,6 +20,8 @@ type jointExact struct {
 	paid   int64 // by the chains before the one in hand
 	b      *budget
 	left   int64 // work that may still be done
+	// What nothing came of, by depth.
+	dominators []dominators
 }
 
 func newJointExact(s *jointState, order []*chain, limit int64, priced *jointPricing, b *budget, left int64) *jointExact {
@@ -31,7 +33,8 @@ func newJointExact(s *jointState, order []*chain, limit int64, priced *jointPric
 			e.tail[d] = e.tail[d+1] + paid
 		}
 	}
-	for range order {
+	for d := range order {
+		e.dominators = append(e.dominators, s.j.newDominators(order[d:]))
 		row := make([]*jointRest, len(order))
 		for k := range row {
 			row[k] = &jointRest{}
@@ -63,6 +66,10 @@ func (e *jointExact) chain(depth int, peak int64) bool {
 			return true
 		}
 	}
+	limit, left := e.limit, e.dominators[depth].residue(e.s, e.limit)
+	if yes, work := e.dominators[depth].dominated(left); yes || !e.spend(work) {
+		return yes
+	}
 	before := e.failed
 	e.failed = append(e.failed, nil)
 	if depth == len(e.order)-1 && len(e.order[depth].shares) == 0 && !e.order[depth].m.serial && e.s.j.n <= 32 {
@@ -70,6 +77,9 @@ func (e *jointExact) chain(depth int, peak int64) bool {
 	}
 	done := e.stage(depth, -1, 0, peak, 0)
 	e.failed = before
+	if done && e.limit == limit {
+		e.dominators[depth].add(left)
+	}
 	return done
 }
 
