@@ -18,6 +18,7 @@ type jointExact struct {
 	taken  []bool // nodes of the chain in hand
 	failed []map[uint64]bool
 	paid   int64 // by the chains before the one in hand
+	all    int64 // what there is to pay
 	b      *budget
 	left   int64 // work that may still be done
 	// What nothing came of, by depth.
@@ -27,6 +28,9 @@ type jointExact struct {
 func newJointExact(s *jointState, order []*chain, limit int64, priced *jointPricing, b *budget, left int64) *jointExact {
 	e := &jointExact{s: s, order: order, limit: limit, priced: priced, taken: make([]bool, s.j.n), b: b, left: left}
 	e.tail = make([]int64, len(order)+1)
+	if priced != nil {
+		e.all = priced.all()
+	}
 	for d := len(order) - 1; d >= 0; d-- {
 		if priced != nil {
 			paid, _, _ := priced.chains[order[d].k].walk(priced.prices)
@@ -144,6 +148,7 @@ func (e *jointExact) node(depth, u, v, i int, peak, paid int64) bool {
 	c, s := e.order[depth], e.s
 	e.taken[v] = true
 	defer func() { e.taken[v] = false }()
+	pays := e.meter(c, u, v, i, paid)
 	for end := i + 1; end <= c.m.end && !c.tooLong(v, i, end, e.limit-1-s.load[v], s.free[v]); end++ {
 		if !e.spend(1) {
 			return false
@@ -151,20 +156,16 @@ func (e *jointExact) node(depth, u, v, i int, peak, paid int64) bool {
 		if e.rests[depth][depth].ended[end*s.j.n+v] >= e.limit || !c.allowed(v, i, end, s.free[v]) {
 			continue
 		}
-		pays := paid
-		if e.priced != nil {
-			t := e.priced.chains[c.k]
-			pays += t.stage(u, v, i, end)
-			if e.paid+pays+t.ended[end*s.j.n+v]+e.tail[depth+1] > e.priced.all() {
-				continue
-			}
+		sum, rest := pays.to(end)
+		if e.priced != nil && e.paid+sum+rest+e.tail[depth+1] > e.all {
+			continue
 		}
 		ps := c.stagePS(v, i, end)
 		s.load[v] += ps
 		ok := true
 		if at := max(peak, s.load[v]); at < e.limit {
 			e.way = append(e.way, stop{v, end})
-			ok = e.next(depth, v, end, at, pays)
+			ok = e.next(depth, v, end, at, sum)
 			e.way = e.way[:len(e.way)-1]
 		}
 		s.load[v] -= ps
@@ -173,6 +174,39 @@ func (e *jointExact) node(depth, u, v, i int, peak, paid int64) bool {
 		}
 	}
 	return true
+}
+
+// meter tells what the stages on one node from one position pay. The ends must come
+// in ascending order.
+type meter struct {
+	t    *chainPrices // nil: nothing is priced
+	v, i int
+	paid int64 // before the stage
+	at   int   // in the ends of t
+}
+
+func (e *jointExact) meter(c *chain, u, v, i int, paid int64) meter {
+	if e.priced == nil {
+		return meter{}
+	}
+	t := e.priced.chains[c.k]
+	return meter{t: t, v: v, i: i, paid: paid + t.into(u, v, i)}
+}
+
+// to is what is paid with a stage that ends there, and what the rest pays at least.
+func (m *meter) to(end int) (paid, rest int64) {
+	if m.t == nil {
+		return 0, 0
+	}
+	n := m.t.j.n
+	ends := m.t.ends[m.i*n+m.v]
+	for m.at < len(ends) && int(ends[m.at].end) < end {
+		m.at++
+	}
+	if m.at == len(ends) || int(ends[m.at].end) > end {
+		return never, 0 // it is not within the threshold
+	}
+	return m.paid + m.t.pays(m.v, ends[m.at]), m.t.ended[end*n+m.v]
 }
 
 // next goes on behind a stage: with the next stage, or at the end of the chain with

@@ -207,16 +207,18 @@ func (t *chainPrices) pays(v int, e use) int64 {
 	return t.prices[v]*int64(e.time) + t.prices[t.memory+v]*int64(e.memory) + t.prices[t.node+v]*useParts
 }
 
-// stage is what a stage on v from i to end and the transfer into it from u pay; u is
-// -1 for the first stage.
-func (t *chainPrices) stage(u, v, i, end int) int64 {
-	paid := int64(0)
-	switch {
-	case u < 0:
-		paid = t.enter(v)
-	case u != v:
-		paid = t.move(i, u, v)
+// into is what the transfer of cut i into a stage on v from u pays; u is -1 for the
+// first stage.
+func (t *chainPrices) into(u, v, i int) int64 {
+	if u < 0 {
+		return t.enter(v)
 	}
+	return t.move(i, u, v)
+}
+
+// stage is what a stage on v from i to end and the transfer into it from u pay.
+func (t *chainPrices) stage(u, v, i, end int) int64 {
+	paid := t.into(u, v, i)
 	for _, e := range t.ends[i*t.j.n+v] {
 		if int(e.end) == end {
 			return paid + t.pays(v, e)

@@ -4,7 +4,7 @@ import "slices"
 
 const (
 	jointOrders    = 6       // in which chains are placed one after another
-	jointPriceWork = 1 << 28 // of the bound; units are those of budget
+	jointPriceWork = 1 << 25 // of the bound before the best placements are found, as budget counts; four times that afterwards
 	jointQuickWork = 1 << 22 // of the exact search that small clusters begin with, in stages and transfers looked at
 	jointExactWork = 1 << 26 // of the last one, unless algorithm exact is asked for
 	annealRounds   = 16
@@ -170,9 +170,9 @@ func (r *jointRun) cheap(p *jointPricing, round int, otherwise *jointState) *joi
 
 // price raises the lower bound by prices, bisecting the gap to the best placements
 // known; better ones that it comes by are taken.
-func (r *jointRun) price() {
+func (r *jointRun) price(most int64) {
 	high, work := r.score.peak, r.b.work
-	for r.low < high && high-r.low > high/jointFine && r.b.work-work < jointPriceWork/8 && !r.b.over {
+	for r.low < high && high-r.low > high/jointFine && r.b.work-work < most && !r.b.over {
 		mid := r.low + (high-r.low)/2
 		p := newJointPricing(r.j, mid, r.prices, r.b)
 		if p == nil {

@@ -131,7 +131,7 @@ func (r *jointRun) search() {
 		r.exact(r.exactWork())
 	}
 	if r.best != nil && !r.b.over {
-		r.price()
+		r.price(jointPriceWork)
 		r.refine()
 		r.descend(r.best.clone())
 	}
@@ -151,7 +151,7 @@ func (r *jointRun) refine() {
 	}
 	if r.low < r.score.peak {
 		r.anneal()
-		r.price()
+		r.price(4 * jointPriceWork)
 	}
 	if r.low < r.score.peak && !r.b.over {
 		r.exact(r.exactWork())
