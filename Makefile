@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: all build demo test unit vet engine bench-onnx bench-solver generate clean
+.PHONY: all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean
 
 all: build
 
@@ -35,13 +35,24 @@ engine:
 # Slice models of 1 GB and of more than 2 GB, and read a graph of 2,000 nodes: speed
 # as a ratio to cp, peak memory, and seconds. Needs 6 GB of disk in TMPDIR.
 bench-onnx:
-	$(GO) test -run '^$$' -bench '^BenchmarkSlice$$' -benchtime 3x -timeout 20m ./cmd/edgeplan
+	$(GO) test -run '^$$' -bench '^BenchmarkSlice$$' -benchtime 7x -timeout 20m ./cmd/edgeplan
 	$(GO) test -run '^$$' -bench '^BenchmarkLoad$$' ./onnx
+
+# Cut the models of ../shared/data/onnx (or of EDGEPLAN_SHARED) everywhere, run the slices,
+# and compare with the whole model: the table of docs/models.md. A quarter of an hour.
+sweep-onnx: engine
+	EDGEPLAN_EVERY_CUT=1 $(GO) test -v -count=1 -timeout 60m -run '^Test(PublicModels|PublishedOutputs|SlicesComputeTheSame)$$' ./onnx
+
+# Run the fuzz targets of the reader and the slicer, ten minutes each.
+fuzz-onnx:
+	for target in FuzzLoad FuzzSlice; do \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 10m -fuzzminimizetime 1x -timeout 20m ./onnx || exit 1; \
+	done
 
 # Gaps to the proven bound on random clusters, in percent, for one model and for
 # several, and the work of the exact search.
 bench-solver:
-	$(GO) test -run '^$$' -bench '^Benchmark(Gap|Exact|Models)$$' -benchtime 1x -timeout 20m ./solver
+	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Exact|Models)$$' -benchtime 1x -timeout 60m ./solver
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -14,7 +14,7 @@ func (m *model) segment(at int, alive int64) Segment {
 	v := m.view(n)
 	s := Segment{
 		Node: n.label, Op: n.op(),
-		FLOPs:       count(formulaOf(n.GetOpType())(v)),
+		FLOPs:       count(m.flops(at, v)),
 		WeightBytes: m.weightBytes(n), ActivationBytes: alive,
 	}
 	for _, o := range n.outputs {
@@ -23,6 +23,17 @@ func (m *model) segment(at int, alive int64) Segment {
 		}
 	}
 	return s
+}
+
+// flops counts the operations of a node, by what is inside of it where that is known.
+func (m *model) flops(at int, v view) float64 {
+	if n, ok := m.inside[at]; ok {
+		return n
+	}
+	if m.functionOf(v.proto) != nil {
+		return unknownInside(v)
+	}
+	return formulaOf(v.proto)(v)
 }
 
 // view collects what the formulas look at.

@@ -34,25 +34,31 @@ type formula func(v view) float64
 //	attention                    4 (batch) (queries) (keys) (width) + 5 (scores), and 2 E K for projections inside
 //	LSTM, GRU, RNN               2 G H (I + H) a step and sequence, G = 4, 3, 1 gates, and 8 G H for the gates
 //	QuantizeLinear and kin       2 E
-//	If, Loop, Scan               E, and 2 for each weight inside
+//	If                           its larger branch
+//	Loop, Scan                   the body, times the steps where these are known
+//	functions of the model       their nodes
+//	the latter three             E, and 2 for each weight inside, where shapes inside are not known
 //	Reshape and other views      0
-//	anything else                E
-func formulaOf(op string) formula {
-	switch op {
+//	anything else                E; so are operators of custom domains
+func formulaOf(n *onnxpb.NodeProto) formula {
+	if !costedDomain(n.GetDomain()) {
+		return allOutputs
+	}
+	switch n.GetOpType() {
 	case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Shape", "Size", "Constant":
 		return func(view) float64 { return 0 }
-	case "Conv", "ConvInteger", "DeformConv", "FusedConv", "NhwcMaxPool":
+	case "Conv", "ConvInteger", "DeformConv", "FusedConv", "NhwcFusedConv":
 		return func(v view) float64 { return conv(v, 1, 2) }
 	case "QLinearConv":
 		return func(v view) float64 { return conv(v, 3, 8) }
 	case "ConvTranspose":
 		return convTranspose
 	case "MatMul", "MatMulInteger", "FusedMatMul", "Gemm", "FusedGemm", "DynamicQuantizeMatMul", "MatMulIntegerToFloat",
-		"QLinearMatMul", "QGemm", "MatMulNBits", "GemmFloat8":
+		"QLinearMatMul", "QGemm", "MatMulNBits", "MatMulBnb4", "GemmFloat8":
 		return matmul
 	case "Einsum":
 		return einsum
-	case "MaxPool", "AveragePool", "LpPool", "QLinearAveragePool":
+	case "MaxPool", "AveragePool", "LpPool", "QLinearAveragePool", "NhwcMaxPool":
 		return func(v view) float64 { return elements(v.out, 0) * product(ints(v.proto, "kernel_shape")) }
 	case "GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", "QLinearGlobalAveragePool", "CumSum", "ArgMax", "ArgMin", "TopK",
 		"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceLogSum",
@@ -74,19 +80,25 @@ func formulaOf(op string) formula {
 		return perElement(4)
 	case "Gelu", "FastGelu", "BiasGelu", "QuickGelu", "Mish", "Swish":
 		return perElement(8)
-	case "Attention", "MultiHeadAttention", "GroupQueryAttention", "QAttention":
+	case "Attention", "MultiHeadAttention", "GroupQueryAttention", "DecoderMaskedMultiHeadAttention", "QAttention":
 		return attention
-	case "LSTM":
+	case "LSTM", "DynamicQuantizeLSTM":
 		return recurrent(4)
 	case "GRU":
 		return recurrent(3)
 	case "RNN":
 		return recurrent(1)
 	case "If", "Loop", "Scan":
-		return func(v view) float64 { return allOutputs(v) + 2*v.weights }
+		return unknownInside
 	}
 	return allOutputs
 }
+
+// costedDomain says whether the operators of a domain are those of the table.
+func costedDomain(domain string) bool { return standardDomain(domain) || domain == "com.microsoft" }
+
+// unknownInside stands in for the nodes inside of a node.
+func unknownInside(v view) float64 { return allOutputs(v) + 2*v.weights }
 
 func perElement(k float64) formula {
 	return func(v view) float64 { return k * elements(v.out, 0) }
@@ -172,29 +184,34 @@ func einsum(v view) float64 {
 	return 2 * allOutputs(v)
 }
 
-// attention is softmax(Q K') V. The first input is [batch, queries, width], or
-// [batch, heads, queries, width] for the operator of opset 23; keys come from the
-// second input where it is one of activations, else from the first.
+// attention is softmax(Q K') V. Its output is [batch, queries, width], or [batch, heads,
+// queries, width of a head] as the operator of opset 23 also has it. There are as many
+// keys as the output holds that is kept for the next step, where there is one; else as
+// the second input has, where that is one of activations; else as queries.
 func attention(v view) float64 {
-	q := shape(v.in, 0)
-	if len(q) < 3 {
+	out := shape(v.out, 0)
+	if len(out) < 3 {
 		return allOutputs(v)
 	}
-	batch, queries, width := float64(q[0]), float64(q[len(q)-2]), float64(q[len(q)-1])
+	batch, queries, width := float64(out[0]), float64(out[len(out)-2]), float64(out[len(out)-1])
 	heads := float64(max(integer(v.proto, "num_heads", 1), integer(v.proto, "q_num_heads", 1)))
-	if len(q) == 4 {
-		heads = float64(q[1])
+	if len(out) == 4 {
+		heads = float64(out[1])
 		width *= heads
 	}
-	keys, projections := queries, 0.0
-	k := shape(v.in, 1)
-	if v.proto.GetDomain() == "com.microsoft" && v.proto.GetOpType() != "MultiHeadAttention" && v.proto.GetOpType() != "GroupQueryAttention" && len(k) == 2 {
-		projections = 2 * batch * queries * width * float64(k[1]) // weights [width, 3 * hidden]
-		width = float64(k[1]) / 3
-	} else if len(k) >= 3 {
-		keys = float64(k[len(k)-2])
+	keys := queries
+	second, kept := shape(v.in, 1), shape(v.out, 1)
+	switch {
+	case len(kept) >= 4:
+		keys = float64(kept[len(kept)-2])
+	case len(second) >= 3:
+		keys = float64(second[len(second)-2])
 	}
-	return 4*batch*queries*keys*width + 5*batch*heads*queries*keys + projections
+	n := 4*batch*queries*keys*width + 5*batch*heads*queries*keys
+	if x := shape(v.in, 0); len(second) == 2 && len(x) == 3 { // weights [input width, 3 * width] of projections inside
+		n += 2 * batch * queries * float64(x[2]) * float64(second[1])
+	}
+	return n
 }
 
 // recurrent is a network with gates over X [steps, batch, I], W [directions, gates*H, I].

@@ -31,6 +31,20 @@ func TestFormulas(t *testing.T) {
 		{"softmax", "Softmax", nil, shapes{{2, 8}}, shapes{{2, 8}}, 5 * 16},
 		{"layer normalisation", "LayerNormalization", nil, shapes{{2, 8}, {8}, {8}}, shapes{{2, 8}}, 7 * 16},
 		{"attention", "Attention", nil, shapes{{1, 2, 4, 8}, {1, 2, 6, 8}, {1, 2, 6, 8}}, shapes{{1, 2, 4, 8}}, 4*4*6*16 + 5*2*4*6},
+		{"attention with earlier keys", "MultiHeadAttention", attrs(modelbuilder.Int("num_heads", 2)),
+			shapes{{1, 4, 16}, {1, 4, 16}, {1, 4, 16}}, shapes{{1, 4, 16}, {1, 2, 10, 8}, {1, 2, 10, 8}}, 4*4*10*16 + 5*2*4*10},
+		{"attention with its projections", "Attention", attrs(modelbuilder.Int("num_heads", 2)),
+			shapes{{1, 4, 12}, {12, 48}, {48}}, shapes{{1, 4, 16}}, 4*4*4*16 + 5*2*4*4 + 2*4*12*48},
+		{"packed attention", "MultiHeadAttention", attrs(modelbuilder.Int("num_heads", 2)),
+			shapes{{1, 4, 2, 3, 8}}, shapes{{1, 4, 16}}, 4*4*4*16 + 5*2*4*4},
+		{"gru", "GRU", attrs(modelbuilder.Int("hidden_size", 4)), shapes{{7, 2, 3}, {1, 12, 3}, {1, 12, 4}}, shapes{{7, 1, 2, 4}}, 14 * (2*3*4*(3+4) + 8*3*4)},
+		{"rnn", "RNN", attrs(modelbuilder.Int("hidden_size", 4)), shapes{{7, 2, 3}, {1, 4, 3}, {1, 4, 4}}, shapes{{7, 1, 2, 4}}, 14 * (2*4*(3+4) + 8*4)},
+		{"4-bit weights", "MatMulNBits", attrs(modelbuilder.Int("bits", 4), modelbuilder.Int("K", 64), modelbuilder.Int("N", 8)),
+			shapes{{1, 5, 64}, {8, 2, 16}, {16}}, shapes{{1, 5, 8}}, 2 * 40 * 64},
+		{"integer product", "MatMulInteger", nil, shapes{{5, 3}, {3, 4}}, shapes{{5, 4}}, 2 * 20 * 3},
+		{"quantised product", "QLinearMatMul", nil, shapes{{5, 3}, {}, {}, {3, 4}, {}, {}, {}, {}}, shapes{{5, 4}}, 2 * 20 * 3},
+		{"quantisation", "QuantizeLinear", nil, shapes{{4, 4}, {}, {}}, shapes{{4, 4}}, 2 * 16},
+		{"quantised pooling", "NhwcMaxPool", attrs(modelbuilder.Ints("kernel_shape", 3, 3)), shapes{{1, 8, 8, 4}}, shapes{{1, 6, 6, 4}}, 144 * 9},
 		{"lstm", "LSTM", attrs(modelbuilder.Int("hidden_size", 4)), shapes{{7, 1, 3}, {2, 16, 3}, {2, 16, 4}}, shapes{{7, 2, 1, 4}}, 14 * (2*4*4*(3+4) + 8*4*4)},
 		{"quantised convolution", "QLinearConv", nil, shapes{{1, 3, 8, 8}, {}, {}, {16, 3, 3, 3}, {}, {}, {}, {}}, shapes{{1, 16, 6, 6}}, 2 * 576 * 27},
 		{"view", "Reshape", nil, shapes{{4, 4}, {1}}, shapes{{16}}, 0},
@@ -40,7 +54,7 @@ func TestFormulas(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			v := view{proto: modelbuilder.Node(test.op, nil, nil, test.attrs...), in: test.in, out: test.out}
-			if got := formulaOf(test.op)(v); got != test.want {
+			if got := formulaOf(v.proto)(v); got != test.want {
 				t.Errorf("%v FLOPs, want %v", got, test.want)
 			}
 		})
@@ -55,7 +69,7 @@ func TestFormulasTakeAnything(t *testing.T) {
 		for _, in := range shapes {
 			for _, out := range shapes {
 				v := view{proto: modelbuilder.Node(op, nil, nil, modelbuilder.Str("equation", "i,ij->...")), in: in, out: out}
-				if n := count(formulaOf(op)(v)); n < 0 {
+				if n := count(formulaOf(v.proto)(v)); n < 0 {
 					t.Errorf("%s of %v: %d FLOPs", op, in, n)
 				}
 			}

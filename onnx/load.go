@@ -49,6 +49,9 @@ func (m *model) prepare(o Options) error {
 	if m.graph, err = newGraph(m.proto.Graph); err != nil {
 		return err
 	}
+	if err := m.checkFunctions(); err != nil {
+		return err
+	}
 	if len(m.graph.segments()) == 0 {
 		return errors.New("the graph has no node that its outputs depend on: there is nothing to run")
 	}
@@ -61,6 +64,7 @@ func (m *model) prepare(o Options) error {
 	if err := m.checkEnds(); err != nil {
 		return err
 	}
+	(&insider{shapes: o.Shapes, calls: map[string]float64{}, left: insideLimit}).inside(m)
 	m.order = m.chooseOrder()
 	return nil
 }

@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,10 +20,13 @@ type model struct {
 	proto    *onnxpb.ModelProto
 	payloads map[*onnxpb.TensorProto]*payload
 
+	functions map[functionKey]*onnxpb.FunctionProto // of the model itself, once one is looked for
+
 	graph    *graph
 	stated   map[string]tensor.Info // what the file says of tensors
 	infos    []tensor.Info          // by value, once known
 	unranked []bool                 // by value: not even the number of dimensions is known
+	inside   map[int]float64        // FLOPs of the graphs or the function inside of a node, where they are known
 	order    []int                  // nodes, by segment
 }
 
@@ -52,7 +56,7 @@ func readModel(path string) (*model, error) {
 		return nil, fmt.Errorf("not an ONNX model, or a damaged one: %w", err)
 	}
 	if m.proto.Graph == nil {
-		return nil, fmt.Errorf("no graph in it: not an ONNX model, or an empty one")
+		return nil, errors.New("no graph in it: not an ONNX model, or an empty one")
 	}
 	if err := m.attach(skeleton); err != nil {
 		return nil, err

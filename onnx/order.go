@@ -6,16 +6,18 @@ import "slices"
 // graph with very many stays linear.
 const readyLimit = 512
 
-// chooseOrder brings segments into the order with fewer bytes alive, summed over
-// all positions: the file's own, or a greedy one. The file's wins ties, because
-// exporters keep together what belongs together.
+// chooseOrder brings segments into the order with the fewest bytes alive, summed over
+// all positions, that arranging the file's own order or a greedy one leads to. The
+// file's wins ties, because exporters keep together what belongs together.
 func (m *model) chooseOrder() []int {
 	file := m.graph.segments()
-	greedy := m.greedyOrder(file)
-	if m.aliveBytes(greedy) < m.aliveBytes(file) {
-		return greedy
+	best := file
+	for _, order := range [][]int{m.arranged(file), m.arranged(m.greedyOrder(file))} {
+		if m.aliveBytes(order) < m.aliveBytes(best) {
+			best = order
+		}
 	}
-	return file
+	return best
 }
 
 // greedyOrder takes, of the nodes whose inputs are there, one that fuses with the

@@ -47,6 +47,24 @@ func (s sweep) String() string {
 		s.optimised.exact, s.optimised.tried, s.optimised.worst, s.offered, len(s.rounded), s.rounded)
 }
 
+// row is a line of a table.
+func (s sweep) row(name string) string {
+	return fmt.Sprintf("| %s | %d | %d of %d | %d of %d | %d of %d | %d | %d |\n", name, s.segments, s.disabled.exact, s.disabled.tried,
+		s.multiple.exact, s.multiple.tried, s.optimised.exact, s.optimised.tried, s.offered, s.offered-len(s.rounded))
+}
+
+// add adds up what became of several models' cuts.
+func (s *sweep) add(other sweep) {
+	s.segments += other.segments
+	s.uncuttable += other.uncuttable
+	s.unsized += other.unsized
+	s.offered += other.offered
+	s.rounded = append(s.rounded, other.rounded...)
+	for to, from := range map[*tally]tally{&s.disabled: other.disabled, &s.multiple: other.multiple, &s.optimised: other.optimised} {
+		to.tried, to.exact, to.worst = to.tried+from.tried, to.exact+from.exact, max(to.worst, from.worst)
+	}
+}
+
 // sweepModel cuts a model at many places, runs the slices, and fails where they do
 // not compute the same: not the same bytes with optimisation disabled, or not a
 // match at the default level.

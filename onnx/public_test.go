@@ -39,26 +39,34 @@ func TestBadPublicModels(t *testing.T) {
 }
 
 // The same with public models of all kinds, where they are at hand: some cuts of
-// each, and all with EDGEPLAN_EVERY_CUT=1, which takes a quarter of an hour.
+// each, and all with EDGEPLAN_EVERY_CUT=1, which takes a quarter of an hour
+// (make sweep-onnx). docs/models.md has the table that it prints.
 func TestPublicModels(t *testing.T) {
 	folder := publicModels(t)
+	total := sweep{}
+	table := "| model | segments | D = 0 in two | in three and five | D = 0 at the default level | offered | of these D = 0 |\n|---|---|---|---|---|---|---|\n"
 	for _, pattern := range []string{"light", "conv", "transformer", "controlflow", "quant", "external", "misc"} {
 		files, err := filepath.Glob(filepath.Join(folder, pattern, "*.onnx"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, path := range files {
-			t.Run(pattern+"/"+filepath.Base(path), func(t *testing.T) { sweepPublic(t, path) })
+			t.Run(pattern+"/"+filepath.Base(path), func(t *testing.T) {
+				got := sweepPublic(t, path)
+				table += got.row(filepath.Base(path))
+				total.add(got)
+			})
 		}
 	}
+	t.Log("\n" + table + total.row("all"))
 }
 
-func sweepPublic(t *testing.T, path string) {
+func sweepPublic(t *testing.T, path string) sweep {
 	o := Options{Dimensions: publicDimensions(filepath.Base(path)), Shapes: engine(t)}
 	c, err := Load(t.Context(), path, o)
 	if filepath.Base(path) == "trt_initializer_is_output.onnx" {
 		wantError(t, err, "nothing to run")
-		return
+		return sweep{}
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +88,7 @@ func sweepPublic(t *testing.T, path string) {
 			t.Logf("unsized at %d: %s", b, cut.Uncuttable)
 		}
 	}
+	return got
 }
 
 // publicModels is the folder with models that this project did not write.

@@ -42,10 +42,8 @@ type slicer struct {
 }
 
 func (s *slicer) slice(segments []int, inputs, outputs []tensor.Info) (*Slice, error) {
-	for _, info := range append(slices.Clone(inputs), outputs...) {
-		if info.Type == tensor.Undefined {
-			return nil, errors.New(s.uncuttable(s.graph.index[info.Name]))
-		}
+	if reason := s.unsliceable(slices.Concat(inputs, outputs)); reason != "" {
+		return nil, errors.New(reason)
 	}
 	s.collect(segments, outputs)
 	g, err := s.assemble(inputs, outputs)
@@ -61,6 +59,17 @@ func (s *slicer) slice(segments []int, inputs, outputs []tensor.Info) (*Slice, e
 		result.Weights = append(result.Weights, s.blobs[digest])
 	}
 	return result, nil
+}
+
+// unsliceable says why a model cannot begin or end with some values, "" when it can:
+// its inputs and outputs need an element type.
+func (m *model) unsliceable(ends []tensor.Info) string {
+	for _, info := range ends {
+		if info.Type == tensor.Undefined {
+			return m.uncuttable(m.graph.index[info.Name])
+		}
+	}
+	return ""
 }
 
 // collect finds the weights that the segments need, and the constant nodes, with
@@ -233,20 +242,13 @@ func (s *slicer) wrap(g *onnxpb.GraphProto) *onnxpb.ModelProto {
 	}
 }
 
-// functionKey is the identity of a function.
-type functionKey struct{ domain, name, overload string }
-
 // functions are those that the graph calls, and those that these call.
 func (s *slicer) functions(g *onnxpb.GraphProto) []*onnxpb.FunctionProto {
-	known := map[functionKey]*onnxpb.FunctionProto{}
-	for _, f := range s.proto.Functions {
-		known[functionKey{f.GetDomain(), f.GetName(), f.GetOverload()}] = f
-	}
 	called := map[*onnxpb.FunctionProto]bool{}
 	var visit func(nodes []*onnxpb.NodeProto)
 	visit = func(nodes []*onnxpb.NodeProto) {
 		for _, n := range nodes {
-			if f := known[functionKey{n.GetDomain(), n.GetOpType(), n.GetOverload()}]; f != nil && !called[f] {
+			if f := s.functionOf(n); f != nil && !called[f] {
 				called[f] = true
 				visit(f.Node)
 			}

@@ -21,16 +21,16 @@ type source struct {
 
 // newSource looks at a file without reading it.
 func newSource(folder, name string) (*source, error) {
-	file, err := openInside(folder, name)
+	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	info, err := file.Stat()
+	defer root.Close()
+	info, err := root.Stat(filepath.FromSlash(name))
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
 		return nil, fmt.Errorf("%s is not a regular file", filepath.Join(folder, name))
 	}
 	return &source{folder: folder, name: name, size: info.Size(), stamp: info.ModTime()}, nil
@@ -49,11 +49,28 @@ func openInside(folder, name string) (*os.File, error) {
 
 // modelSource opens the model file itself, which may be a symbolic link to anywhere.
 func modelSource(path string) (*source, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	if info.IsDir() {
+		return nil, errors.New("this is a folder: give the .onnx file in it")
+	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, err
 	}
 	return newSource(filepath.Dir(real), filepath.Base(real))
+}
+
+// withoutPath leaves out the path that an error of the file system names, where the
+// caller names it too.
+func withoutPath(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
 func (s *source) path() string { return filepath.Join(s.folder, s.name) }

@@ -45,6 +45,14 @@ func (m *model) twin() (*onnxpb.ModelProto, error) {
 			g.Input = append(g.Input, valueInfo(info))
 			continue
 		}
+		if m.foreign(n.NodeProto) {
+			made, err := m.madeByForeign(n)
+			if err != nil {
+				return nil, err
+			}
+			g.Input = append(g.Input, made...)
+			continue
+		}
 		light, err := m.lightNode(n.NodeProto)
 		if err != nil {
 			return nil, err
@@ -71,15 +79,21 @@ func (m *model) filled(n *node) (tensor.Info, bool) {
 	if err != nil || len(raw)%8 != 0 {
 		return tensor.Info{}, false
 	}
-	info := tensor.Info{Name: n.Output[0], Type: tensor.Float32, Shape: []int64{}}
-	for ; len(raw) > 0; raw = raw[8:] {
-		info.Shape = append(info.Shape, int64(binary.LittleEndian.Uint64(raw)))
-	}
+	info := tensor.Info{Name: n.Output[0], Type: tensor.Float32, Shape: int64s(raw)}
 	if value := attribute(n.NodeProto, "value").GetT(); value != nil {
 		info.Type = tensor.Type(value.GetDataType())
 	}
 	size, err := info.Bytes()
 	return info, err == nil && size >= inlineLimit && n.outputs[0] >= 0 && !m.graph.values[n.outputs[0]].output
+}
+
+// int64s decodes little-endian numbers.
+func int64s(raw []byte) []int64 {
+	list := make([]int64, 0, len(raw)/8)
+	for ; len(raw) >= 8; raw = raw[8:] {
+		list = append(list, int64(binary.LittleEndian.Uint64(raw)))
+	}
+	return list
 }
 
 // inputProto is the file's own declaration of a graph input.

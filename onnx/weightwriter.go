@@ -15,7 +15,6 @@ import (
 type weightWriter struct {
 	dir   string
 	sizes map[int64]bool // of the weights that the folder has already
-	disk  sync.Mutex     // held while writing: two writers at a time get in each other's way
 
 	mutex sync.Mutex
 	names map[*payload]string
@@ -39,7 +38,7 @@ func (w *weightWriter) write(ctx context.Context, p *payload) error {
 	if err != nil {
 		return err
 	}
-	name, err := p.name(ctx, exclusive{out, &w.disk})
+	name, err := p.name(ctx, out)
 	if closeErr := closeReadable(out); err == nil {
 		err = closeErr
 	}
@@ -92,19 +91,6 @@ func (w *weightWriter) note(p *payload, name string) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	w.names[p] = name
-}
-
-// exclusive is a writer that holds a lock while it writes.
-type exclusive struct {
-	io.Writer
-	lock sync.Locker
-}
-
-// Write implements io.Writer.
-func (e exclusive) Write(data []byte) (int, error) {
-	e.lock.Lock()
-	defer e.lock.Unlock()
-	return e.Writer.Write(data)
 }
 
 // name is the XXH3 digest of the elements, 32 hex digits, which are written on the way.

@@ -31,6 +31,8 @@ type Input struct {
 	Replan bool
 	// Version of edgeplan, recorded in the state.
 	Version string
+	// Explain asks for Model.Explain, for which many changed problems are solved.
+	Explain bool
 }
 
 // Program is a file that runs on devices: a worker or an engine.
@@ -71,7 +73,7 @@ func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 		return nil, diags
 	}
 	for _, placed := range models {
-		diags = append(diags, b.add(placed)...)
+		diags = append(diags, b.add(ctx, placed)...)
 	}
 	if diags.HasErrors() {
 		return nil, diags
@@ -140,7 +142,7 @@ func newDesired(in Input) *statefile.State {
 }
 
 // add describes a placed model and keeps it in the desired state.
-func (b *builder) add(placed *placed) hcl.Diagnostics {
+func (b *builder) add(ctx context.Context, placed *placed) hcl.Diagnostics {
 	model := placed.model
 	desired, err := b.describe(placed)
 	if err != nil {
@@ -154,6 +156,9 @@ func (b *builder) add(placed *placed) hcl.Diagnostics {
 	}
 	b.desired.Models[model.Name] = *desired
 	b.models = append(b.models, b.report(placed, desired))
+	if err := b.explain(ctx, placed); err != nil {
+		return hcl.Diagnostics{modelError(model, "Placement cannot be explained", err.Error())}
+	}
 	return nil
 }
 

@@ -19,6 +19,12 @@ import (
 // (solver.EvaluateModels). Below, every model becomes what a single one is: a problem
 // and a solution of its own, whose seconds per inference count the others' share.
 
+// together is what several models were placed by.
+type together struct {
+	problem  *solver.Problem
+	solution *solver.Solution
+}
+
 // placeModels places all models.
 func (b *builder) placeModels(ctx context.Context) ([]*placed, hcl.Diagnostics) {
 	if len(b.in.Config.Models) == 1 {
@@ -48,6 +54,7 @@ func (b *builder) placeTogether(ctx context.Context) ([]*placed, hcl.Diagnostics
 	var all []*placed
 	for k, model := range b.in.Config.Models {
 		p := b.placedOf(problem, kept, k, model)
+		p.together = &together{problem, kept}
 		if gain > 0 {
 			p.offer = &Offer{ThroughputPerSecond: solution.Cost.Models[k].Throughput, Gain: gain}
 		}

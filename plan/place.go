@@ -20,6 +20,7 @@ type placed struct {
 	problem  *solver.Problem
 	solution *solver.Solution
 	offer    *Offer
+	together *together // nil for a model that has the cluster to itself
 }
 
 // checkNodes finds nodes that no stage can run on, and nodes whose folder moved
@@ -97,13 +98,41 @@ func (b *builder) solve(ctx context.Context, model *config.Model) (*placed, erro
 func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
 	switch p.solution.Status {
 	case solver.Infeasible:
-		return hcl.Diagnostics{modelError(p.model, "Model does not fit the cluster", p.solution.Reason+".")}
+		detail := whyInfeasible(p.solution) + "." + b.whereNodes(p)
+		return hcl.Diagnostics{modelError(p.model, "Model does not fit the cluster", detail)}
 	case solver.Unknown:
 		detail := fmt.Sprintf("no placement was found and none was proven impossible: %s. Give the solver block a longer time_limit.", p.solution.Reason)
 		return hcl.Diagnostics{modelError(p.model, "No placement found in time", detail)}
 	}
 	return nil
 }
+
+// whyInfeasible is the solver's reason without what is not the user's to change:
+// which nodes are left for a model, and how many.
+func whyInfeasible(s *solver.Solution) string {
+	if s.Conflict == nil {
+		return s.Reason
+	}
+	return s.Conflict.Without(solver.StagesChange, solver.ExcludedChange).String()
+}
+
+// whereNodes tells where the nodes that a limit is about are configured.
+func (b *builder) whereNodes(p *placed) string {
+	conflict := p.solution.Conflict
+	if conflict == nil || len(conflict.Nodes) > mostPlaces {
+		return ""
+	}
+	text := ""
+	for _, v := range conflict.Nodes {
+		if node := b.nodes[p.problem.Nodes[v].Name]; node != nil {
+			text += fmt.Sprintf(" %s is at %s line %d.", node.Address, node.Range.Filename, node.Range.Start.Line)
+		}
+	}
+	return text
+}
+
+// mostPlaces bounds how many places one message names.
+const mostPlaces = 3
 
 // keepDeployed lets the deployed placement stand unless the new one saves more
 // than the threshold, or is what the required throughput needs; the better one

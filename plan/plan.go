@@ -122,6 +122,8 @@ type Model struct {
 	// Offer is a better placement that is not taken because it saves less than
 	// the threshold; nil when there is none.
 	Offer *Offer
+	// Explain is what limits the placement; nil unless the input asks for it.
+	Explain *Explanation
 }
 
 // Offer is a better placement within the replan threshold.

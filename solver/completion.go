@@ -43,6 +43,6 @@ func (k *completion) fillEnded(code, c int) {
 	ended := k.ended.at(code, c)
 	ended.set(k.t.m.end)
 	for d := range k.t.m.classes {
-		ended.orAnd(k.t.crossings[c][d], k.start.at(code, d))
+		ended.orAnd(k.t.crossing(c, d), k.start.at(code, d))
 	}
 }

@@ -34,13 +34,6 @@ func (m *model) easy(u uses) bool {
 // to stop, r.reason says why.
 func (r *run) exact(u uses) {
 	m := r.m
-	if r.way == nil {
-		r.prove(u)
-	}
-	if r.way == nil {
-		return
-	}
-	r.low = m.bound(r.low, r.best.peak, r.b)
 	values := m.values(r.low, r.best.peak)
 	for r.low < r.best.peak {
 		at, some := middle(values, r.low, r.best.peak)
@@ -85,8 +78,8 @@ func (m *model) values(low, high int64) []int64 {
 			}
 		}
 		for d := range m.classes {
-			for i := 1; i < m.end; i++ {
-				keep(m.links[c][d].ps(m.bytes[i]))
+			for k := 0; m.links[c][d].up && k < len(m.sizes); k++ {
+				keep(m.links[c][d].ps(m.sizes[k]))
 			}
 		}
 		keep(k.enter.ps(m.bytes[0]))

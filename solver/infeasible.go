@@ -1,117 +1,230 @@
 package solver
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"slices"
+	"strings"
 )
 
-// whyInfeasible names the tightest limit of a problem that is proven to have no
-// placement. It lifts one kind of limit after the other, in the order in which
-// a person would look: no node left, pins, one stage too large, too many stages,
-// links, memory as a whole.
-func (r *run) whyInfeasible() string {
-	p := r.p
-	if len(p.usableNodes()) == 0 {
-		return fmt.Sprintf("all %d nodes are excluded", len(p.Nodes))
-	}
-	for _, look := range []func() string{r.pinClash, r.tooLarge, r.tooMany, r.stagesTooFew, r.unlinked, r.pinsTooTight} {
-		if why := look(); why != "" {
-			return why
-		}
-	}
-	return r.shortOfMemory()
+// Conflict says why a problem has no placement.
+type Conflict struct {
+	// Limit is the tightest limit and by how much it is missed, in one sentence
+	// without a full stop.
+	Limit string
+	// Nodes and Segments are those that Limit is about.
+	Nodes, Segments []int
+	// Remedies are smallest changes for which a placement was found, each enough by
+	// itself. There are none where the bounded search for them found none.
+	Remedies []Remedy
 }
 
-// pinClash finds pins that contradict each other or another limit.
-func (r *run) pinClash() string {
-	p, pins := r.p, slices.Clone(r.p.Pinned)
-	slices.SortFunc(pins, func(a, b Pin) int { return a.Segment - b.Segment })
-	for k, a := range pins {
-		if slices.Contains(p.ExcludedNodes, a.Node) {
-			return fmt.Sprintf("%s is pinned to %s, which is excluded", p.segmentName(a.Segment), p.nodeName(a.Node))
-		}
-		for _, b := range pins[k+1:] {
-			if a.Node != b.Node && r.block(a.Segment) == r.block(b.Segment) {
-				return fmt.Sprintf("%s is pinned to %s and %s to %s, but no cut is allowed between them",
-					p.segmentName(a.Segment), p.nodeName(a.Node), p.segmentName(b.Segment), p.nodeName(b.Node))
-			}
-		}
-		if b, between := interrupted(pins[k:]); between {
-			return fmt.Sprintf("%s between two segments pinned to %s is pinned to %s; a node holds one stage",
-				p.segmentName(b.Segment), p.nodeName(a.Node), p.nodeName(b.Node))
-		}
-	}
-	return ""
+// Remedy is what would be enough.
+type Remedy struct {
+	Text  string       // "54.0 MiB more memory on pi-1"
+	Kinds []ChangeKind // of its parts, which are needed together
 }
 
-// interrupted finds a pin to another node between the first pin and a later one
-// to the same node.
-func interrupted(pins []Pin) (Pin, bool) {
-	for k, b := range pins {
-		if b.Node != pins[0].Node && slices.ContainsFunc(pins[k:], func(c Pin) bool { return c.Node == pins[0].Node }) {
-			return b, true
+// String is the limit and what would help.
+func (c *Conflict) String() string {
+	text := c.Limit
+	for k, r := range c.Remedies {
+		if text += ", or "; k == 0 {
+			text = c.Limit + "; enough would be "
+		}
+		text += r.Text
+	}
+	return text
+}
+
+// Without drops the remedies that have a part of some kinds, which the caller cannot
+// change.
+func (c *Conflict) Without(kinds ...ChangeKind) *Conflict {
+	out := *c
+	out.Remedies = slices.DeleteFunc(slices.Clone(c.Remedies), func(r Remedy) bool {
+		return slices.ContainsFunc(r.Kinds, func(k ChangeKind) bool { return slices.Contains(kinds, k) })
+	})
+	return &out
+}
+
+// limit is a Conflict's first half. No change that falls short of what it says
+// makes a placement possible.
+type limit struct {
+	text            string
+	nodes, segments []int
+	short           []change // changes that only just fall short
+}
+
+// diagnosis looks for the limits that leave no placement.
+type diagnosis struct {
+	p      *Problem
+	needs  *needs
+	usable []int
+	asked  int64 // so much more memory on every node is not enough: the limit says so
+	o      *oracle
+}
+
+func newDiagnosis(ctx context.Context, p *Problem) *diagnosis {
+	return &diagnosis{p: p, needs: newNeeds(p), usable: p.usableNodes(), o: &oracle{ctx: ctx, work: oracleWork}}
+}
+
+// conflict explains a problem that is proven to have no placement.
+func conflict(ctx context.Context, p *Problem) *Conflict {
+	d := newDiagnosis(ctx, p)
+	found := d.limit()
+	out := &Conflict{Limit: found.text, Nodes: found.nodes, Segments: found.segments}
+	for _, r := range d.remedies() {
+		named := Remedy{Text: r.text()}
+		for _, c := range r.changes {
+			named.Kinds = append(named.Kinds, c.kind)
+		}
+		out.Remedies = append(out.Remedies, named)
+	}
+	return out
+}
+
+// limit lifts one kind of limit after the other, in the order in which a person
+// would look: no node left, pins, one stage too large, too many stages, memory as
+// a whole, links.
+func (d *diagnosis) limit() *limit {
+	for _, look := range []func() *limit{
+		d.allExcluded, d.pinExcluded, d.pinnedApart, d.pinnedAround, d.pinnedTooLarge, d.tooLarge, d.tooMany, d.tooLittle,
+		d.gatewayCut, d.unlinked, d.stagesTooFew, d.pinsTooTight, d.cutsTooFew, d.excludedNeeded,
+	} {
+		if found := look(); found != nil {
+			return found
 		}
 	}
-	return Pin{}, false
+	return &limit{text: fmt.Sprintf("no single limit is to blame: the segments need %s in all, without activations and buffers, and %s with %s in all cannot be made to hold them",
+		mebibytes(d.needs.weight[d.p.Segments()]), nodes(len(d.usable)), mebibytes(d.roomOf(d.usable)))}
 }
 
-// block is the part between two allowed cuts that a segment is in.
-func (r *run) block(segment int) int {
-	k, found := slices.BinarySearch(r.m.cuts, segment)
-	if found {
-		return k
+func (d *diagnosis) allExcluded() *limit {
+	if len(d.usable) > 0 {
+		return nil
 	}
-	return k - 1
+	return &limit{text: fmt.Sprintf("all %s are excluded", nodes(len(d.p.Nodes)))}
 }
 
-// withBase tells how much of a need is there whatever the stage is.
-func withBase(base int64) string {
-	if base == 0 {
-		return ""
+// roomOf adds up the memory that nodes have for stages.
+func (d *diagnosis) roomOf(list []int) int64 {
+	sum := int64(0)
+	for _, v := range list {
+		if room := max(0, d.p.room(v)); sum < never {
+			sum += min(room, never)
+		}
 	}
-	return fmt.Sprintf(" (%s of it whatever runs there)", mebibytes(base))
+	return sum
 }
 
 // tooLarge finds the block that misses the memory of every node by most, the
 // smallest stage with it taken.
-func (r *run) tooLarge() string {
-	m := r.m
-	worst, at, node := int64(0), 0, 0
-	for a := range m.end {
-		short, best := never, 0
-		for c := range m.classes {
-			if s := m.leastNeed(a) - m.classes[c].room; s < short {
-				short, best = s, m.classes[c].members[0]
-			}
-		}
-		if short > worst {
-			worst, at, node = short, a, best
+func (d *diagnosis) tooLarge() *limit {
+	largest := slices.MaxFunc(d.usable, func(u, v int) int { return cmp.Compare(d.p.room(u), d.p.room(v)) })
+	least := d.needs.leastOfBlocks()
+	block := 0
+	for a, need := range least {
+		if need > least[block] {
+			block = a
 		}
 	}
-	if worst == 0 {
+	over := least[block] - d.p.room(largest)
+	if over <= 0 {
+		return nil
+	}
+	text := fmt.Sprintf("%s needs %s on a node%s; the largest node, %s, allows %s: %s too little", d.blockName(block),
+		mebibytes(least[block]+d.p.Nodes[largest].BaseBytes), d.parts(block, block, largest, least[block]), d.p.nodeName(largest),
+		mebibytes(d.p.Nodes[largest].MemoryBytes), mebibytes(over))
+	d.asked = over - 1
+	return &limit{text: text, nodes: []int{largest}, segments: d.segments(block, block),
+		short: []change{moreMemory(over-1, "every node", d.usable...)}}
+}
+
+// parts tells how much of a need is the base of the node, and how much the
+// buffers of the cuts, where they are what makes the stage too large.
+func (d *diagnosis) parts(a, z, node int, need int64) string {
+	first, last := d.needs.cuts[a], d.needs.cuts[z+1]
+	weights := d.needs.weight[last] - d.needs.weight[first]
+	var parts []string
+	if base := d.p.Nodes[node].BaseBytes; base > 0 {
+		parts = append(parts, mebibytes(base)+" of it whatever runs there")
+	}
+	if rest := need - weights; rest > 0 && weights <= d.p.room(node) {
+		parts = append(parts, mebibytes(rest)+" for activations and the buffers of its cuts")
+	}
+	if len(parts) == 0 {
 		return ""
 	}
-	allows, base := r.p.Nodes[node].MemoryBytes, r.p.Nodes[node].BaseBytes
-	return fmt.Sprintf("%s needs %s on a node%s; the largest node, %s, allows %s: %s too little",
-		r.blockName(at), mebibytes(allows+worst), withBase(base), r.p.nodeName(node), mebibytes(allows), mebibytes(worst))
+	return " (" + strings.Join(parts, ", ") + ")"
 }
 
-func (r *run) blockName(a int) string {
-	first, last := r.m.cuts[a], r.m.cuts[a+1]-1
+func (d *diagnosis) segments(a, z int) []int {
+	var out []int
+	for s := d.needs.cuts[a]; s < d.needs.cuts[z+1]; s++ {
+		out = append(out, s)
+	}
+	return out
+}
+
+func (d *diagnosis) blockName(a int) string {
+	first, last := d.needs.cuts[a], d.needs.cuts[a+1]-1
 	if first == last {
-		return r.p.segmentName(first)
+		return d.p.segmentName(first)
 	}
-	return fmt.Sprintf("the block from %s to %s, in which no cut is allowed,", r.p.segmentName(first), r.p.segmentName(last))
+	return fmt.Sprintf("the block from %s to %s, in which no cut is allowed,", d.p.segmentName(first), d.p.segmentName(last))
 }
 
-// leastNeed is the memory of the smallest stage that has a block: a longer one
-// may have smaller buffers.
-func (m *model) leastNeed(a int) int64 {
-	least := never * 2
-	for i := a; i >= 0; i-- {
-		for j := a + 1; j <= m.end && m.weight[j]-m.weight[i] < least; j++ {
-			least = min(least, m.need(i, j))
-		}
+// tooMany compares the stages that the largest node asks for with what there is.
+func (d *diagnosis) tooMany() *limit {
+	room := int64(0)
+	for _, v := range d.usable {
+		room = max(room, d.p.room(v))
 	}
-	return least
+	least, have := d.needs.fewest(room), len(d.usable)
+	limited := d.p.MaxStages > 0 && d.p.MaxStages < have
+	if limited {
+		have = d.p.MaxStages
+	}
+	if least <= have {
+		return nil
+	}
+	text := fmt.Sprintf("at least %d stages of at most %s are needed, since no node allows a larger one; ", least, mebibytes(room))
+	if limited {
+		return &limit{text: text + fmt.Sprintf("max_stages allows %d", have), short: []change{maxStages(least - 1)}}
+	}
+	return &limit{text: text + fmt.Sprintf("%s are available", nodes(have)), nodes: d.usable, short: d.fewerNodes(least - have - 1)}
+}
+
+func (d *diagnosis) fewerNodes(n int) []change {
+	var out []change
+	for _, v := range d.usable {
+		out = append(out, d.p.moreNodes(n, v))
+	}
+	return out
+}
+
+// tooLittle compares the memory of all nodes that can be used at once with what
+// the segments need without activations and buffers.
+func (d *diagnosis) tooLittle() *limit {
+	largest := slices.Clone(d.usable)
+	slices.SortStableFunc(largest, func(u, v int) int { return cmp.Compare(d.p.room(v), d.p.room(u)) })
+	name := fmt.Sprintf("the %s", nodes(len(largest)))
+	if k := d.p.MaxStages; k > 0 && k < len(largest) {
+		largest = largest[:k]
+		name = fmt.Sprintf("the %d largest nodes, as many as max_stages allows,", k)
+	}
+	need, have := d.needs.weight[d.p.Segments()], d.roomOf(largest)
+	if need <= have {
+		return nil
+	}
+	short := (need - have - 1) / int64(len(largest)) // on each, not enough
+	if slices.ContainsFunc(d.usable, func(v int) bool { return d.p.room(v) < 0 }) {
+		short = 0
+	}
+	return &limit{
+		text: fmt.Sprintf("the segments need %s in all, without activations and buffers; %s have %s for them: %s too little",
+			mebibytes(need), name, mebibytes(have), mebibytes(need-have)),
+		nodes: largest, short: []change{moreMemory(short, "every node", d.usable...)},
+	}
 }

@@ -124,7 +124,7 @@ func (s *labels) expand(id int32) int {
 		return tried
 	}
 	for d := range s.m.classes {
-		if s.k.t.crossings[l.class][d].has(i) && s.k.u.count(code, d) < s.k.u.size[d] && s.k.start.at(code, d).has(i) {
+		if s.k.t.crosses(int(l.class), d, i) && s.k.u.count(code, d) < s.k.u.size[d] && s.k.start.at(code, d).has(i) {
 			s.push(id, label{state: state{code: l.state.code + int32(s.k.u.stride[d])}, pos: l.pos, class: int32(d), parent: id})
 			tried++
 		}

@@ -7,7 +7,7 @@ import "slices"
 // reverse the nodes of some consecutive stages (2-opt), split a stage, merge two.
 
 // localWork bounds the search in stages looked at.
-const localWork = 1 << 26
+const localWork = 1 << 23
 
 // improve gives a placement that no single move makes better.
 func (m *model) improve(way path, b *budget) path {

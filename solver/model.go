@@ -1,6 +1,9 @@
 package solver
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // model is a problem made ready for search: only the positions where a cut is
 // allowed, only the nodes that may run a stage, nodes that nothing tells apart
@@ -8,10 +11,13 @@ import "slices"
 // here; cuts gives where they are in the chain.
 type model struct {
 	p       *Problem
-	cuts    []int   // position -> position in the chain
-	bytes   []int64 // of the cut at each position
-	end     int     // the last position
-	weight  []int64 // prefix sums of segment bytes by position
+	cuts    []int    // position -> position in the chain
+	bytes   []int64  // of the cut at each position
+	end     int      // the last position
+	sizes   []int64  // the different sizes of inner cuts, ascending
+	rank    []int32  // [position]: where its size is among them
+	upTo    []bitset // [number of sizes]: the positions of that many, the smallest first
+	weight  []int64  // prefix sums of segment bytes by position
 	live    [][]int64
 	classes []class
 	links   [][]link // by class; the diagonal joins two members of one class
@@ -65,6 +71,7 @@ func newModel(p *Problem) *model {
 	for _, b := range m.cuts {
 		m.bytes = append(m.bytes, p.CutBytes[b])
 	}
+	m.fillSizes()
 	m.fillLive()
 	nodes := p.usableNodes()
 	for _, members := range m.sameNodes(nodes) {
@@ -115,6 +122,27 @@ func (m *model) prefix(of func(segment int) int64) []int64 {
 		}
 	}
 	return out
+}
+
+// fillSizes orders the inner cuts by size. What a link may move within some time
+// is then one number.
+func (m *model) fillSizes() {
+	m.sizes = slices.Clone(m.bytes[1:max(1, m.end)])
+	slices.Sort(m.sizes)
+	m.sizes = slices.Compact(m.sizes)
+	m.rank = make([]int32, m.end+1)
+	m.upTo = make([]bitset, len(m.sizes)+1)
+	for k := range m.upTo {
+		m.upTo[k] = make(bitset, words(m.end+1))
+	}
+	m.rank[0], m.rank[m.end] = math.MaxInt32, math.MaxInt32
+	for i := 1; i < m.end; i++ {
+		k, _ := slices.BinarySearch(m.sizes, m.bytes[i])
+		m.rank[i] = int32(k)
+		for _, set := range m.upTo[k+1:] {
+			set.set(i)
+		}
+	}
 }
 
 // fillLive gives the largest activation between each two positions.

@@ -68,7 +68,7 @@ func TestReadModelsFaults(t *testing.T) {
 		{"gateway beside models", `"overlap": false`, `"gateway": 0`, "gateway: stands in each of the models"},
 		{"no models", validModels[strings.Index(validModels, `"models"`):strings.Index(validModels, `"nodes"`)], `"models": [],`, "models: is empty; at least one model is needed"},
 		{"models of no kind", `"models": [`, `"models": 7, "x": [`, "models: must be a list, but is a number"},
-		{"unknown field", `"max_stages": 2`, `"max_stage": 2`, "models[0].max_stage: unknown field; the fields here are activation_bytes, allowed_cuts,"},
+		{"unknown field", `"max_stages": 2`, `"max_stage": 2`, "models[0].max_stage: unknown field; did you mean max_stages?"},
 		{"ragged", `"cut_bytes": [1, 2, 3]`, `"cut_bytes": [1, 2]`, "models[0].cut_bytes: has 2 entries; 3 are needed"},
 		{"times of one chain", `"segment_seconds": [[1, 1], [3]]`, `"segment_seconds": [1, 1]`, "nodes[1].segment_seconds[0]: must be a list, but is a number"},
 		{"times of too few models", `"segment_seconds": [[1, 1], [3]]`, `"segment_seconds": [[1, 1]]`, "nodes[1].segment_seconds: has 1 entries; 2 are needed, one for each model"},

@@ -59,7 +59,7 @@ func (r *jointRun) alone(ctx context.Context) (*Solution, error) {
 			how = Auto
 		}
 		view.Start = nil
-		s, err := Solve(ctx, &view, Options{Algorithm: how})
+		s, err := Solve(ctx, &view, Options{Algorithm: how, cheap: true})
 		if err != nil {
 			return nil, &ModelError{k, r.p.modelName(k), err}
 		}

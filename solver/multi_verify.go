@@ -37,6 +37,8 @@ func verifyPlacements(p *Problem, s *Solution) error {
 		return fmt.Errorf("the placements break a rule: %w", err)
 	case s.Cost == nil:
 		return errors.New("the placements have no cost")
+	case len(s.Cost.Models) != len(p.Models):
+		return fmt.Errorf("the cost is of %d models, and there are %d", len(s.Cost.Models), len(p.Models))
 	case !reflect.DeepEqual(cost, s.Cost):
 		return fmt.Errorf("the placements cost %.12f s and the solution says %.12f s, or their parts differ",
 			cost.BottleneckSeconds, s.Cost.BottleneckSeconds)
@@ -45,6 +47,35 @@ func verifyPlacements(p *Problem, s *Solution) error {
 	case s.Status == Optimal && s.LowerBoundSeconds < cost.BottleneckSeconds:
 		return fmt.Errorf("status optimal, but the lower bound, %.12f s, does not meet the cost, %.12f s",
 			s.LowerBoundSeconds, cost.BottleneckSeconds)
+	}
+	return verifySums(p, s)
+}
+
+// verifySums verifies each model alone, and adds them up without EvaluateModels.
+func verifySums(p *Problem, s *Solution) error {
+	busy, used := map[Resource]float64{}, make([]int64, len(p.Nodes))
+	for k, stages := range s.Placements {
+		alone := s.Cost.Models[k].Alone
+		if err := Verify(p.Alone(k), &Solution{Status: Feasible, Stages: stages, Cost: alone}); err != nil {
+			return &ModelError{k, p.modelName(k), err}
+		}
+		for i, st := range stages {
+			if used[st.Node] += alone.Stages[i].MemoryBytes; used[st.Node] > p.Nodes[st.Node].MemoryBytes {
+				return fmt.Errorf("the stages on %s need %s", p.nodeName(st.Node), mebibytes(used[st.Node]))
+			}
+		}
+		for _, r := range alone.Resources {
+			busy[Resource{Kind: r.Kind, From: r.From, To: r.To}] += p.RequiredThroughput(k) * r.Seconds
+		}
+	}
+	if len(busy) != len(s.Cost.Resources) {
+		return fmt.Errorf("%d resources are busy, and the cost has %d", len(busy), len(s.Cost.Resources))
+	}
+	for _, r := range s.Cost.Resources {
+		want := busy[Resource{Kind: r.Kind, From: r.From, To: r.To}]
+		if math.Abs(want-r.Seconds) > 1e-9*(1+want) || r.Seconds > s.Cost.BottleneckSeconds {
+			return fmt.Errorf("%s is busy for %.12f s, and the cost says %.12f s", p.ResourceName(r), want, r.Seconds)
+		}
 	}
 	return nil
 }

@@ -12,15 +12,17 @@ func (p *Problem) ResourceName(r Resource) string {
 	case LinkResource:
 		return fmt.Sprintf("link %s -> %s", p.nodeName(r.From), p.nodeName(r.To))
 	case NetworkResource:
-		if r.From < len(p.Shared) && p.Shared[r.From].Name != "" {
+		if r.From >= 0 && r.From < len(p.Shared) && p.Shared[r.From].Name != "" {
 			return "network " + p.Shared[r.From].Name
 		}
 		return fmt.Sprintf("network %d", r.From)
+	case InterfaceResource:
+		if r.To == InterfaceIn {
+			return fmt.Sprintf("interface %s in", p.nodeName(r.From))
+		}
+		return fmt.Sprintf("interface %s out", p.nodeName(r.From))
 	}
-	if r.Kind == InterfaceResource {
-		return fmt.Sprintf("interface %s %s", p.nodeName(r.From), [...]string{InterfaceOut: "out", InterfaceIn: "in"}[r.To])
-	}
-	if name := p.Nodes[r.From].Name; name != "" {
+	if name := p.nodeName(r.From); name != fmt.Sprintf("node %d", r.From) {
 		return "node " + name
 	}
 	return p.nodeName(r.From)

@@ -13,19 +13,23 @@ import (
 
 // sharedFolder finds the public data beside the checkout; the test is skipped
 // without it.
-func sharedFolder(t *testing.T) string {
+func sharedFolder(t testing.TB) string {
 	t.Helper()
-	dir := os.Getenv("EDGEPLAN_SHARED")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared")
-	}
+	dir := sharedPath()
 	if _, err := os.Stat(filepath.Join(dir, "data", "pipeedge")); err != nil {
 		t.Skipf("no data/pipeedge in %s; EDGEPLAN_SHARED names the folder", dir)
 	}
 	return dir
 }
 
-func readYAML(t *testing.T, path string) cty.Value {
+func sharedPath() string {
+	if dir := os.Getenv("EDGEPLAN_SHARED"); dir != "" {
+		return dir
+	}
+	return filepath.Join("..", "..", "shared")
+}
+
+func readYAML(t testing.TB, path string) cty.Value {
 	t.Helper()
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -58,7 +62,7 @@ func floats(v cty.Value) []float64 {
 // 3 times its output, strictly below the memory of its device. Strictly below is
 // one byte less here, and the first input counts a third, which costs nothing
 // else without a gateway.
-func pipeEdge(t *testing.T, model string, devices map[string]int) *Problem {
+func pipeEdge(t testing.TB, model string, devices map[string]int) *Problem {
 	dir := filepath.Join(sharedFolder(t), "data", "pipeedge")
 	m := readYAML(t, filepath.Join(dir, "models.yml")).GetAttr(model)
 	types := readYAML(t, filepath.Join(dir, "device_types.yml"))

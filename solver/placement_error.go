@@ -53,14 +53,34 @@ func (p *Problem) segmentName(s int) string {
 	return fmt.Sprintf("segment %d", s)
 }
 
+// byteUnit is the unit that bytes are printed in, with one decimal.
+func byteUnit(n int64) (size int64, name string) {
+	switch n = max(n, -n); {
+	case n < 1<<10:
+		return 1, "B"
+	case n < 1<<20:
+		return 1 << 10, "KiB"
+	case n < 1<<40:
+		return 1 << 20, "MiB"
+	}
+	return 1 << 30, "GiB"
+}
+
 // mebibytes prints bytes as a person reads them.
 func mebibytes(n int64) string {
-	switch {
-	case n < 1<<10 && n > -1<<10:
+	size, name := byteUnit(n)
+	if size == 1 {
 		return fmt.Sprintf("%d B", n)
-	case n < 1<<20 && n > -1<<20:
-		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
-	default:
-		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	}
+	return fmt.Sprintf("%.1f %s", float64(n)/float64(size), name)
+}
+
+// atLeast is mebibytes rounded up, so that what is printed is enough.
+func atLeast(n int64) string {
+	size, name := byteUnit(n)
+	if size == 1 {
+		return fmt.Sprintf("%d B", n)
+	}
+	tenths := n/size*10 + (n%size*10+size-1)/size
+	return fmt.Sprintf("%d.%d %s", tenths/10, tenths%10, name)
 }

@@ -31,7 +31,7 @@ func TestPricesNeverExceedTheOptimum(t *testing.T) {
 			rest, _ := r.m.minimax(r.b)
 			r.low = r.m.bound(rest.first()[0], r.best.peak, r.b)
 			before := r.low
-			r.price()
+			r.price(newPricing(r.m, r.b))
 			if got := toSeconds(r.low); got > best.Cost.BottleneckSeconds {
 				t.Fatalf("seed %d: bound %.12f s, optimum %.12f s", seed, got, best.Cost.BottleneckSeconds)
 			}

@@ -2,25 +2,16 @@ package solver
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 )
 
 // ReadProblem reads the JSON problem file. Fields that it does not know are
-// refused. Every fault of form comes as a *FieldError with the path of the
-// value, and so do the faults that Validate finds.
+// refused. Every fault of form, and those that Validate finds, comes as a
+// *FieldError with the path of the value and its line and column, joined.
 func ReadProblem(r io.Reader) (*Problem, error) {
-	dec := json.NewDecoder(r)
-	var raw json.RawMessage
-	if err := dec.Decode(&raw); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, errors.New("problem file: it is empty")
-		}
-		return nil, fmt.Errorf("problem file: no valid JSON at byte %d: %w", dec.InputOffset(), err)
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("problem file: there is more after the problem, from byte %d on; one object is expected", dec.InputOffset())
+	src, raw, err := readSource(r)
+	if err != nil {
+		return nil, err
 	}
 	p := &Problem{}
 	var f faults
@@ -29,11 +20,9 @@ func ReadProblem(r io.Reader) (*Problem, error) {
 	} else {
 		f.object("", raw, p.fields(&f), "cut_bytes", "segment_bytes", "nodes", "bandwidth_bytes_per_second")
 	}
+	f.addValidated(p)
 	if len(f.all) > 0 {
-		return nil, errors.Join(f.all...)
-	}
-	if err := p.Validate(); err != nil {
-		return nil, err
+		return nil, located(src, f.all)
 	}
 	return p, nil
 }

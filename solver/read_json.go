@@ -23,27 +23,27 @@ type field = func(path string, raw json.RawMessage)
 func (f *faults) object(path string, raw json.RawMessage, fields map[string]field, needed ...string) {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		f.add(orRoot(path), "must be an object, but is %s", kind(raw))
+		f.malform(orRoot(path), "must be an object, but is %s", kind(raw))
 		return
 	}
 	seen := map[string]bool{}
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
-			f.add(orRoot(path), "cannot be read: %v", err)
+			f.malform(orRoot(path), "cannot be read: %v", err)
 			return
 		}
 		name := fmt.Sprint(key)
 		var value json.RawMessage
 		if err := dec.Decode(&value); err != nil {
-			f.add(join(path, name), "cannot be read: %v", err)
+			f.malform(join(path, name), "cannot be read: %v", err)
 			return
 		}
 		f.member(join(path, name), name, value, fields, seen)
 	}
 	for _, name := range needed {
 		if !seen[name] {
-			f.add(join(path, name), "is missing")
+			f.malform(join(path, name), "is missing")
 		}
 	}
 }
@@ -52,9 +52,9 @@ func (f *faults) member(path, name string, value json.RawMessage, fields map[str
 	read, known := fields[name]
 	switch {
 	case !known:
-		f.add(path, "unknown field; the fields here are %s", strings.Join(sortedKeys(fields), ", "))
+		f.malform(path, "unknown field; %s", meant(name, sortedKeys(fields))).atKey = true
 	case seen[name]:
-		f.add(path, "is given twice")
+		f.malform(path, "is given twice").atKey = true
 	case isNull(value):
 		return
 	default:
@@ -79,9 +79,12 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
+// wholeFile is the path of faults of the file as a whole.
+const wholeFile = "problem file"
+
 func orRoot(path string) string {
 	if path == "" {
-		return "problem file"
+		return wholeFile
 	}
 	return path
 }
@@ -90,7 +93,7 @@ func orRoot(path string) string {
 func (f *faults) list(path string, raw json.RawMessage, size func(int), entry func(i int, path string, raw json.RawMessage)) {
 	var all []json.RawMessage
 	if err := json.Unmarshal(raw, &all); err != nil {
-		f.add(path, "must be a list, but is %s", kind(raw))
+		f.malform(path, "must be a list, but is %s", kind(raw))
 		return
 	}
 	size(len(all))
@@ -109,12 +112,22 @@ func into[T string | bool | int | int64 | float64](f *faults, to *T) field {
 		err := json.Unmarshal(raw, to)
 		var wrong *json.UnmarshalTypeError
 		switch {
+		case errors.As(err, &wrong) && tooLarge(*to, wrong.Value):
+			f.add(path, "is %s, which is beyond what a 64-bit float holds", wrong.Value)
 		case errors.As(err, &wrong):
 			f.add(path, "is %s; %s is expected", wrong.Value, expected(*to))
 		case err != nil:
 			f.add(path, "cannot be read: %v", err)
+		case unprintable(*to):
+			f.add(path, "is %q; a name without control characters is expected, since it is printed", fmt.Sprint(*to))
 		}
 	}
+}
+
+// tooLarge tells a number that no float holds from what is no number.
+func tooLarge(to any, value string) bool {
+	_, float := to.(float64)
+	return float && strings.HasPrefix(value, "number")
 }
 
 func expected(v any) string {
@@ -153,7 +166,7 @@ func pairsInto(f *faults, to *[][2]int) field {
 			var pair []int
 			listInto(f, &pair)(path, raw)
 			if len(pair) != 2 {
-				f.add(path, "must be a pair of nodes, [from, to]")
+				f.malform(path, "must be a pair of nodes, [from, to]")
 				return
 			}
 			(*to)[i] = [2]int(pair)
@@ -167,7 +180,7 @@ func rangesInto(f *faults, to *[]Range) field {
 			var parts []json.RawMessage
 			f.list(path, raw, func(int) {}, func(_ int, _ string, raw json.RawMessage) { parts = append(parts, raw) })
 			if len(parts) != 3 {
-				f.add(path, "must be [first segment, last segment, seconds]")
+				f.malform(path, "must be [first segment, last segment, seconds]")
 				return
 			}
 			r := &(*to)[i]

@@ -47,7 +47,7 @@ func (t *table) relax(w weights) *least {
 		}
 		for c := range m.classes {
 			for d := range m.classes {
-				if rest := out.start[d][i]; t.crossings[c][d].has(i) && rest[0] < never {
+				if rest := out.start[d][i]; t.crosses(c, d, i) && rest[0] < never {
 					if x := w.move(&m.links[c][d], i).plus(rest); x.less(out.ended[c][i]) {
 						out.ended[c][i] = x
 					}

@@ -32,7 +32,13 @@ func Algorithms() []Algorithm { return []Algorithm{Auto, Exact, Greedy, KPath, R
 type Options struct {
 	Algorithm Algorithm     // "" is Auto
 	TimeLimit time.Duration // 0 is none; running out ends the search with the best so far
+	WorkLimit int64         // 0 is none; as TimeLimit, but counted as Solution.Work is, so that it ends at the same place on any machine
 	Seed      uint64        // of the draws of KPath and Random
+
+	unreasoned bool // an infeasible problem gets no Conflict
+	// cheap begins with a local search from the start placement, and does not raise
+	// the lower bound by prices, which takes long.
+	cheap bool
 }
 
 // Solution is an answer of Solve.
@@ -56,6 +62,9 @@ type Solution struct {
 	// Reason is why the search stopped early, or which limit makes the problem
 	// infeasible and by how much; "" for a proven optimum.
 	Reason string
+	// Conflict is why nothing fits; nil unless Status is Infeasible. Reason says it
+	// in one sentence.
+	Conflict *Conflict
 	// Work counts the labels, nodes or rounds that were looked at.
 	Work int64
 }

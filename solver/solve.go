@@ -33,10 +33,15 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 	if p.Models != nil {
 		return solveModels(ctx, p, o)
 	}
-	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit}, algorithm: o.Algorithm, seed: o.Seed}
+	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, seed: o.Seed, cheap: o.cheap}
 	r.begin()
 	r.search()
-	return r.solution()
+	s, err := r.solution()
+	if err == nil && s.Status == Infeasible && !o.unreasoned {
+		s.Conflict = conflict(ctx, p)
+		s.Reason = s.Conflict.String()
+	}
+	return s, err
 }
 
 // run is one call of Solve.
@@ -46,11 +51,11 @@ type run struct {
 	b         *budget
 	algorithm Algorithm
 	seed      uint64
+	cheap     bool // first from the start placement, and without prices
 
 	way        path // the best known; nil when there is none
 	best       score
 	low        int64 // proven
-	unpriced   int64 // low before prices.go raised it
 	infeasible bool  // proven
 	reason     string
 
@@ -70,6 +75,9 @@ func (r *run) begin() {
 	if s, ok := r.m.cost(way); ok {
 		r.start, r.startPeak = true, s.peak
 		r.offer(way)
+		if r.cheap {
+			r.offer(r.m.improve(way, r.b))
+		}
 	}
 }
 
@@ -149,29 +157,32 @@ func (m *model) matched(ends, nodes []int) path {
 	return way
 }
 
-// refine goes on from the greedy placement: beam search, local search, and the
-// exact search where it can be done.
+// refine goes on from the greedy placement: beam search, local search, then both
+// sides of the gap by prices, and the exact search where it can be done.
 func (r *run) refine(rest *least) {
 	m := r.m
 	r.heuristics(rest)
 	u := m.uses()
+	can := m.cells(u) > 0 && (r.algorithm == Exact || m.easy(u))
+	if r.way == nil && can && !r.b.over {
+		r.prove(u)
+	}
+	if r.way == nil || r.b.over {
+		return
+	}
+	r.low = m.bound(r.low, r.best.peak, r.b)
+	if !r.cheap {
+		p := newPricing(m, r.b)
+		if r.price(p); !can || !m.sums() {
+			r.narrow(p)
+		}
+	}
 	switch {
 	case r.b.over:
-	case m.cells(u) > 0 && (r.algorithm == Exact || m.easy(u)):
+	case can:
 		r.exact(u)
-	default:
-		if r.way != nil {
-			r.low = m.bound(r.low, r.best.peak, r.b)
-			r.unpriced = r.low
-			r.price()
-		}
-		if r.b.over || r.way != nil && r.low == r.best.peak {
-			return // at the time limit, or proven after all
-		}
-		r.reason = "the cluster is too large for the exact search"
-		if r.algorithm == Auto && m.cells(u) > 0 {
-			r.reason = "the cluster is too large for a quick exact search; algorithm exact tries it"
-		}
+	case r.low < r.best.peak:
+		r.reason = "the cluster is too large to close the gap"
 	}
 }
 
@@ -194,7 +205,7 @@ func (r *run) solution() (*Solution, error) {
 	s := &Solution{Algorithm: r.algorithm, Reason: r.reason, Work: r.b.work}
 	switch {
 	case r.infeasible:
-		s.Status, s.Reason = Infeasible, r.whyInfeasible()
+		s.Status, s.Reason = Infeasible, "no placement exists"
 		return s, nil
 	case r.way == nil:
 		s.Status, s.LowerBoundSeconds = Unknown, toSeconds(r.low)

@@ -1,25 +1,35 @@
 package solver
 
+import "sort"
+
 // table holds, for a threshold, which stages and transfers stay within it.
 type table struct {
-	m         *model
-	limit     int64
-	above     int64      // the least value over the threshold, or never
-	ends      [][]bitset // [class][start]: where a stage may end
-	crossings [][]bitset // [class][class]: cuts that may be moved
+	m     *model
+	limit int64
+	above int64      // the least value over the threshold, or never
+	ends  [][]bitset // [class][start]: where a stage may end
+	// sizes tells for [class*classes+class] how many of the model's cut sizes may
+	// be moved, from the smallest on.
+	sizes []int32
 }
 
 func newTable(m *model, limit int64) *table {
 	t := &table{m: m, limit: limit, above: never}
+	t.sizes = make([]int32, 0, len(m.classes)*len(m.classes))
 	for c := range m.classes {
 		t.ends = append(t.ends, t.endsOf(&m.classes[c]))
-		row := make([]bitset, len(m.classes))
 		for d := range m.classes {
-			row[d] = t.crossingsOf(&m.links[c][d])
+			t.sizes = append(t.sizes, t.sizesOf(&m.links[c][d]))
 		}
-		t.crossings = append(t.crossings, row)
 	}
 	return t
+}
+
+// crossing are the cuts that may be moved from class c to class d.
+func (t *table) crossing(c, d int) bitset { return t.m.upTo[t.sizes[c*len(t.m.classes)+d]] }
+
+func (t *table) crosses(c, d, i int) bool {
+	return t.m.rank[i] < t.sizes[c*len(t.m.classes)+d]
 }
 
 // within keeps track of the least value above the threshold.
@@ -51,12 +61,13 @@ func (t *table) endsOf(c *class) []bitset {
 	return out
 }
 
-func (t *table) crossingsOf(l *link) bitset {
-	b := make(bitset, words(t.m.end+1))
-	for i := 1; l.up && i < t.m.end; i++ {
-		if t.within(l.ps(t.m.bytes[i])) {
-			b.set(i)
-		}
+func (t *table) sizesOf(l *link) int32 {
+	if !l.up {
+		return 0
 	}
-	return b
+	k := sort.Search(len(t.m.sizes), func(k int) bool { return l.ps(t.m.sizes[k]) > t.limit })
+	if k < len(t.m.sizes) {
+		t.above = min(t.above, l.ps(t.m.sizes[k]))
+	}
+	return int32(k)
 }

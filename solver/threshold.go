@@ -62,7 +62,7 @@ func (r *reach) starts(code, d int, from bitset) bool {
 	}
 	for c := range r.t.m.classes {
 		if r.u.count(code, c) > 0 {
-			from.orAnd(r.at(code, c), r.t.crossings[c][d])
+			from.orAnd(r.at(code, c), r.t.crossing(c, d))
 		}
 	}
 	return !from.empty()
@@ -87,7 +87,7 @@ func (r *reach) before(code, d, end int) (c, i int) {
 		if r.u.count(code, c) == 0 {
 			continue
 		}
-		at, cross := r.at(code, c), r.t.crossings[c][d]
+		at, cross := r.at(code, c), r.t.crossing(c, d)
 		for i := at.next(1); i >= 0; i = at.next(i + 1) {
 			if cross.has(i) && r.t.ends[d][i].has(end) {
 				return c, i

@@ -38,6 +38,9 @@ func prefixPS(seconds []float64) []int64 {
 
 // bytesPS is the time of n bytes at a rate in picoseconds per byte.
 func bytesPS(n int64, psPerByte float64) int64 {
+	if n == 0 {
+		return 0 // also where a byte takes for ever
+	}
 	return int64(math.Round(float64(n) * psPerByte))
 }
 

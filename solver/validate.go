@@ -10,13 +10,21 @@ import (
 type FieldError struct {
 	Path    string // nodes[2].segment_seconds[3]
 	Problem string // what is wrong, and what would be right
+	// Line and Column in the problem file, both from 1, columns in bytes; 0 where the
+	// problem was not read from one.
+	Line, Column int
+
+	atKey bool // the fault is the key, not its value
 }
 
 // Error is the path and the fault in one line.
 func (e *FieldError) Error() string { return e.Path + ": " + e.Problem }
 
 // faults collects every fault of a problem.
-type faults struct{ all []error }
+type faults struct {
+	all       []error
+	malformed bool // lists or members could not be read, so that others seem too short
+}
 
 func (f *faults) add(path, format string, args ...any) {
 	f.all = append(f.all, &FieldError{Path: path, Problem: fmt.Sprintf(format, args...)})

@@ -16,7 +16,7 @@ import (
 // load opens the engine and runs it once.
 func (s *server) load(dir string, open openEngine) error {
 	if s.manifest.Gateway != nil {
-		s.gateway = newGateway(s.manifest)
+		s.gateway = newGateway(s.manifest, s.retry, s.metrics)
 	}
 	st := s.manifest.Stage
 	if st == nil {
@@ -37,7 +37,7 @@ func (s *server) load(dir string, open openEngine) error {
 	if err := slicer.warmUp(); err != nil {
 		s.log.Warn("no warm-up: the first request will be slower", "error", err)
 	}
-	s.stage = newStage(s.manifest, slicer, stageTitle(st.Index, s.manifest.Node), s.log)
+	s.stage = newStage(s.manifest, slicer, stageTitle(st.Index, s.manifest.Node), s.log, s.metrics)
 	s.log.Info("slice loaded", "stage", st.Index, "of", st.Count, "took", time.Since(start).Round(time.Millisecond))
 	return nil
 }
@@ -99,6 +99,7 @@ func (s *server) link(p Peer, l *link) (*link, error) {
 	}
 	l.conn, l.peer, l.patience = conn, p, s.patience
 	l.from, l.release, l.queue = s.manifest.Node, s.manifest.Release, make(chan *message, s.manifest.Queue)
+	l.counts, l.gapFirst = s.metrics, s.restarted
 	l.log = s.log.With("peer", p.Node, "address", p.Address)
 	s.links = append(s.links, l.start())
 	return l, nil
@@ -172,5 +173,6 @@ func (s *server) controlServer() *grpc.Server {
 	}
 	server := grpc.NewServer(serverOptions(messageLimit(infos, true), inFlight(s.manifest))...)
 	oippb.RegisterGRPCInferenceServiceServer(server, newControl(s.manifest, s.stage, s.gateway))
+	server.RegisterService(&inspection, s.metrics)
 	return server
 }

@@ -188,7 +188,7 @@ func TestOnlyTheNeighbourBeforeMaySend(t *testing.T) {
 
 // A worker whose key was made anew is not let in, and the gateway's client hears who.
 func TestRotatedKeyIsRefused(t *testing.T) {
-	c := newCluster(t, layout{stages: 2, gateway: 2, patience: 500 * time.Millisecond})
+	c := newCluster(t, layout{stages: 2, gateway: 2, patience: 500 * time.Millisecond, retry: onceOnly})
 	peers, err := ReadPeers(c.workers[1].dir)
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +204,7 @@ func TestRotatedKeyIsRefused(t *testing.T) {
 }
 
 func TestOtherReleaseIsRefused(t *testing.T) {
-	c := newCluster(t, layout{stages: 2, gateway: 2, patience: 500 * time.Millisecond})
+	c := newCluster(t, layout{stages: 2, gateway: 2, patience: 500 * time.Millisecond, retry: onceOnly})
 	c.manifests[1].Release = "another"
 	c.write(1, ManifestFile, c.manifests[1])
 	c.start()

@@ -28,6 +28,7 @@ type cluster struct {
 	workers   []*testWorker
 	log       *lockedBuffer
 	patience  time.Duration
+	retry     time.Duration
 }
 
 // testWorker is one running worker.
@@ -35,6 +36,9 @@ type testWorker struct {
 	dir  string
 	stop func() error
 }
+
+// onceOnly makes the gateway try a request again for no time at all.
+const onceOnly = time.Nanosecond
 
 const (
 	testModel   = "toy"
@@ -49,6 +53,7 @@ type layout struct {
 	queue           int
 	timeout         float64
 	patience        time.Duration
+	retry           time.Duration // of the gateway; onceOnly for none
 }
 
 // newCluster writes the folders; start starts the workers.
@@ -64,7 +69,7 @@ func newCluster(t testing.TB, l layout) *cluster {
 		l.timeout = 10
 	}
 	checkGoroutines(t)
-	c := &cluster{t: t, log: &lockedBuffer{}, patience: l.patience}
+	c := &cluster{t: t, log: &lockedBuffer{}, patience: l.patience, retry: l.retry}
 	c.describe(l)
 	root := shortTempDir(t)
 	peers := Peers{}
@@ -175,7 +180,7 @@ func (c *cluster) startOne(i int) {
 	if other, ok := c.wrapped[i]; ok {
 		e = other
 	}
-	o := Options{Log: c.log, patience: c.patience, open: func(string, Stage) (engine, error) { return e, nil }}
+	o := Options{Log: c.log, patience: c.patience, retry: c.retry, open: func(string, Stage) (engine, error) { return e, nil }}
 	go func() { ended <- Run(ctx, c.workers[i].dir, o) }()
 	c.workers[i].stop = sync.OnceValue(func() error {
 		cancel()
@@ -187,6 +192,7 @@ func (c *cluster) startOne(i int) {
 		}
 		select {
 		case err := <-ended:
+			ended <- err
 			c.t.Fatalf("worker %d ended: %v\n%s", i, err, c.log)
 		case <-time.After(10 * time.Millisecond):
 		}

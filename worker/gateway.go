@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -37,11 +38,14 @@ type gateway struct {
 	session string // makes ids of this process unlike those of the one before
 	count   atomic.Uint64
 
+	retry  time.Duration
+	counts *metrics
+
 	mu      sync.Mutex
-	pending map[string]chan *message
+	pending map[string]*flight // by the id of every attempt
 }
 
-func newGateway(m Manifest) *gateway {
+func newGateway(m Manifest, retry time.Duration, counts *metrics) *gateway {
 	session := make([]byte, 4)
 	rand.Read(session)
 	return &gateway{
@@ -50,7 +54,9 @@ func newGateway(m Manifest) *gateway {
 		reach:   func() error { return nil },
 		slots:   make(chan struct{}, inFlight(m)),
 		session: hex.EncodeToString(session),
-		pending: map[string]chan *message{},
+		retry:   retry,
+		counts:  counts,
+		pending: map[string]*flight{},
 	}
 }
 
@@ -60,12 +66,20 @@ func inFlight(m Manifest) int { return max(minInFlight, 4*m.Queue) }
 // infer takes the tensors of Gateway.Inputs through the pipeline and gives those
 // of Gateway.Outputs. Errors are statuses.
 func (g *gateway) infer(ctx context.Context, tensors []tensor.Tensor) ([]tensor.Tensor, error) {
+	f, start := newFlight(tensors), time.Now()
+	out, err := g.take(ctx, f)
+	g.counts.answer(status.Code(err), time.Since(start), len(f.ids))
+	return out, err
+}
+
+// take lets a request in and waits for its answer.
+func (g *gateway) take(ctx context.Context, f *flight) ([]tensor.Tensor, error) {
 	limit := g.timeout()
 	if own, ok := ctx.Deadline(); ok {
 		limit = min(limit, time.Until(own))
 	}
-	deadline := time.Now().Add(limit)
-	ctx, cancel := context.WithDeadline(ctx, deadline.Add(margin))
+	f.deadline = time.Now().Add(limit)
+	ctx, cancel := context.WithDeadline(ctx, f.deadline.Add(margin))
 	defer cancel()
 	select {
 	case g.slots <- struct{}{}:
@@ -73,17 +87,14 @@ func (g *gateway) infer(ctx context.Context, tensors []tensor.Tensor) ([]tensor.
 	case <-ctx.Done():
 		return nil, g.failure(ctx, limit, codes.ResourceExhausted, fmt.Sprintf("%d requests are in flight already", cap(g.slots)))
 	}
-	m := &message{id: g.nextID(), deadline: deadline, tensors: tensors}
-	back := g.expect(m.id)
-	defer g.forget(m.id)
-	if err := g.first.put(ctx, m); err != nil {
+	defer g.forget(f)
+	switch m, err := g.fly(ctx, f); {
+	case errors.Is(err, errFull):
 		return nil, g.failure(ctx, limit, codes.ResourceExhausted, fmt.Sprintf("the first stage, %s at %s, takes no more requests", g.First.Node, g.First.Address))
-	}
-	select {
-	case m = <-back:
-		return m.tensors, m.err
-	case <-ctx.Done():
+	case err != nil:
 		return nil, g.failure(ctx, limit, codes.DeadlineExceeded, g.silence())
+	default:
+		return m.tensors, m.err
 	}
 }
 
@@ -136,29 +147,19 @@ func (g *gateway) nextID() string {
 	return g.session + "-" + strconv.FormatUint(g.count.Add(1), 10)
 }
 
-func (g *gateway) expect(id string) chan *message {
-	back := make(chan *message, 1)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.pending[id] = back
-	return back
-}
-
-func (g *gateway) forget(id string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	delete(g.pending, id)
-}
-
 // put takes a result. It never waits; a result that nobody waits for any more,
 // or that came before, is dropped.
 func (g *gateway) put(_ context.Context, m *message) error {
+	if m.gap {
+		g.resend()
+		return nil
+	}
 	g.mu.Lock()
-	back := g.pending[m.id]
+	defer g.mu.Unlock()
+	f := g.pending[m.id]
 	delete(g.pending, m.id)
-	g.mu.Unlock()
-	if back != nil {
-		back <- m
+	if f != nil {
+		f.take(m)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ type handover struct {
 }
 
 func (h handover) put(ctx context.Context, m *message) error {
-	if m.err == nil {
+	if m.err == nil && !m.gap {
 		m.take(m.tensors, h.wanted)
 	}
 	return h.to.put(ctx, m)

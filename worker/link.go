@@ -40,21 +40,25 @@ type link struct {
 	stage                    string // what is there, for errors: stage 1 on node.b; "" is the gateway
 	conn                     *grpc.ClientConn
 	log                      *slog.Logger
+	counts                   *metrics
 	patience                 time.Duration // how long a message waits for the neighbour
 	// answer gets the errors of messages that could not be sent, and those that
 	// the neighbour sends back.
 	answer func(id string, err error)
 
 	queue chan *message
+	gaps  chan struct{} // says that gapDue may be set while there is a stream
 	done  sync.WaitGroup
 	stop  context.CancelFunc
 
-	mu      sync.Mutex
-	stream  inferStream // nil while there is none
-	sent    unanswered  // on the stream; not to the gateway, which hands nothing on
-	cause   error       // why there is none
-	closing bool
-	changed chan struct{} // closed when there is a stream, or none any more
+	mu       sync.Mutex
+	stream   inferStream // nil while there is none
+	sent     unanswered  // on the stream; not to the gateway, which hands nothing on
+	cause    error       // why there is none
+	closing  bool
+	gapDue   bool          // the neighbour is still to hear of a gap
+	gapFirst bool          // the next stream begins with a gap
+	changed  chan struct{} // closed when there is a stream, or none any more
 }
 
 // start makes a link work that has everything above the lock. It is up to the
@@ -62,13 +66,20 @@ type link struct {
 func (l *link) start() *link {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop, l.cause, l.changed = stop, errors.New("not connected yet"), make(chan struct{})
+	l.gaps = make(chan struct{}, 1)
 	l.done.Go(func() { l.connect(ctx) })
 	l.done.Go(func() { l.sendAll(ctx) })
 	return l
 }
 
-// put queues a message.
+// put queues a message. A gap does not queue: it never waits, and is not lost
+// while the neighbour is away.
 func (l *link) put(ctx context.Context, m *message) error {
+	if m.gap {
+		l.note(func() { l.gapDue = true })
+		l.signalGap()
+		return nil
+	}
 	m.patience = time.Now().Add(l.patience)
 	select {
 	case l.queue <- m:
@@ -99,9 +110,18 @@ func (l *link) close(ctx context.Context) {
 }
 
 func (l *link) sendAll(ctx context.Context) {
-	for m := range l.queue {
-		if err := l.send(ctx, m); err != nil {
-			l.answer(m.id, err)
+	for open := true; open; {
+		var m *message
+		select {
+		case <-l.gaps:
+			l.sendGap()
+		case m, open = <-l.queue:
+			if !open {
+				break
+			}
+			if err := l.send(ctx, m); err != nil {
+				l.answer(m.id, err)
+			}
 		}
 	}
 	l.change(func() {
@@ -121,13 +141,47 @@ func (l *link) send(ctx context.Context, m *message) error {
 			return err
 		}
 		l.begin(m.id)
-		err = stream.Send(m.request(l.component, l.release, time.Now()))
+		start := time.Now()
+		err = stream.Send(m.request(l.component, l.release, start))
+		l.count(m, time.Since(start))
 		if l.end(stream, err == nil) {
 			return nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) { // not the stream's fault
 			return err
 		}
+	}
+}
+
+func (l *link) count(m *message, took time.Duration) {
+	var bytes int
+	for _, t := range m.tensors {
+		bytes += len(t.Data)
+	}
+	l.counts.sentBytes.WithLabelValues(l.peer.Node).Add(float64(bytes))
+	l.counts.transfer.WithLabelValues(l.peer.Node).Observe(took.Seconds())
+}
+
+func (l *link) signalGap() {
+	select {
+	case l.gaps <- struct{}{}:
+	default:
+	}
+}
+
+// sendGap tells the neighbour of a gap, or leaves it to the next stream.
+func (l *link) sendGap() {
+	l.mu.Lock()
+	stream, due := l.stream, l.gapDue
+	if stream != nil {
+		l.gapDue = false
+	}
+	l.mu.Unlock()
+	if stream == nil || !due {
+		return
+	}
+	if err := stream.Send((&message{gap: true}).request(l.component, l.release, time.Now())); err != nil {
+		l.note(func() { l.gapDue = true })
 	}
 }
 
@@ -235,12 +289,15 @@ func (l *link) open(ctx context.Context) (inferStream, error) {
 		return nil, fmt.Errorf("it runs release %s, not %s", release[0], l.release)
 	}
 	l.log.Info("connected")
+	l.counts.connects.WithLabelValues(l.peer.Node).Inc()
 	l.change(func() {
 		l.stream, l.cause = stream, nil
+		l.gapDue, l.gapFirst = l.gapDue || l.gapFirst, true
 		if l.closing {
 			stream.CloseSend()
 		}
 	})
+	l.signalGap()
 	return stream, nil
 }
 

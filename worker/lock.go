@@ -21,23 +21,25 @@ var ErrRunning = errors.New("a worker runs in this folder already")
 const lockWait = 300 * time.Millisecond
 
 // takeLock makes this process the worker of a release folder until it releases
-// the lock or dies.
-func takeLock(ctx context.Context, dir string) (*flock.Flock, error) {
-	lock := flock.New(filepath.Join(dir, LockFile), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+// the lock or dies. restarted says that the folder has had one before.
+func takeLock(ctx context.Context, dir string) (lock *flock.Flock, restarted bool, err error) {
+	lock = flock.New(filepath.Join(dir, LockFile), flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
 	wait, cancel := context.WithTimeout(ctx, lockWait)
 	defer cancel()
-	_, err := lock.TryLockContext(wait, 10*time.Millisecond)
+	_, err = lock.TryLockContext(wait, 10*time.Millisecond)
 	if errors.Is(err, context.DeadlineExceeded) {
 		pid, _ := readPID(dir)
-		return nil, fmt.Errorf("%s: %w (process %d)", dir, ErrRunning, pid)
+		return nil, false, fmt.Errorf("%s: %w (process %d)", dir, ErrRunning, pid)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", lock.Path(), err)
+		return nil, false, fmt.Errorf("%s: %w", lock.Path(), err)
 	}
+	_, err = readPID(dir)
+	restarted = err == nil
 	if err := writePID(lock.Path()); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, false, errors.Join(err, lock.Close())
 	}
-	return lock, nil
+	return lock, restarted, nil
 }
 
 // writePID writes over the file in place: its lock is on the file, not its name.

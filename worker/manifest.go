@@ -14,6 +14,7 @@ const (
 	ProgramFile  = "edgeplan-worker"     // the worker itself
 	SocketFile   = "control.sock"        // the worker's Unix socket: the Open Inference Protocol for the operator
 	LogFile      = "worker.log"          // standard output and error of a started worker
+	currentLink  = "current"             // beside the folder of releases: a link to the release that serves
 	LockFile     = "worker.lock"         // held (flock) while the worker runs; contains its process id
 )
 
@@ -65,6 +66,8 @@ type Gateway struct {
 	Last    Peer          `json:"last"`  // the last stage
 	// TimeoutSeconds bounds one request from entry to answer.
 	TimeoutSeconds float64 `json:"timeout_seconds"`
+	// Access is where clients reach the pipeline without SSH; nil for nowhere.
+	Access *Access `json:"access,omitempty"`
 }
 
 // Peer is a neighbour in the pipeline. A peer on the same node is the same

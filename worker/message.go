@@ -25,6 +25,7 @@ func resultName(model string) string { return model + "/result" }
 // without a clock; the time on the wire is not counted.
 const (
 	timeoutParameter   = "timeout"
+	gapParameter       = "gap" // a message without tensors: some before it may be lost
 	errorParameter     = "error"
 	errorCodeParameter = "error_code" // a gRPC status code
 )
@@ -34,8 +35,10 @@ type message struct {
 	id       string
 	deadline time.Time // zero when there is none
 	patience time.Time // until when a link waits for its neighbour
+	queued   time.Time // when it came to the stage
 	tensors  []tensor.Tensor
 	err      error // a status; the request has failed, and only this travels on
+	gap      bool  // no request: see retry.go
 
 	// done, when set, takes the message after the engine; it goes no further.
 	done func(*message)
@@ -62,7 +65,9 @@ func (m *message) fail(err error) { m.err, m.tensors = err, nil }
 func (m *message) request(component, release string, now time.Time) *oippb.ModelInferRequest {
 	r := &oippb.ModelInferRequest{ModelName: component, ModelVersion: release, Id: m.id}
 	parameters := map[string]*oippb.InferParameter{}
-	if m.err != nil {
+	if m.gap {
+		parameters[gapParameter] = boolParameter(true)
+	} else if m.err != nil {
 		s := status.Convert(m.err)
 		parameters[errorParameter] = stringParameter(s.Message())
 		parameters[errorCodeParameter] = intParameter(int64(s.Code()))
@@ -81,7 +86,10 @@ func (m *message) request(component, release string, now time.Time) *oippb.Model
 // parseMessage reads what request writes. Tensors that are not as wanted fail
 // the message, not the stream: the error travels on in its place.
 func parseMessage(r *oippb.ModelInferRequest, wanted []tensor.Info, now time.Time) *message {
-	m := &message{id: r.GetId()}
+	m := &message{id: r.GetId(), gap: r.GetParameters()[gapParameter].GetBoolParam()}
+	if m.gap {
+		return m
+	}
 	if t := r.GetParameters()[timeoutParameter].GetInt64Param(); t > 0 {
 		m.deadline = now.Add(microseconds(t))
 	}
@@ -174,6 +182,10 @@ func describe(infos []tensor.Info) string {
 
 func stringParameter(s string) *oippb.InferParameter {
 	return &oippb.InferParameter{ParameterChoice: &oippb.InferParameter_StringParam{StringParam: s}}
+}
+
+func boolParameter(b bool) *oippb.InferParameter {
+	return &oippb.InferParameter{ParameterChoice: &oippb.InferParameter_BoolParam{BoolParam: b}}
 }
 
 func intParameter(n int64) *oippb.InferParameter {

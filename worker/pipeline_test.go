@@ -206,7 +206,7 @@ func TestRestartedStageIsConnectedAgain(t *testing.T) {
 }
 
 func TestUnreachableStageIsNamedAtOnce(t *testing.T) {
-	c := newCluster(t, layout{stages: 3, gateway: 3, timeout: 60, patience: time.Second}).start()
+	c := newCluster(t, layout{stages: 3, gateway: 3, timeout: 60, patience: time.Second, retry: onceOnly}).start()
 	c.stopOne(2)
 	begin := time.Now()
 	_, err := c.client(3).Infer(context.Background(), testModel, testRelease, request(8, 0))

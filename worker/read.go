@@ -185,6 +185,11 @@ func (g Gateway) check(m Manifest) error {
 	if !(g.TimeoutSeconds > 0 && g.TimeoutSeconds <= maxTimeoutSeconds) {
 		return fmt.Errorf("timeout_seconds is %v, outside 0 to %d", g.TimeoutSeconds, maxTimeoutSeconds)
 	}
+	if g.Access != nil {
+		if err := g.Access.check(); err != nil {
+			return fmt.Errorf("access: %w", err)
+		}
+	}
 	return errors.Join(checkTensors("inputs", g.Inputs), checkTensors("outputs", g.Outputs),
 		g.First.check("first"), g.Last.check("last"))
 }

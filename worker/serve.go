@@ -26,6 +26,7 @@ type Options struct {
 
 	open     openEngine    // nil is ONNX Runtime
 	patience time.Duration // of links; 0 is defaultPatience
+	retry    time.Duration // of the gateway; 0 is defaultRetry
 }
 
 // grace is what requests in flight get when the worker stops.
@@ -39,9 +40,13 @@ type server struct {
 	log        *slog.Logger
 	engine     engine
 	patience   time.Duration
+	retry      time.Duration
+	restarted  bool // a worker of this release ran here before
+	metrics    *metrics
 	stage      *stage
 	gateway    *gateway
 	links      []*link
+	front      *front // nil without access for clients
 	neighbours *neighbours
 	tls, unix  *grpc.Server
 }
@@ -50,12 +55,12 @@ type server struct {
 // requests, finishes those in flight within 5 seconds, and returns nil. It
 // returns an error that wraps ErrRunning when a worker runs there already.
 func Run(ctx context.Context, dir string, o Options) error {
-	lock, err := takeLock(ctx, dir)
+	lock, restarted, err := takeLock(ctx, dir)
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	s, err := newServer(dir, o)
+	s, err := newServer(dir, restarted, o)
 	if err != nil {
 		return err
 	}
@@ -68,7 +73,7 @@ func Run(ctx context.Context, dir string, o Options) error {
 }
 
 // newServer reads the folder and loads the engine.
-func newServer(dir string, o Options) (*server, error) {
+func newServer(dir string, restarted bool, o Options) (*server, error) {
 	m, err := ReadManifest(dir)
 	if err != nil {
 		return nil, err
@@ -93,11 +98,16 @@ func newServer(dir string, o Options) (*server, error) {
 		o.Log = os.Stdout
 	}
 	log := slog.New(slog.NewTextHandler(boundLog(o.Log, dir), nil)).With("model", m.Model, "release", m.Release, "node", m.Node)
-	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience)}
+	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience), retry: cmp.Or(o.retry, defaultRetry), restarted: restarted, metrics: newMetrics(m)}
 	if err := s.load(dir, o.open); err != nil {
 		return nil, err
 	}
-	return s, s.connect()
+	if err := s.connect(); err != nil {
+		return s, err
+	}
+	s.metrics.queues(m, s.stage, s.gateway, s.links)
+	s.front, err = newFront(s, dir)
+	return s, err
 }
 
 // serve runs until ctx ends or a listener fails, and then stops in order.
@@ -119,8 +129,10 @@ func (s *server) serve(ctx context.Context, tcp, control net.Listener) error {
 	serve(s.tls, tcp)
 	serve(s.unix, control)
 	s.log.Info("ready", "version", version.Version, "listen", tcp.Addr().String(), "pid", os.Getpid())
+	closeFront := s.front.start()
 	<-failed.Done()
 	s.log.Info("stopping")
+	closeFront()
 	s.stop(kill)
 	err := group.Wait()
 	s.log.Info("stopped")

@@ -23,16 +23,18 @@ type stage struct {
 	next   sink
 	before upstream
 	ended  chan struct{}
+	counts *metrics
 
 	failures failureLog
 }
 
-func newStage(m Manifest, s *slicer, name string, log *slog.Logger) *stage {
-	return &stage{name: name, slicer: s, in: make(chan *message, m.Queue), failures: failureLog{log: log}, ended: make(chan struct{})}
+func newStage(m Manifest, s *slicer, name string, log *slog.Logger, counts *metrics) *stage {
+	return &stage{counts: counts, name: name, slicer: s, in: make(chan *message, m.Queue), failures: failureLog{log: log}, ended: make(chan struct{})}
 }
 
 // put queues a message for the engine.
 func (s *stage) put(ctx context.Context, m *message) error {
+	m.queued = time.Now()
 	select {
 	case s.in <- m:
 		return nil
@@ -46,7 +48,7 @@ func (s *stage) put(ctx context.Context, m *message) error {
 func (s *stage) run(ctx context.Context) {
 	defer close(s.ended)
 	for m := range s.in {
-		if m.err == nil {
+		if m.err == nil && !m.gap {
 			s.infer(m)
 		}
 		if m.done != nil {
@@ -64,12 +66,18 @@ func (s *stage) run(ctx context.Context) {
 
 // infer replaces the message's tensors by the slice's results, or by an error.
 func (s *stage) infer(m *message) {
-	if err := m.late("before the engine of "+s.name, time.Now()); err != nil {
+	start := time.Now()
+	s.counts.wait.Observe(start.Sub(m.queued).Seconds())
+	s.counts.requests.Inc()
+	if err := m.late("before the engine of "+s.name, start); err != nil {
+		s.counts.failures.Inc()
 		m.fail(err)
 		return
 	}
 	out, err := s.slicer.run(m.tensors)
+	s.counts.compute.Observe(time.Since(start).Seconds())
 	if err != nil {
+		s.counts.failures.Inc()
 		s.failures.note(time.Now(), m.id, err)
 		m.fail(status.Errorf(codes.Internal, "%s: %v", s.name, err))
 		return

@@ -92,7 +92,7 @@ func (b *cable) cut() {
 // A stage that is lost with requests in its hands is named at once, and requests
 // that it has handed on get their results.
 func TestLostStageIsNamed(t *testing.T) {
-	c := newCluster(t, layout{stages: 3, gateway: 3, timeout: 30})
+	c := newCluster(t, layout{stages: 3, gateway: 3, timeout: 30, retry: onceOnly})
 	inEngine := []chan byte{nil, make(chan byte, 9), make(chan byte, 9)}
 	gate := make(chan struct{})
 	for i, held := range []byte{0, 6, 4} { // as the engines see them
@@ -150,7 +150,7 @@ func TestStageThatFallsSilentIsNamed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes as long as the keepalive, 15 s")
 	}
-	c := newCluster(t, layout{stages: 3, gateway: 3, timeout: 60})
+	c := newCluster(t, layout{stages: 3, gateway: 3, timeout: 60, retry: onceOnly})
 	cable := c.plug(1)
 	c.start()
 	client := c.client(3)

@@ -25,6 +25,8 @@ const usage = `Usage: edgeplan-worker COMMAND
   start [-key FILE] [-timeout TIME] DIR    run in the background; wait until ready; print the status
   stop DIR                                 end the worker of DIR
   status DIR                               print the status of the worker of DIR
+  metrics DIR                              print the metrics of the worker of DIR, in Prometheus' text format
+  logs [-lines N] [-follow] DIR            print the end of the log of the worker of DIR
   proxy DIR                                connect standard input and output to the worker of DIR
   key FILE                                 print the public key of FILE; make the key when there is none
   version                                  print the version
@@ -65,6 +67,8 @@ type arguments struct {
 	dir     string // the release folder, or the file of key
 	key     string
 	timeout time.Duration
+	lines   int
+	follow  bool
 }
 
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
@@ -108,6 +112,15 @@ func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader,
 			return err
 		}
 		return printJSON(stdout, status)
+	case "metrics":
+		text, err := worker.ReadMetrics(".")
+		if err != nil {
+			return err
+		}
+		_, err = stdout.Write(text)
+		return err
+	case "logs":
+		return worker.Logs(ctx, ".", a.lines, a.follow, stdout)
 	default: // proxy; parse knows no other
 		return worker.Proxy(".", stdin, stdout)
 	}
@@ -124,7 +137,10 @@ func parse(command string, args []string) (arguments, error) {
 		fallthrough
 	case "run":
 		flags.StringVar(&a.key, "key", "", "")
-	case "stop", "status", "proxy", "key":
+	case "logs":
+		flags.IntVar(&a.lines, "lines", 100, "")
+		flags.BoolVar(&a.follow, "follow", false, "")
+	case "stop", "status", "metrics", "proxy", "key":
 	default:
 		return a, fmt.Errorf("%w: no command %q", errUsage, command)
 	}

@@ -6,18 +6,16 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/edgeplan/edgeplan/internal/artifact"
+	"github.com/edgeplan/edgeplan/internal/load"
 	"github.com/edgeplan/edgeplan/internal/ort"
 	"github.com/edgeplan/edgeplan/internal/quantity"
-	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/statefile"
-	"github.com/edgeplan/edgeplan/worker"
 )
 
 // How long the demo measures for.
@@ -100,44 +98,17 @@ func (d *demo) measureThroughput(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, closeClient, err := d.cli.gateway(ctx, state, "resnet")
+	result, err := d.cli.bench(ctx, state, "resnet", benchFlags{load: load.Options{Duration: throughputTime, Concurrency: requestsInFlight}, seed: 1})
+	if err == nil {
+		err = result.load.FirstError
+	}
 	if err != nil {
 		return err
 	}
-	defer closeClient()
-	model := state.Models["resnet"]
-	inputs, err := randomInputs(model.Inputs, 1)
-	if err != nil {
-		return err
-	}
-	answers, elapsed, err := load(ctx, client, model.Release, inputs)
-	if err != nil {
-		return err
-	}
-	measured := float64(answers) / elapsed.Seconds()
-	predicted := model.Prediction.ThroughputPerSecond
+	measured, predicted, elapsed := result.load.Throughput(), result.predicted, result.load.Elapsed
 	fmt.Fprintf(d.cli.stdout, "\npredicted %s inferences/s, measured %s/s over %s (measured/predicted %.2f)\n"+
 		"The prediction is of three devices; here their workers and the one who asks share %s.\n",
 		quantity.FormatNumber(predicted), quantity.FormatNumber(measured), elapsed.Round(100*time.Millisecond), measured/predicted,
 		count(runtime.NumCPU(), "core"))
 	return nil
-}
-
-func load(ctx context.Context, client *worker.Client, release string, inputs []tensor.Tensor) (int64, time.Duration, error) {
-	var answers atomic.Int64
-	start := time.Now()
-	group, ctx := errgroup.WithContext(ctx)
-	for range requestsInFlight {
-		group.Go(func() error {
-			for time.Since(start) < throughputTime {
-				if _, err := client.Infer(ctx, "resnet", release, inputs); err != nil {
-					return err
-				}
-				answers.Add(1)
-			}
-			return nil
-		})
-	}
-	err := group.Wait()
-	return answers.Load(), time.Since(start), err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"os"
 
 	"github.com/google/renameio/v2"
 
@@ -49,7 +50,7 @@ func runModel(ctx context.Context, c *cli, args []string) error {
 		return err
 	}
 	if *svg != "" {
-		if err := renameio.WriteFile(*svg, profileSVG(chain), 0o644); err != nil {
+		if err := writePicture(*svg, profileSVG(chain)); err != nil {
 			return err
 		}
 	}
@@ -57,6 +58,17 @@ func runModel(ctx context.Context, c *cli, args []string) error {
 		return c.printModelJSON(chain)
 	}
 	c.printChain(chain)
+	return nil
+}
+
+// writePicture writes a file whole or not at all.
+func writePicture(path string, picture []byte) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("-svg %s: this is a folder: give the name of a file", path)
+	}
+	if err := renameio.WriteFile(path, picture, 0o644); err != nil {
+		return fmt.Errorf("-svg %s: %w", path, err)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/edgeplan/edgeplan/internal/quantity"
 	"github.com/edgeplan/edgeplan/internal/tensor"
@@ -39,9 +40,19 @@ func (c *cli) printChain(chain *onnx.Chain) {
 func tensorRows(noun string, tensors []tensor.Info) [][]string {
 	var rows [][]string
 	for _, t := range tensors {
-		rows = append(rows, []string{noun, fmt.Sprintf("%s %s %v", t.Name, t.Type, t.Shape)})
+		rows = append(rows, []string{noun, fmt.Sprintf("%s %s %v", printable(t.Name), t.Type, t.Shape)})
 	}
 	return rows
+}
+
+// printable is a text of the model's that neither moves the cursor nor breaks a table.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '\uFFFD'
+	}, text)
 }
 
 func peakActivations(chain *onnx.Chain) int64 {
@@ -67,7 +78,7 @@ func cutSummary(chain *onnx.Chain) string {
 	}
 	text := fmt.Sprintf("%d offered, %d more would split what the engine fuses", offered, split)
 	if impossible > 0 {
-		text += fmt.Sprintf(", %d are impossible", impossible)
+		text += fmt.Sprintf(", %d impossible", impossible)
 	}
 	return text + fmt.Sprintf("; %s of arXiv 2210.12219", count(len(chain.CandidatePoints()), "candidate point"))
 }
@@ -116,8 +127,8 @@ func cutRows(chain *onnx.Chain, cuts []onnx.Cut) [][]string {
 	for _, cut := range cuts {
 		rows = append(rows, []string{
 			fmt.Sprint(cut.Position),
-			chain.Segments[cut.Position-1].Node,
-			tensorNames(cut.Tensors),
+			printable(chain.Segments[cut.Position-1].Node),
+			printable(tensorNames(cut.Tensors)),
 			quantity.FormatBytes(cut.Bytes),
 			quantity.FormatPercent(share(before[cut.Position], chain.FLOPs)),
 		})
@@ -142,11 +153,16 @@ func profileText(chain *onnx.Chain, best []onnx.Cut, width int) []string {
 	lines = append(lines, bars(squeeze(alive, columns), 6)...)
 	lines = append(lines, fmt.Sprintf("work, up to %s in one node", quantity.FormatFLOP(int64(slices.Max(flops)))))
 	lines = append(lines, bars(squeeze(flops, columns), 4)...)
-	marks := []rune(strings.Repeat(" ", columns))
+	marks, labels := []rune(strings.Repeat(" ", columns)), ""
 	for _, cut := range best {
-		marks[cut.Position*columns/len(alive)] = '▲'
+		at := cut.Position * columns / len(alive)
+		marks[at] = '▲'
+		label := fmt.Sprint(cut.Position)
+		if gap := at - len(label)/2 - len(labels); gap > 0 || labels == "" {
+			labels += strings.Repeat(" ", max(gap, 0)) + label
+		}
 	}
-	return append(lines, strings.TrimRight(string(marks), " "))
+	return append(lines, strings.TrimRight(string(marks), " "), labels)
 }
 
 // profile is the bytes of every cut, and the work of the node after it.

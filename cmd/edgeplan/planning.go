@@ -19,6 +19,7 @@ type planFlags struct {
 	vars    variables
 	refresh bool
 	replan  bool
+	explain bool // of plan alone
 }
 
 func (f *planFlags) add(c *cli, flags *flag.FlagSet) {
@@ -40,6 +41,7 @@ func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State)
 		Prior:   prior,
 		Replan:  f.replan,
 		Version: version.Version,
+		Explain: f.explain,
 	}
 	if input.Architectures, err = c.architectures(ctx, p.config, prior); err != nil {
 		return nil, err

@@ -20,6 +20,10 @@ func (c *cli) printPlan(p *plan.Plan) {
 	for _, model := range p.Models {
 		c.printModel(model)
 		c.printUploads(p, model.Name)
+		if model.Explain != nil {
+			c.printExplanation(model.Explain)
+			fmt.Fprintln(c.stdout)
+		}
 	}
 	if p.Empty() {
 		c.printUnchanged(p)

@@ -20,11 +20,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/crypto/ssh"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/internal/enginetest"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/internal/onnxpb"
 )
 
 var update = flag.Bool("update", false, "write the golden files of the scripts anew")
@@ -128,6 +130,8 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"model":     writeModel,
 			"cmpplan":   comparePlans,
 			"build":     buildModel,
+			"external":  externalModel,
+			"rewire":    rewireModel,
 		},
 	}
 }
@@ -253,6 +257,27 @@ func buildModel(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("the builders have no model %q", args[0])
+}
+
+// externalModel is `external FILE`: a residual network with its weights beside it.
+func externalModel(ts *testscript.TestScript, _ bool, args []string) {
+	m, err := modelbuilder.ResNet(1, modelbuilder.Small())
+	ts.Check(err)
+	ts.Check(m.WriteExternal(ts.MkAbs(args[0])))
+}
+
+// rewireModel is `rewire FROM NODE TENSOR TO`: a model whose node reads another tensor.
+func rewireModel(ts *testscript.TestScript, _ bool, args []string) {
+	var p onnxpb.ModelProto
+	ts.Check(proto.Unmarshal([]byte(ts.ReadFile(args[0])), &p))
+	for _, n := range p.Graph.Node {
+		if n.GetName() == args[1] {
+			n.Input[0] = args[2]
+		}
+	}
+	raw, err := proto.Marshal(&p)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), raw, 0o644))
 }
 
 // uploads are sizes of what travels: they hold the worker, which another version

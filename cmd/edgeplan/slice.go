@@ -125,11 +125,20 @@ func sliceRows(chain *onnx.Chain, files []onnx.SliceFile) [][]string {
 		first, last := chain.Segments[f.First], chain.Segments[f.Last]
 		rows = append(rows, []string{
 			f.Path,
-			fmt.Sprintf("%s .. %s (%d)", first.Node, last.Node, f.Last-f.First+1),
+			printable(fmt.Sprintf("%s .. %s (%d)", first.Node, last.Node, f.Last-f.First+1)),
 			fmt.Sprintf("%s in %s", quantity.FormatBytes(f.WeightBytes), count(len(f.Weights), "file")),
-			fmt.Sprintf("%s (%s)", tensorNames(f.Inputs), quantity.FormatBytes(chain.Cuts[f.First].Bytes)),
-			fmt.Sprintf("%s (%s)", tensorNames(f.Outputs), quantity.FormatBytes(chain.Cuts[f.Last+1].Bytes)),
+			carries(chain.Cuts[f.First]),
+			carries(chain.Cuts[f.Last+1]),
 		})
 	}
 	return rows
+}
+
+// carries says what crosses a cut.
+func carries(cut onnx.Cut) string {
+	size := quantity.FormatBytes(cut.Bytes)
+	if cut.Uncuttable != "" {
+		size = "size not known before it runs"
+	}
+	return fmt.Sprintf("%s (%s)", printable(tensorNames(cut.Tensors)), size)
 }

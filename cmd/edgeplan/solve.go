@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/solver"
 )
 
@@ -37,6 +38,7 @@ model. The smallest throughput / required throughput is made as large as possibl
 Examples:
   edgeplan solve problem.json
   edgeplan solve -algorithm=exact -time-limit=1m -json problem.json | jq .status
+  edgeplan solve -explain problem.json     # also what limits it, and what would help
 
 Exit codes: 0 a placement was found, proven optimal or not; 1 bad input; 3 proven
 that no placement exists; 4 nothing found and nothing proven in the time given.
@@ -53,12 +55,14 @@ type solveFlags struct {
 	algorithm string
 	limit     time.Duration
 	json      bool
+	explain   bool
 }
 
 func (f *solveFlags) add(flags *flag.FlagSet) {
 	flags.StringVar(&f.algorithm, "algorithm", string(solver.Auto), "`NAME` of the algorithm: "+algorithmNames())
 	flags.DurationVar(&f.limit, "time-limit", 10*time.Second, "end the search after `DURATION` with the best so far; 0 is never")
 	flags.BoolVar(&f.json, "json", false, "print the answer as JSON")
+	flags.BoolVar(&f.explain, "explain", false, "also say how busy every resource is, and what would help most; solves many changed problems")
 }
 
 func algorithmNames() string {
@@ -91,16 +95,37 @@ func runSolve(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	seconds := time.Since(begin).Seconds()
+	answer := newSolutionJSON(p, s, time.Since(begin).Seconds())
+	if options.explain {
+		if answer.Explain, err = explained(ctx, p, s); err != nil {
+			return err
+		}
+	}
 	if options.json {
-		err = c.printSolutionJSON(p, s, seconds)
+		err = c.printJSON(answer)
 	} else {
-		c.printSolution(p, s, seconds)
+		c.printSolution(p, s, answer)
 	}
 	if err != nil {
 		return err
 	}
 	return solveStatus(s.Status)
+}
+
+// explained is the explanation of an answer in its JSON form: what limits a
+// placement, or why there is none. There is none of nothing found.
+func explained(ctx context.Context, p *solver.Problem, s *solver.Solution) (any, error) {
+	switch {
+	case s.Conflict != nil:
+		return newConflictJSON(p, s.Conflict), nil
+	case s.Cost == nil:
+		return nil, nil
+	}
+	x, err := solver.Explain(ctx, p, s, solver.ExplainOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return plan.NewExplanation(x, p.ResourceName), nil
 }
 
 // check finds what is missing or wrong on the command line.
@@ -124,9 +149,32 @@ func readProblem(path string) (*solver.Problem, error) {
 	defer file.Close()
 	p, err := solver.ReadProblem(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, problemFaults(path, err)
 	}
 	return p, nil
+}
+
+// mostFaults are printed of one file.
+const mostFaults = 20
+
+// problemFaults puts the file, the line and the column before every fault.
+func problemFaults(path string, err error) error {
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	var lines []string
+	for _, err := range all[:min(len(all), mostFaults)] {
+		at := path
+		if fault := (*solver.FieldError)(nil); errors.As(err, &fault) && fault.Line > 0 {
+			at = fmt.Sprintf("%s:%d:%d", path, fault.Line, fault.Column)
+		}
+		lines = append(lines, fmt.Sprintf("%s: %v", at, err))
+	}
+	if more := len(all) - mostFaults; more > 0 {
+		lines = append(lines, fmt.Sprintf("%s: and %s", path, count(more, "more fault")))
+	}
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // solveStatus is the exit code of an answer.

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/solver"
 )
 
@@ -25,6 +26,7 @@ type (
 		Stages            *[]stageJSON       `json:"stages,omitempty"`
 		Models            *[]solvedModelJSON `json:"models,omitempty"`
 		Reason            string             `json:"reason"`
+		Explain           any                `json:"explain,omitempty"` // see explained
 	}
 	solvedModelJSON struct {
 		Name               string  `json:"name"`
@@ -100,17 +102,16 @@ func sendSeconds(c *solver.Cost, s solver.Placed) float64 {
 	return 0
 }
 
-func (c *cli) printSolutionJSON(p *solver.Problem, s *solver.Solution, seconds float64) error {
-	encoded, err := json.MarshalIndent(newSolutionJSON(p, s, seconds), "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(c.stdout, "%s\n", encoded)
-	return err
+// printJSON writes a value for programs, with "->" as it is.
+func (c *cli) printJSON(v any) error {
+	out := json.NewEncoder(c.stdout)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(v)
 }
 
-func (c *cli) printSolution(p *solver.Problem, s *solver.Solution, seconds float64) {
-	fmt.Fprintf(c.stdout, "%s, algorithm %s, %s\n", s.Status, s.Algorithm, quantity.FormatSeconds(seconds))
+func (c *cli) printSolution(p *solver.Problem, s *solver.Solution, answer solutionJSON) {
+	fmt.Fprintf(c.stdout, "%s, algorithm %s, %s\n", s.Status, s.Algorithm, quantity.FormatSeconds(answer.Seconds))
 	if s.Reason != "" {
 		fmt.Fprintf(c.stdout, "%s\n", s.Reason)
 	}
@@ -119,11 +120,19 @@ func (c *cli) printSolution(p *solver.Problem, s *solver.Solution, seconds float
 	}
 	fmt.Fprintf(c.stdout, "\nbottleneck   %.10f s, %s\nlower bound  %.10f s, gap %s\nlatency      %.10f s\n\n", s.Cost.BottleneckSeconds,
 		p.ResourceName(s.Cost.Bottleneck), s.LowerBoundSeconds, quantity.FormatPercent(s.Gap()), s.Cost.LatencySeconds)
-	if p.Models == nil {
-		printTable(c.stdout, stageTable(stagesOf(p, s.Stages, s.Cost)))
-		return
+	if answer.Stages != nil {
+		printTable(c.stdout, stageTable(*answer.Stages))
+	} else {
+		c.printModels(*answer.Models)
 	}
-	for k, m := range modelsOf(p, s) {
+	if x, ok := answer.Explain.(*plan.Explanation); ok {
+		fmt.Fprintln(c.stdout)
+		c.printExplanation(x)
+	}
+}
+
+func (c *cli) printModels(models []solvedModelJSON) {
+	for k, m := range models {
 		if k > 0 {
 			fmt.Fprintln(c.stdout)
 		}

@@ -21,8 +21,8 @@ func All(seed uint64) ([]Named, error) {
 	}{
 		{"residual", func(seed uint64) (*Model, error) { return ResNet(seed, Small()) }},
 		{"residual-batchnorm", residualBatchNorm},
-		{"dense", Dense}, {"branching", Branching}, {"unet", UNet}, {"transformer", Transformer},
-		{"if", If}, {"if-of-shape", IfOfShape}, {"loop", Loop}, {"quantised", QDQ}, {"constants", Constants}, {"function", Function},
+		{"dense", Dense}, {"branching", Branching}, {"inception", Inception}, {"unet", UNet}, {"transformer", Transformer},
+		{"if", If}, {"if-of-shape", IfOfShape}, {"loop", Loop}, {"scan", Scan}, {"quantised", QDQ}, {"constants", Constants}, {"function", Function},
 	}
 	var all []Named
 	for _, entry := range list {
@@ -73,6 +73,22 @@ func Branching(seed uint64) (*Model, error) {
 	sum := b.Node("Add", []string{joined, late})
 	last := b.Node("Relu", []string{b.Node("MatMul", []string{sum, shared})})
 	b.Output(last, early, b.Node("Identity", []string{right}))
+	return b.Model()
+}
+
+// Inception is two modules of four branches each (Szegedy et al. 2014, arXiv 1409.4842).
+func Inception(seed uint64) (*Model, error) {
+	b := New("inception", seed)
+	x := b.Input("image", tensor.Float32, 1, 8, 16, 16)
+	conv := func(x string, channels, kernel int) string {
+		return b.Node("Relu", []string{b.Conv(x, channels, kernel, 1)})
+	}
+	for range 2 {
+		point, three, five := conv(x, 4, 1), conv(x, 6, 1), conv(x, 2, 1)
+		pool := b.Node("MaxPool", []string{x}, window(3, 1, 1)...)
+		x = b.Node("Concat", []string{point, conv(three, 8, 3), conv(five, 4, 5), conv(pool, 4, 1)}, Int("axis", 1))
+	}
+	b.Output(b.Node("GlobalAveragePool", []string{x}))
 	return b.Model()
 }
 

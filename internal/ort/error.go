@@ -1,6 +1,10 @@
 package ort
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
 
 // Error is what ONNX Runtime said when it refused to do something.
 type Error struct {
@@ -41,5 +45,14 @@ func (e *Engine) check(s status) error {
 		return nil
 	}
 	defer e.api.ReleaseStatus(s)
-	return &Error{Code: Code(e.api.GetErrorCode(s)), Message: e.api.GetErrorMessage(s)}
+	return &Error{Code: Code(e.api.GetErrorCode(s)), Message: plainMessage(e.api.GetErrorMessage(s))}
+}
+
+// place is where in its own source the engine found something wrong, with the signature
+// of the function: of no use to whom the message is for.
+var place = regexp.MustCompile(`/\S*onnxruntime_src/\S+?:\d+ (?:[^\n(]*\((?:[^()]|\([^()]*\))*\)(?:::<lambda\([^)]*\)>)?(?: const)? ?)?`)
+
+// plainMessage is the engine's message without places in its source, on one line.
+func plainMessage(message string) string {
+	return strings.Join(strings.Fields(place.ReplaceAllString(message, "")), " ")
 }

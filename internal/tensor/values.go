@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+
+	"github.com/x448/float16"
 )
 
 // value reads element i of the data as a number; false and true are 0 and 1.
@@ -16,7 +18,7 @@ func value(t Type, data []byte, i int) (float64, error) {
 	case Float64:
 		return math.Float64frombits(binary.LittleEndian.Uint64(data[8*i:])), nil
 	case Float16:
-		return float16(binary.LittleEndian.Uint16(data[2*i:])), nil
+		return float64(float16.Frombits(binary.LittleEndian.Uint16(data[2*i:])).Float32()), nil
 	case BFloat16:
 		return float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(data[2*i:])) << 16)), nil
 	case Uint8, Bool:
@@ -37,25 +39,6 @@ func value(t Type, data []byte, i int) (float64, error) {
 		return float64(int64(binary.LittleEndian.Uint64(data[8*i:]))), nil
 	}
 	return 0, fmt.Errorf("elements of type %s are not read as numbers", t)
-}
-
-// float16 is the value of an IEEE 754 binary16.
-func float16(bits uint16) float64 {
-	sign := 1.0
-	if bits>>15 != 0 {
-		sign = -1
-	}
-	exponent, fraction := int(bits>>10)&0x1f, float64(bits&0x3ff)
-	switch exponent {
-	case 0:
-		return sign * math.Ldexp(fraction, -24)
-	case 0x1f:
-		if fraction != 0 {
-			return math.NaN()
-		}
-		return math.Inf(int(sign))
-	}
-	return sign * math.Ldexp(1+fraction/1024, exponent-15)
 }
 
 // toFloat16 cuts a number in [-1, 1] to a binary16, towards zero.

@@ -1,0 +1,129 @@
+// Package load sends requests to something that answers, and measures it.
+package load
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Options of Run.
+type Options struct {
+	Duration time.Duration // how long requests are sent
+	// Concurrency is how many requests are without an answer at once: always in a
+	// closed loop, at most in an open one.
+	Concurrency int
+	// Rate in requests per second makes an open loop, in which requests come
+	// whether or not earlier ones are answered; 0 is a closed loop.
+	Rate float64
+}
+
+// Result of Run. Latencies are ascending. In an open loop they count from when a
+// request was due, so that waiting for a place counts too.
+type Result struct {
+	Answered, Failed int
+	FirstError       error
+	Elapsed          time.Duration // from the first request to the last answer
+	Latencies        []time.Duration
+}
+
+// Throughput is answers per second.
+func (r Result) Throughput() float64 {
+	if r.Elapsed <= 0 {
+		return 0
+	}
+	return float64(r.Answered) / r.Elapsed.Seconds()
+}
+
+// Quantile is the latency that a share q of all answers, 0 to 1, does not exceed:
+// the nearest rank. It is 0 when there is no answer.
+func (r Result) Quantile(q float64) time.Duration {
+	n := len(r.Latencies)
+	if n == 0 {
+		return 0
+	}
+	rank := int(q * float64(n))
+	if float64(rank) < q*float64(n) {
+		rank++
+	}
+	return r.Latencies[min(max(rank, 1), n)-1]
+}
+
+// Run calls request until the time is over or ctx ends, and waits for the
+// answers. Requests cut off by ctx do not count.
+func Run(ctx context.Context, o Options, request func(context.Context) error) Result {
+	sending, cancel := context.WithTimeout(ctx, o.Duration)
+	defer cancel()
+	r := run{request: request, ctx: ctx}
+	begin := time.Now()
+	due := r.schedule(sending, o)
+	var group sync.WaitGroup
+	for range o.Concurrency {
+		group.Go(func() {
+			for at := range due {
+				r.once(at)
+			}
+		})
+	}
+	group.Wait()
+	r.result.Elapsed = time.Since(begin)
+	slices.Sort(r.result.Latencies)
+	return r.result
+}
+
+type run struct {
+	ctx     context.Context
+	request func(context.Context) error
+
+	mu     sync.Mutex
+	result Result
+}
+
+// schedule gives the times at which requests are due, until ctx ends; the zero
+// time is at once.
+func (r *run) schedule(ctx context.Context, o Options) <-chan time.Time {
+	due := make(chan time.Time)
+	go func() {
+		defer close(due)
+		var next time.Time
+		var step time.Duration
+		if o.Rate > 0 {
+			next, step = time.Now(), time.Duration(float64(time.Second)/o.Rate)
+		}
+		for ; ; next = next.Add(step) {
+			timer := time.NewTimer(time.Until(next))
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case due <- next:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return due
+}
+
+func (r *run) once(due time.Time) {
+	if due.IsZero() {
+		due = time.Now()
+	}
+	err := r.request(r.ctx)
+	took := time.Since(due)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case err == nil:
+		r.result.Answered++
+		r.result.Latencies = append(r.result.Latencies, took)
+	case r.ctx.Err() == nil || !errors.Is(err, r.ctx.Err()):
+		if r.result.Failed++; r.result.FirstError == nil {
+			r.result.FirstError = err
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package load_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/edgeplan/edgeplan/internal/load"
+)
+
+// In a closed loop the concurrency is always used, and never exceeded.
+func TestClosedLoop(t *testing.T) {
+	var busy, most, sent atomic.Int32
+	r := load.Run(context.Background(), load.Options{Duration: 200 * time.Millisecond, Concurrency: 4}, func(context.Context) error {
+		n := busy.Add(1)
+		defer busy.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		time.Sleep(5 * time.Millisecond)
+		if sent.Add(1)%10 == 0 {
+			return errors.New("the tenth")
+		}
+		return nil
+	})
+	if most.Load() != 4 {
+		t.Errorf("%d requests at once", most.Load())
+	}
+	if r.Answered+r.Failed != int(sent.Load()) || r.Failed == 0 || r.FirstError.Error() != "the tenth" {
+		t.Errorf("%d sent: %+v", sent.Load(), r)
+	}
+	if len(r.Latencies) != r.Answered || r.Quantile(0) < 5*time.Millisecond || r.Quantile(1) < r.Quantile(0.5) {
+		t.Errorf("%+v", r.Latencies)
+	}
+}
+
+// In an open loop a slow server makes requests late, and the latency says so.
+func TestOpenLoopCountsWaiting(t *testing.T) {
+	r := load.Run(context.Background(), load.Options{Duration: 300 * time.Millisecond, Concurrency: 1, Rate: 1000}, func(context.Context) error {
+		time.Sleep(10 * time.Millisecond)
+		return nil
+	})
+	if r.Answered > 40 || r.Quantile(1) < 200*time.Millisecond {
+		t.Errorf("%d answered, the slowest took %v", r.Answered, r.Quantile(1))
+	}
+}
+
+func TestInterruptedRequestsDoNotCount(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	r := load.Run(ctx, load.Options{Duration: time.Minute, Concurrency: 2}, func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	})
+	if r.Answered != 0 || r.Failed != 0 || r.Elapsed > 10*time.Second {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	r := load.Result{Latencies: []time.Duration{1, 2, 3, 4}}
+	for _, test := range []struct {
+		q    float64
+		want time.Duration
+	}{{0, 1}, {0.25, 1}, {0.5, 2}, {0.51, 3}, {0.99, 4}, {1, 4}} {
+		if got := r.Quantile(test.q); got != test.want {
+			t.Errorf("quantile %v is %v, want %v", test.q, got, test.want)
+		}
+	}
+	if (load.Result{}).Quantile(0.5) != 0 || (load.Result{}).Throughput() != 0 {
+		t.Error("nothing answered")
+	}
+}
