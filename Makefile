@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean
+.PHONY: all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config servers crash races fuzz-state
 
 all: build
 
@@ -25,12 +25,29 @@ vet:
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-unit: engine
+unit: engine servers
 	$(GOTEST) ./...
 
 # Put ONNX Runtime into the per-user cache, where the tests look for it.
 engine:
 	$(GO) run ./internal/artifact/fetch
+
+# Build the servers that shared states are tested on: an S3 service and a server of
+# Terraform's HTTP backend protocol. Four minutes of one processor, once.
+servers:
+	$(GO) run ./internal/servertest/build
+
+# Kill every command that writes the state at every one of its file operations.
+crash: engine
+	$(GO) test -v -run '^TestKilled' -timeout 60m ./cmd/edgeplan -crash-all
+
+# Two applies at once, 200 times, on every backend.
+races: engine servers
+	$(GO) test -v -run '^TestTwoAppliesAtOnce$$' -timeout 60m ./cmd/edgeplan -races 200
+
+# Ten minutes of damaged states.
+fuzz-state:
+	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 10m ./statefile
 
 # Slice models of 1 GB and of more than 2 GB, and read a graph of 2,000 nodes: speed
 # as a ratio to cp, peak memory, and seconds. Needs 6 GB of disk in TMPDIR.
@@ -53,6 +70,15 @@ fuzz-onnx:
 # several, and the work of the exact search.
 bench-solver:
 	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Exact|Models)$$' -benchtime 1x -timeout 60m ./solver
+
+# Reproduce the paper (arXiv 2210.12219) on its whole grid: docs/paper.md with its
+# tables and plots. Takes some minutes on two cores.
+paper:
+	$(GO) run ./cmd/paper
+
+# Validate 500 nodes with 250,000 measured links: seconds and peak memory.
+bench-config:
+	$(GO) test -run '^$$' -bench '^BenchmarkValidate$$' -benchtime 5x ./cmd/edgeplan
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -33,6 +33,7 @@ type Settings struct {
 	// Engines are paths of ONNX Runtime libraries by architecture, as
 	// "linux/arm64"; absolute. They win over the cache and npm.
 	Engines map[string]string
+	Backend *Backend // where the state is kept; nil where the configuration does not say
 }
 
 // Node is one device.
@@ -103,10 +104,17 @@ type Model struct {
 	Solver  Solver
 	// RequireThroughput in inferences per second; 0 requires nothing.
 	RequireThroughput float64
+	// RequireLatency is the longest that one inference may take through the empty
+	// pipeline; 0 requires nothing.
+	RequireLatency time.Duration
+	// RequireMessage is what to say when a requirement is not met, in the user's
+	// own words; "" says nothing more.
+	RequireMessage string
 
-	Range        hcl.Range // the block's header
-	SourceRange  hcl.Range // the value of source
-	RequireRange hcl.Range // the value of require.throughput
+	Range               hcl.Range // the block's header
+	SourceRange         hcl.Range // the value of source
+	RequireRange        hcl.Range // the value of require.throughput
+	RequireLatencyRange hcl.Range // the value of require.latency
 }
 
 // Solver is a model's `solver` block.

@@ -22,10 +22,15 @@ func (a address) String() string {
 // declaration is one block, or one local value, before evaluation.
 type declaration struct {
 	address
+	in      *module
 	rng     hcl.Range // the block's header, or the local's name
 	content *hcl.BodyContent
 	nested  []section      // blocks within
-	expr    hcl.Expression // of a local value
+	expr    hcl.Expression // of a local value, or what a module block gives a variable
+
+	variable *variable                 // of a variable
+	source   *hcl.Attribute            // of a module block
+	inputs   map[string]*hcl.Attribute // of a module block, by variable
 
 	refs []reference
 	// broken are expressions with a reference that was reported.
@@ -41,22 +46,12 @@ type section struct {
 	content *hcl.BodyContent
 }
 
-// declarations are all things of a folder.
-type declarations struct {
-	order     []*declaration // as written, files in order of name
-	byAddress map[address]*declaration
-	variables []*variable // as written
-}
-
-func (ds *declarations) names(kind string) []string {
-	var names []string
-	for _, d := range ds.order {
-		if d.kind == kind {
-			names = append(names, d.name)
-		}
+// String is the address with the modules it stands in.
+func (d *declaration) String() string {
+	if d.kind == kindEveryNode {
+		return kindEveryNode + d.in.place()
 	}
-	slices.Sort(names)
-	return names
+	return d.in.prefix() + d.address.String()
 }
 
 func (d *declaration) attribute(name string) *hcl.Attribute {
@@ -64,6 +59,16 @@ func (d *declaration) attribute(name string) *hcl.Attribute {
 		return nil
 	}
 	return d.content.Attributes[name]
+}
+
+// repeats is for_each or count, whichever the block has, or "".
+func (d *declaration) repeats() string {
+	for _, name := range []string{"for_each", "count"} {
+		if d.attribute(name) != nil {
+			return name
+		}
+	}
+	return ""
 }
 
 // expressions of the declaration in order of place.
@@ -92,41 +97,66 @@ func expressionsOf(content *hcl.BodyContent) []hcl.Expression {
 	return expressions
 }
 
-// declare collects the blocks of all files and refuses duplicates.
-func (l *loader) declare(bodies []hcl.Body) *declarations {
-	ds := &declarations{byAddress: map[address]*declaration{}}
+// declare collects the blocks of all files of a module and refuses duplicates.
+func (l *loader) declare(m *module, bodies []hcl.Body) {
 	for _, body := range bodies {
 		for _, block := range l.content(body, rootShape()).Blocks {
-			l.declareBlock(ds, block)
+			l.declareBlock(m, block)
 		}
 	}
-	return ds
 }
 
-func (l *loader) declareBlock(ds *declarations, block *hcl.Block) {
+func (l *loader) declareBlock(m *module, block *hcl.Block) {
 	switch block.Type {
 	case "locals":
-		l.declareLocals(ds, block)
+		l.declareLocals(m, block)
 	case "variable":
-		l.declareVariable(ds, block)
+		l.declareVariable(m, block)
+	case kindModule:
+		l.declareModule(m, block)
 	default:
 		d := &declaration{address: address{kind: block.Type}, rng: block.DefRange}
 		if len(block.Labels) > 0 {
 			d.name = block.Labels[0]
 			l.checkName(block)
 		}
-		s := shapeOf(block.Type)
-		d.content = l.content(block.Body, s)
-		d.nested = l.sections(d.content)
-		l.addDeclaration(ds, d)
+		d.content = l.content(block.Body, shapeOf(block.Type))
+		if block.Type == kindSettings {
+			l.declareBackend(m, d.content.Blocks)
+		} else {
+			d.nested = l.sections(d.content)
+		}
+		l.addDeclaration(m, d)
 	}
 }
 
-// sections reads nested blocks, each of which may stand once.
+// declareModule reads a module block: source, for_each and count, and inputs.
+func (l *loader) declareModule(m *module, block *hcl.Block) {
+	l.checkName(block)
+	attributes, diags := block.Body.JustAttributes()
+	l.add(diags...)
+	d := &declaration{
+		address: address{kindModule, block.Labels[0]}, rng: block.DefRange,
+		content: &hcl.BodyContent{Attributes: hcl.Attributes{}}, inputs: map[string]*hcl.Attribute{},
+	}
+	for name, attr := range attributes {
+		switch name {
+		case moduleSource:
+			d.source = attr
+		case "for_each", "count":
+			d.content.Attributes[name] = attr
+		default:
+			d.inputs[name] = attr
+		}
+	}
+	l.addDeclaration(m, d)
+}
+
+// sections reads nested blocks, each of which may stand once, but for conditions.
 func (l *loader) sections(content *hcl.BodyContent) []section {
 	var sections []section
 	for _, block := range content.Blocks {
-		same := func(s section) bool { return s.name == block.Type }
+		same := func(s section) bool { return s.name == block.Type && s.name != preconditionType }
 		if i := slices.IndexFunc(sections, same); i >= 0 {
 			l.fault(&block.DefRange, "Duplicate block",
 				"A %s block stands here already, at %s. Merge the two.", block.Type, sections[i].rng)
@@ -137,7 +167,7 @@ func (l *loader) sections(content *hcl.BodyContent) []section {
 	return sections
 }
 
-func (l *loader) declareLocals(ds *declarations, block *hcl.Block) {
+func (l *loader) declareLocals(m *module, block *hcl.Block) {
 	attributes, diags := block.Body.JustAttributes()
 	l.add(diags...)
 	var locals []*hcl.Attribute
@@ -146,21 +176,24 @@ func (l *loader) declareLocals(ds *declarations, block *hcl.Block) {
 	}
 	slices.SortFunc(locals, func(a, b *hcl.Attribute) int { return compareRanges(&a.NameRange, &b.NameRange) })
 	for _, a := range locals {
-		l.addDeclaration(ds, &declaration{address: address{kindLocal, a.Name}, rng: a.NameRange, expr: a.Expr})
+		l.addDeclaration(m, &declaration{address: address{kindLocal, a.Name}, rng: a.NameRange, expr: a.Expr})
 	}
 }
 
-func (l *loader) addDeclaration(ds *declarations, d *declaration) {
-	first, taken := ds.byAddress[d.address]
+func (l *loader) addDeclaration(m *module, d *declaration) bool {
+	d.in = m
+	first, taken := m.byAddress[d.address]
 	switch {
 	case !taken:
-		ds.byAddress[d.address] = d
-		ds.order = append(ds.order, d)
+		m.byAddress[d.address] = d
+		m.order = append(m.order, d)
+		return true
 	case d.name == "":
 		l.fault(&d.rng, "Duplicate block", "There is already one %s block, at %s. Merge the two.", d.kind, first.rng)
 	default:
-		l.fault(&d.rng, "Duplicate name", "%s is already declared at %s. Rename one of them.", d.address, first.rng)
+		l.fault(&d.rng, "Duplicate name", "%s is already declared at %s. Rename one of them.", d, first.rng)
 	}
+	return false
 }
 
 // modelName is what may become the name of a folder on a device.

@@ -1,8 +1,6 @@
 package config
 
 import (
-	"maps"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -12,108 +10,124 @@ import (
 type evaluator struct {
 	*report
 	config    *Config
-	decls     *declarations
 	version   string
 	functions map[string]function.Function
-	values    map[address]cty.Value
+	order     []*declaration // as evaluated
 
-	ssh      SSH // defaults of every node
-	nodes    map[string]*Node
-	repeated map[address][]instance    // instances of every block that is evaluated
-	models   map[address][]modelRecord // to give results to outputs
-	outputs  []*declaration            // in order of evaluation
-	locals   []*declaration            // in order of evaluation
+	modules []*module            // each after the one it stands in
+	frames  map[*module][]*frame // in order of address
+	made    int                  // instances
+
+	nodes   map[string]*Node
+	pending []condition // that results of models decide
 }
 
-func newEvaluator(l *loader, decls *declarations, version string) *evaluator {
-	return &evaluator{
+func newEvaluator(l *loader, root *module, version string) *evaluator {
+	e := &evaluator{
 		report:    l.report,
 		config:    l.config,
-		decls:     decls,
 		version:   version,
 		functions: functions(l.config.Dir),
-		values:    map[address]cty.Value{},
+		modules:   []*module{root},
+		frames:    map[*module][]*frame{},
 		nodes:     map[string]*Node{},
-		repeated:  map[address][]instance{},
-		models:    map[address][]modelRecord{},
+	}
+	e.addFrame(root, nil, instance{})
+	return e
+}
+
+// root is the one frame of the configuration folder itself.
+func (e *evaluator) root() *frame { return e.frames[e.modules[0]][0] }
+
+// evaluate gives one declaration its value in every frame of its module. All it
+// refers to has been evaluated, but for members of a cycle, whose value is unknown.
+func (e *evaluator) evaluate(d *declaration) {
+	for _, f := range e.frames[d.in] {
+		f.evaluate(d)
+		if d.cyclic {
+			f.values[d.address] = cty.DynamicVal
+		}
 	}
 }
 
-// evaluate gives one declaration its value. All it refers to has been evaluated,
-// but for members of a cycle, whose value is unknown.
-func (e *evaluator) evaluate(d *declaration) {
-	if d.cyclic {
-		defer func() { e.values[d.address] = cty.DynamicVal }()
-	}
+func (f *frame) evaluate(d *declaration) {
 	switch d.kind {
 	case kindSettings:
-		e.settings(d)
+		f.settings(d)
 	case kindSSH:
-		e.defaultSSH(d)
+		f.defaultSSH(d)
+	case kindVariable:
+		f.input(d)
 	case kindLocal:
-		e.values[d.address] = e.value(d, d.expr, e.context(d))
-		e.locals = append(e.locals, d)
+		f.values[d.address] = f.value(d, d.expr, f.context(d.refs))
 	case kindNode:
-		e.values[d.address] = e.each(d, nodeType(), e.node)
+		f.values[d.address] = f.each(d, nodeType(), f.node)
 	case kindLink:
-		e.values[d.address] = e.each(d, linkType(), e.link)
+		f.values[d.address] = f.each(d, linkType(), f.link)
 	case kindNetwork:
-		e.values[d.address] = e.each(d, networkType(), e.network)
+		f.values[d.address] = f.each(d, networkType(), f.network)
 	case kindModel:
-		e.values[d.address] = e.each(d, modelType(), e.model)
+		f.values[d.address] = f.each(d, modelType(), f.model)
+	case kindModule:
+		f.expand(d)
 	case kindValidation:
-		e.validate(d)
+		f.validate(d)
 	case kindOutput:
-		e.output(d)
-		e.outputs = append(e.outputs, d)
+		f.outputValue(d)
 	}
 }
 
 // value evaluates an expression of d. What is wrong is reported once; the value
 // is then unknown.
-func (e *evaluator) value(d *declaration, expr hcl.Expression, ctx *hcl.EvalContext) cty.Value {
+func (f *frame) value(d *declaration, expr hcl.Expression, ctx *hcl.EvalContext) cty.Value {
 	if d.broken[expr] {
 		return cty.DynamicVal
 	}
 	v, diags := expr.Value(ctx)
 	for _, diag := range diags {
-		e.explain(diag)
+		f.explain(diag)
 	}
-	e.add(diags...)
+	f.add(diags...)
 	if diags.HasErrors() {
 		return cty.DynamicVal
 	}
 	return v
 }
 
-// context holds the functions and exactly what d refers to.
-func (e *evaluator) context(d *declaration) *hcl.EvalContext {
+// context holds the functions and exactly what is referred to.
+func (f *frame) context(refs []reference) *hcl.EvalContext {
 	byKind := map[string]map[string]cty.Value{}
-	for _, ref := range d.refs {
-		v, ok := e.values[ref.to]
-		if !ok {
-			v = cty.DynamicVal
+	set := func(kind, name string, v cty.Value) {
+		if byKind[kind] == nil {
+			byKind[kind] = map[string]cty.Value{}
 		}
-		if byKind[ref.to.kind] == nil {
-			byKind[ref.to.kind] = map[string]cty.Value{}
-		}
-		byKind[ref.to.kind][ref.to.name] = v
+		byKind[kind][name] = v
 	}
-	ctx := &hcl.EvalContext{Functions: e.functions, Variables: map[string]cty.Value{}}
+	used := map[*declaration][]*declaration{} // outputs by module block
+	for _, ref := range refs {
+		switch {
+		case ref.to.in != f.module:
+			used[ref.to.in.call] = append(used[ref.to.in.call], ref.to)
+		case ref.to.kind == kindModule:
+			used[ref.to] = used[ref.to] // a module without outputs is an empty object
+		default:
+			set(ref.to.kind, ref.to.name, f.valueOf(ref.to.address))
+		}
+	}
+	for call, outputs := range used {
+		set(kindModule, call.name, f.moduleValue(call, outputs))
+	}
+	ctx := &hcl.EvalContext{Functions: f.functions, Variables: map[string]cty.Value{"path": f.paths}}
 	for kind, values := range byKind {
 		ctx.Variables[kind] = cty.ObjectVal(values)
 	}
 	return ctx
 }
 
-// withResults is a copy in which models have the given results and everything
-// that depends on them is evaluated again by evaluateOutputs.
-func (e *evaluator) withResults(results map[string]ModelResult) *evaluator {
-	again := *e
-	again.report = &report{}
-	again.values = maps.Clone(e.values)
-	for a, records := range e.models {
-		again.values[a] = combine(e.decls.byAddress[a], modelType(), modelValues(records, results))
+// valueOf is unknown for what has no value yet: a member of a cycle.
+func (f *frame) valueOf(a address) cty.Value {
+	if v, ok := f.values[a]; ok {
+		return v
 	}
-	return &again
+	return cty.DynamicVal
 }

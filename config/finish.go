@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// finish checks what concerns several blocks and puts everything in order of
+// complete checks what concerns several blocks and puts everything in order of
 // address.
-func (e *evaluator) finish() {
+func (e *evaluator) complete() {
 	e.checkDevices()
 	e.checkNetworks(e.checkLinks())
 	e.checkModelNames()

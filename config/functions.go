@@ -1,6 +1,8 @@
 package config
 
 import (
+	"maps"
+
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	ctyyaml "github.com/zclconf/go-cty-yaml"
 	"github.com/zclconf/go-cty/cty"
@@ -17,7 +19,6 @@ func functions(dir string) map[string]function.Function {
 		"ceil":            stdlib.CeilFunc,
 		"chomp":           stdlib.ChompFunc,
 		"chunklist":       stdlib.ChunklistFunc,
-		"coalesce":        stdlib.CoalesceFunc,
 		"coalescelist":    stdlib.CoalesceListFunc,
 		"compact":         stdlib.CompactFunc,
 		"concat":          stdlib.ConcatFunc,
@@ -27,6 +28,7 @@ func functions(dir string) map[string]function.Function {
 		"flatten":         stdlib.FlattenFunc,
 		"floor":           stdlib.FloorFunc,
 		"format":          stdlib.FormatFunc,
+		"formatdate":      stdlib.FormatDateFunc,
 		"formatlist":      stdlib.FormatListFunc,
 		"indent":          stdlib.IndentFunc,
 		"join":            stdlib.JoinFunc,
@@ -55,6 +57,7 @@ func functions(dir string) map[string]function.Function {
 		"split":           stdlib.SplitFunc,
 		"strrev":          stdlib.ReverseFunc,
 		"substr":          stdlib.SubstrFunc,
+		"timeadd":         stdlib.TimeAddFunc,
 		"title":           stdlib.TitleFunc,
 		"tobool":          stdlib.MakeToFunc(cty.Bool),
 		"tolist":          stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
@@ -73,30 +76,42 @@ func functions(dir string) map[string]function.Function {
 		"yamlencode":      ctyyaml.YAMLEncodeFunc,
 		"zipmap":          stdlib.ZipmapFunc,
 	}
-	for name, f := range ownFunctions(dir) {
-		all[name] = f
-	}
+	maps.Copy(all, ownFunctions(dir))
+	maps.Copy(all, encodings(dir))
+	all["templatefile"] = templateFileFunction(dir, maps.Clone(all))
 	return all
 }
 
 // ownFunctions are those that cty does not have, or has with another meaning.
 func ownFunctions(dir string) map[string]function.Function {
 	return map[string]function.Function{
-		"abspath":     pathFunction(func(path string) (string, error) { return expandPath(dir, path) }),
-		"alltrue":     boolsFunction(true),
-		"anytrue":     boolsFunction(false),
-		"basename":    baseFunction(),
-		"cidrhost":    cidrHostFunction(),
-		"csvdecode":   csvFunction(),
-		"dirname":     dirFunction(),
-		"endswith":    textTest(hasSuffix),
-		"file":        fileFunction(dir),
-		"fileexists":  fileExistsFunction(dir),
-		"length":      lengthFunction(),
-		"pathexpand":  pathFunction(expandHome),
-		"replace":     replaceFunction(),
-		"startswith":  textTest(hasPrefix),
-		"strcontains": textTest(contains),
-		"sum":         sumFunction(),
+		"abspath":      pathFunction(func(path string) (string, error) { return expandPath(dir, path) }),
+		"alltrue":      boolsFunction(true),
+		"anytrue":      boolsFunction(false),
+		"basename":     baseFunction(),
+		"cidrcontains": cidrContainsFunction(),
+		"cidrhost":     cidrHostFunction(),
+		"cidrnetmask":  cidrNetmaskFunction(),
+		"cidrsubnet":   cidrSubnetFunction(),
+		"coalesce":     coalesceFunction(),
+		"csvdecode":    csvFunction(),
+		"dirname":      dirFunction(),
+		"endswith":     textTest(hasSuffix),
+		"file":         fileFunction(dir),
+		"fileexists":   fileExistsFunction(dir),
+		"fileset":      fileSetFunction(dir),
+		"index":        indexFunction(),
+		"issensitive":  isSensitiveFunction(),
+		"length":       lengthFunction(),
+		"matchkeys":    matchKeysFunction(),
+		"nonsensitive": sensitiveFunction(false),
+		"one":          oneFunction(),
+		"pathexpand":   pathFunction(expandHome),
+		"replace":      replaceFunction(),
+		"sensitive":    sensitiveFunction(true),
+		"startswith":   textTest(hasPrefix),
+		"strcontains":  textTest(contains),
+		"sum":          sumFunction(),
+		"transpose":    transposeFunction(),
 	}
 }

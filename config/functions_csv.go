@@ -76,6 +76,7 @@ func csvRows(r *csv.Reader) ([]cty.Value, error) {
 	r.ReuseRecord = true
 	columns := append([]string(nil), header...)
 	var rows []cty.Value
+	known := texts{}
 	for {
 		record, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -86,8 +87,26 @@ func csvRows(r *csv.Reader) ([]cty.Value, error) {
 		}
 		row := make(map[string]cty.Value, len(columns))
 		for i, name := range columns {
-			row[name] = cty.StringVal(record[i])
+			row[name] = known.value(record[i])
 		}
 		rows = append(rows, cty.ObjectVal(row))
 	}
+}
+
+// texts are the values of texts seen so far: cells of large tables repeat, and
+// each would otherwise keep its whole line in memory.
+type texts map[string]cty.Value
+
+// maxTexts bounds what is remembered of a table in which nothing repeats.
+const maxTexts = 100_000
+
+func (t texts) value(text string) cty.Value {
+	if v, ok := t[text]; ok {
+		return v
+	}
+	v := cty.StringVal(strings.Clone(text))
+	if len(t) < maxTexts {
+		t[v.AsString()] = v
+	}
+	return v
 }

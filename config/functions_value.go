@@ -1,9 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"math/big"
-	"net/netip"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
@@ -99,43 +96,4 @@ func replaceFunction() function.Function {
 			return stdlib.Replace(args[0], args[1], args[2])
 		},
 	})
-}
-
-// cidrHostFunction is the n-th address of a network; a negative n counts from its end.
-func cidrHostFunction() function.Function {
-	return function.New(&function.Spec{
-		Params: []function.Parameter{{Name: "prefix", Type: cty.String}, {Name: "host", Type: cty.Number}},
-		Type:   function.StaticReturnType(cty.String),
-		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-			prefix, err := netip.ParsePrefix(args[0].AsString())
-			if err != nil {
-				return cty.UnknownVal(cty.String), function.NewArgErrorf(0, "%q is no network as 10.0.0.0/24", args[0].AsString())
-			}
-			n, accuracy := args[1].AsBigFloat().Int64()
-			if accuracy != big.Exact {
-				return cty.UnknownVal(cty.String), function.NewArgErrorf(1, "it must be a whole number")
-			}
-			host, err := cidrHost(prefix, n)
-			if err != nil {
-				return cty.UnknownVal(cty.String), function.NewArgError(1, err)
-			}
-			return cty.StringVal(host.String()), nil
-		},
-	})
-}
-
-func cidrHost(prefix netip.Prefix, n int64) (netip.Addr, error) {
-	bits := prefix.Addr().BitLen() - prefix.Bits()
-	size := new(big.Int).Lsh(big.NewInt(1), uint(bits))
-	offset := big.NewInt(n)
-	if n < 0 {
-		offset.Add(offset, size)
-	}
-	if offset.Sign() < 0 || offset.Cmp(size) >= 0 {
-		return netip.Addr{}, fmt.Errorf("%s has no host %d", prefix, n)
-	}
-	base := prefix.Masked().Addr().AsSlice()
-	sum := new(big.Int).Add(new(big.Int).SetBytes(base), offset)
-	host, _ := netip.AddrFromSlice(sum.FillBytes(make([]byte, len(base))))
-	return host, nil
 }

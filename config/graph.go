@@ -8,18 +8,17 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// everyNode stands between what may name any node and the nodes.
-var everyNode = address{kind: "every node"}
+// kindEveryNode stands between what may name any node of a module and the nodes.
+const kindEveryNode = "every node"
 
-// graph orders declarations so that each comes after what it refers to. It is a
-// depth-first search in the order of declaration, which makes the result the
-// same for the same files.
+// graph orders the declarations of all modules so that each comes after what it
+// refers to. It is a depth-first search in the order of declaration, which makes
+// the result the same for the same files.
 type graph struct {
 	*report
-	decls *declarations
-	nodes *declaration // everyNode
+	nodes map[*module]*declaration // kindEveryNode
 
-	state map[address]visit
+	state map[*declaration]visit
 	path  []reference // from the root of the search to where it is
 	order []*declaration
 	// told are cycles already reported.
@@ -35,59 +34,91 @@ const (
 )
 
 // order resolves references, reports cycles, and gives the order of evaluation.
-func (l *loader) order(ds *declarations) []*declaration {
-	l.resolve(ds)
-	g := &graph{report: l.report, decls: ds, state: map[address]visit{}, told: map[string]bool{}}
-	g.nodes = &declaration{address: everyNode}
-	for _, d := range ds.order {
-		if d.kind == kindNode {
-			g.nodes.refs = append(g.nodes.refs, reference{to: d.address})
-		}
-	}
-	for _, d := range ds.order {
-		g.visit(d, reference{to: d.address, rng: d.rng})
-	}
+func (l *loader) order(root *module) []*declaration {
+	l.resolve(root)
+	g := &graph{report: l.report, nodes: map[*module]*declaration{}, state: map[*declaration]visit{}, told: map[string]bool{}}
+	g.addNodes(root)
+	g.visitModule(root)
 	return g.order
 }
 
+// addNodes gathers the nodes of a module, and of the modules in it.
+func (g *graph) addNodes(m *module) *declaration {
+	every := &declaration{address: address{kind: kindEveryNode}, in: m}
+	for _, d := range m.order {
+		if d.kind == kindNode {
+			every.refs = append(every.refs, reference{to: d})
+		}
+	}
+	for _, child := range m.inOrder() {
+		if inner := g.addNodes(child); len(inner.refs) > 0 {
+			every.refs = append(every.refs, reference{to: inner})
+		}
+	}
+	g.nodes[m] = every
+	return every
+}
+
+func (g *graph) visitModule(m *module) {
+	for _, d := range m.order {
+		g.visit(d, reference{to: d, rng: d.rng})
+	}
+	for _, child := range m.inOrder() {
+		g.visitModule(child)
+	}
+}
+
 func (g *graph) visit(d *declaration, by reference) {
-	switch g.state[d.address] {
+	switch g.state[d] {
 	case done:
 		return
 	case open:
 		g.reportCycle(by)
 		return
 	}
-	g.state[d.address] = open
+	g.state[d] = open
 	g.path = append(g.path, by)
 	for _, ref := range g.dependencies(d) {
-		g.visit(g.find(ref.to), ref)
+		g.visit(ref.to, ref)
 	}
 	g.path = g.path[:len(g.path)-1]
-	g.state[d.address] = done
-	if d != g.nodes {
+	g.state[d] = done
+	if d.kind != kindEveryNode {
 		g.order = append(g.order, d)
 	}
 }
 
-func (g *graph) find(a address) *declaration {
-	if a == everyNode {
-		return g.nodes
-	}
-	return g.decls.byAddress[a]
-}
-
-// dependencies are the references of d and those that every block of its kind has.
+// dependencies are the references of d and those that every block of its kind
+// has: there is nothing in a module before its block has been evaluated.
 func (g *graph) dependencies(d *declaration) []reference {
+	refs := slices.Clip(d.refs)
 	switch d.kind {
-	case kindNode:
-		if _, ok := g.decls.byAddress[address{kind: kindSSH}]; ok {
-			return append(slices.Clip(d.refs), reference{to: address{kind: kindSSH}})
+	case kindNode, kindSSH:
+		if ssh := defaultsFor(d); ssh != nil {
+			refs = append(refs, reference{to: ssh})
 		}
 	case kindLink, kindNetwork, kindModel:
-		return append(slices.Clip(d.refs), reference{to: everyNode})
+		refs = append(refs, reference{to: g.nodes[d.in]})
 	}
-	return d.refs
+	if d.in.call != nil && d.kind != kindEveryNode {
+		refs = append(refs, reference{to: d.in.call})
+	}
+	return refs
+}
+
+// defaultsFor is the ssh block that d begins from: that of its module, or of the
+// next module around it that has one; nil when there is none.
+func defaultsFor(d *declaration) *declaration {
+	m := d.in
+	if d.kind == kindSSH {
+		m = m.parent
+	}
+	for ; m != nil; m = m.parent {
+		if ssh := m.byAddress[address{kind: kindSSH}]; ssh != nil {
+			return ssh
+		}
+	}
+	return nil
 }
 
 // reportCycle tells of the cycle that a reference to an open declaration closes.
@@ -96,7 +127,7 @@ func (g *graph) reportCycle(closing reference) {
 	cycle := slices.Clone(g.path[start:])
 	cycle[0] = closing // how the cycle, not the search, comes to its first member
 	for _, ref := range cycle {
-		g.find(ref.to).cyclic = true
+		ref.to.cyclic = true
 	}
 	cycle = rotate(cycle)
 	names := []string{}
@@ -104,12 +135,33 @@ func (g *graph) reportCycle(closing reference) {
 		names = append(names, ref.to.String())
 	}
 	names = append(names, names[0])
-	text := strings.Join(names, " -> ")
-	if g.told[text] {
+	text, at := strings.Join(names, " -> "), cycleRange(cycle)
+	if g.told[text] || at != nil && throughModule(cycle) && g.told[at.String()] {
 		return
 	}
 	g.told[text] = true
-	g.fault(cycleRange(cycle), "Cycle", "%s refer to each other, so none has a value%s. Break the cycle: give one of them a value of its own.", text, places(cycle))
+	if at != nil {
+		g.told[at.String()] = true
+	}
+	if len(cycle) == 1 {
+		g.fault(at, "Cycle", "%s refers to itself, so it has no value. Break the cycle: give it a value of its own.%s", cycle[0].to, selfHint(cycle[0].to))
+		return
+	}
+	g.fault(at, "Cycle", "%s refer to each other, so none has a value%s. Break the cycle: give one of them a value of its own.", text, places(cycle))
+}
+
+// throughModule says whether a cycle goes on because something is in a module: by
+// each of what the module holds it comes to the same reference again.
+func throughModule(cycle []reference) bool {
+	return slices.ContainsFunc(cycle, func(ref reference) bool { return ref.rng.Filename == "" && ref.to.kind == kindModule })
+}
+
+// selfHint says how to write a condition on what a model comes to.
+func selfHint(d *declaration) string {
+	if d.kind != kindModel {
+		return ""
+	}
+	return " What the model must come to stands in its require block, or in a precondition of an output."
 }
 
 // rotate makes a cycle begin with the member of the smallest address.
@@ -143,7 +195,9 @@ func places(cycle []reference) string {
 			parts = append(parts, fmt.Sprintf("%s refers to %s at %s", ref.to, next.to, next.rng))
 		case next.to.kind == kindSSH:
 			parts = append(parts, fmt.Sprintf("%s takes its defaults from ssh", ref.to))
-		case next.to == everyNode:
+		case next.to == ref.to.in.call:
+			parts = append(parts, fmt.Sprintf("%s is in %s", ref.to, next.to))
+		case next.to.kind == kindEveryNode:
 			parts = append(parts, fmt.Sprintf("%s comes after every node", ref.to))
 		}
 	}

@@ -12,35 +12,35 @@ import (
 
 // explain completes hcl's errors: it names what was probably meant, and hides
 // sensitive values.
-func (e *evaluator) explain(diag *hcl.Diagnostic) {
+func (f *frame) explain(diag *hcl.Diagnostic) {
 	if diag.Expression == nil || diag.EvalContext == nil {
 		return
 	}
 	switch diag.Summary {
 	case "Invalid index":
-		e.explainIndex(diag)
+		f.explainIndex(diag)
 	case "Unsupported attribute":
 		explainAttribute(diag)
 	case "Call to unknown function":
-		e.explainFunction(diag)
+		f.explainFunction(diag)
 	case "Invalid function argument", "Error in function call":
 		hideSensitive(diag)
 	}
 }
 
 // explainIndex says which key a block with for_each or count does not have.
-func (e *evaluator) explainIndex(diag *hcl.Diagnostic) {
+func (f *frame) explainIndex(diag *hcl.Diagnostic) {
 	of, key, ok := indexed(diag.Expression, diag.EvalContext)
 	if !ok {
 		return
 	}
-	instances := e.repeated[of]
+	instances := f.repeated[of]
 	if len(instances) == 0 {
 		return
 	}
 	var addresses []string
 	for _, i := range instances {
-		addresses = append(addresses, i.address)
+		addresses = append(addresses, of.String()+i.suffix())
 	}
 	wanted := of.String() + instance{key: key}.suffix()
 	diag.Summary = "Reference to something undeclared"
@@ -111,9 +111,9 @@ func explainAttribute(diag *hcl.Diagnostic) {
 }
 
 // explainFunction proposes a function. hcl's own proposal is one of several at random.
-func (e *evaluator) explainFunction(diag *hcl.Diagnostic) {
+func (f *frame) explainFunction(diag *hcl.Diagnostic) {
 	if call, ok := diag.Expression.(*hclsyntax.FunctionCallExpr); ok {
-		names := slices.Sorted(maps.Keys(e.functions))
+		names := slices.Sorted(maps.Keys(f.functions))
 		diag.Detail = fmt.Sprintf("There is no function named %q. %s", call.Name, didYouMean(call.Name, names, "function"))
 	}
 }

@@ -16,7 +16,9 @@ import (
 // Names of what sets variables.
 const (
 	VariablesFile      = "edgeplan.vars.hcl"
+	VariablesJSON      = "edgeplan.vars.json"
 	AutoVariables      = ".auto.vars.hcl" // ending of files read without being named
+	AutoVariablesJSON  = ".auto.vars.json"
 	VariableEnvPrefix  = "EDGEPLAN_VAR_"
 	invalidVariable    = "Invalid value for variable"
 	undeclaredVariable = "Undeclared variable"
@@ -38,10 +40,11 @@ type inputs struct {
 }
 
 // variableValues gives every variable its value, from the lowest source to the
-// highest: environment, edgeplan.vars.hcl, *.auto.vars.hcl, command line.
-func (l *loader) variableValues(ds *declarations, o Options) map[address]cty.Value {
+// highest: environment, edgeplan.vars.hcl, *.auto.vars.hcl, command line. The two
+// kinds of file may be JSON as well; of one name, JSON is the higher.
+func (l *loader) variableValues(m *module, o Options) map[address]cty.Value {
 	in := &inputs{loader: l, declared: map[string]*variable{}, given: map[string]input{}}
-	for _, v := range ds.variables {
+	for _, v := range m.variables {
 		in.declared[v.name] = v
 	}
 	in.environment(o.Environment)
@@ -49,7 +52,7 @@ func (l *loader) variableValues(ds *declarations, o Options) map[address]cty.Val
 	in.commandLine(o.Variables)
 
 	values := map[address]cty.Value{}
-	for _, v := range ds.variables {
+	for _, v := range m.variables {
 		values[address{kindVariable, v.name}] = in.valueOf(v)
 	}
 	return values
@@ -70,17 +73,19 @@ func (in *inputs) folder() {
 	if err != nil {
 		return // find has read the same folder
 	}
-	var auto []string
+	var first, auto []string
 	for _, entry := range entries {
-		if strings.HasSuffix(entry.Name(), AutoVariables) && !strings.HasPrefix(entry.Name(), ".") {
-			auto = append(auto, entry.Name())
-		}
-		if entry.Name() == VariablesFile {
-			in.file(filepath.Join(in.config.Dir, entry.Name()))
+		switch name := entry.Name(); {
+		case name == VariablesFile || name == VariablesJSON:
+			first = append(first, name)
+		case strings.HasPrefix(name, "."):
+		case strings.HasSuffix(name, AutoVariables) || strings.HasSuffix(name, AutoVariablesJSON):
+			auto = append(auto, name)
 		}
 	}
+	slices.Sort(first)
 	slices.Sort(auto)
-	for _, name := range auto {
+	for _, name := range append(first, auto...) {
 		in.file(filepath.Join(in.config.Dir, name))
 	}
 }
@@ -142,7 +147,7 @@ func (in *inputs) valueOf(v *variable) cty.Value {
 	if given.at == nil {
 		value, err = v.parse(given.text)
 	}
-	if err == nil && value.IsNull() && !v.nullable && v.def != cty.NilVal {
+	if err == nil && v.useDefault(value) {
 		return v.def
 	}
 	if err == nil {
@@ -155,7 +160,7 @@ func (in *inputs) valueOf(v *variable) cty.Value {
 	if at == nil {
 		at = &v.rng
 	}
-	in.fault(at, invalidVariable, "The value of var.%s from %s %v. The variable is declared at %s.", v.name, given.source, err, v.rng)
+	in.add(v.hide(newError(at, invalidVariable, "The value of var.%s from %s %v. The variable is declared at %s.", v.name, given.source, err, v.rng)))
 	return cty.UnknownVal(v.ty)
 }
 

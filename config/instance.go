@@ -32,18 +32,35 @@ func (i instance) suffix() string {
 
 // each evaluates every instance of d with read, and gives the value that
 // references to d have: an object, a map of them by key, or a list.
-func (e *evaluator) each(d *declaration, ty cty.Type, read func(*reader) cty.Value) cty.Value {
-	ctx := e.context(d)
-	instances, ok := e.instances(d, ctx)
+func (f *frame) each(d *declaration, ty cty.Type, read func(*reader) cty.Value) cty.Value {
+	ctx := f.context(d.refs)
+	instances, ok := f.instances(d, ctx)
 	if !ok {
 		return cty.DynamicVal
 	}
-	e.repeated[d.address] = instances
+	f.repeated[d.address] = instances
 	values := make([]keyed, len(instances))
 	for i, inst := range instances {
-		values[i] = keyed{inst.key, read(e.reader(d, inst, instanceContext(ctx, d, inst)))}
+		values[i] = keyed{inst.key, read(f.checked(d, inst, ctx))}
 	}
 	return combine(d, ty, values)
+}
+
+// checked is the reader of one instance, whose preconditions have been checked.
+func (f *frame) checked(d *declaration, inst instance, ctx *hcl.EvalContext) *reader {
+	r := f.reader(d, inst, instanceContext(ctx, d, inst))
+	r.preconditions()
+	return r
+}
+
+// counted bounds the instances of the whole configuration.
+func (f *frame) counted(d *declaration, instances []instance) ([]instance, bool) {
+	before := f.made
+	f.made += len(instances)
+	if before <= maxInstances && f.made > maxInstances {
+		f.fault(&d.rng, "Too many instances", "for_each and count make more than %d instances, the last of them of %s. Make fewer.", maxInstances, d)
+	}
+	return instances, f.made <= maxInstances
 }
 
 // keyed is the value of one instance.
@@ -89,83 +106,83 @@ func instanceContext(ctx *hcl.EvalContext, d *declaration, inst instance) *hcl.E
 
 // instances are what for_each or count make of d, in order of key. It is false
 // when that cannot be told.
-func (e *evaluator) instances(d *declaration, ctx *hcl.EvalContext) ([]instance, bool) {
+func (f *frame) instances(d *declaration, ctx *hcl.EvalContext) ([]instance, bool) {
 	forEach, count := d.attribute("for_each"), d.attribute("count")
 	switch {
 	case forEach != nil && count != nil:
-		e.fault(&count.NameRange, "Both for_each and count", "%s has for_each and count. Keep one of them.", d.address)
+		f.fault(&count.NameRange, "Both for_each and count", "%s has for_each and count. Keep one of them.", d)
 		return nil, false
 	case forEach != nil:
-		return e.byKey(d, forEach, ctx)
+		return f.byKey(d, forEach, ctx)
 	case count != nil:
-		return e.byCount(d, count, ctx)
+		return f.byCount(d, count, ctx)
 	}
-	return []instance{{address: d.address.String()}}, true
+	return f.counted(d, []instance{{address: f.prefix() + d.address.String()}})
 }
 
 const invalidForEach = "Invalid for_each"
 
-func (e *evaluator) byKey(d *declaration, attr *hcl.Attribute, ctx *hcl.EvalContext) ([]instance, bool) {
-	v := e.value(d, attr.Expr, ctx)
+func (f *frame) byKey(d *declaration, attr *hcl.Attribute, ctx *hcl.EvalContext) ([]instance, bool) {
+	v := f.value(d, attr.Expr, ctx)
 	at := attr.Expr.Range().Ptr()
 	ty := v.Type()
 	switch {
 	case v.IsMarked():
-		e.fault(at, invalidForEach, "The keys become addresses, which are shown, and this value is sensitive. Use a value that is not; nonsensitive parts of it can be variables of their own.")
+		f.fault(at, invalidForEach, "The keys become addresses, which are shown, and this value is sensitive. Use a value that is not; nonsensitive parts of it can be variables of their own.")
 		return nil, false
 	case v.IsNull() && v.IsKnown():
-		e.fault(at, invalidForEach, "The value is null. Give a map or a set of strings; an empty one makes nothing.")
+		f.fault(at, invalidForEach, "The value is null. Give a map or a set of strings; an empty one makes nothing.")
 		return nil, false
 	case !v.IsKnown() || ty.IsSetType() && !v.IsWhollyKnown():
-		e.noteUnknown(at, "for_each")
+		f.noteUnknown(at, "for_each")
 		return nil, false
 	case ty.IsListType() || ty.IsTupleType():
-		e.fault(at, invalidForEach, "A list has no keys that stay when its order changes. Write toset(...) around it.")
+		f.fault(at, invalidForEach, "A list has no keys that stay when its order changes. Write toset(...) around it.")
 		return nil, false
 	case !ty.IsMapType() && !ty.IsObjectType() && !(ty.IsSetType() && ty.ElementType() == cty.String) && !isEmptySet(v):
-		e.fault(at, invalidForEach, "This is a value of type %s. Give a map, or a set of strings such as toset([\"hall\", \"gate\"]).", ty.FriendlyName())
+		f.fault(at, invalidForEach, "This is a value of type %s. Give a map, or a set of strings such as toset([\"hall\", \"gate\"]).", ty.FriendlyName())
 		return nil, false
 	}
-	return e.keyedInstances(d, v, at)
+	return f.keyedInstances(d, v, at)
 }
 
 func isEmptySet(v cty.Value) bool { return v.Type().IsSetType() && v.LengthInt() == 0 }
 
-func (e *evaluator) keyedInstances(d *declaration, v cty.Value, at *hcl.Range) ([]instance, bool) {
+func (f *frame) keyedInstances(d *declaration, v cty.Value, at *hcl.Range) ([]instance, bool) {
 	var instances []instance
 	for it := v.ElementIterator(); it.Next(); {
 		key, value := it.Element()
 		if key.IsNull() {
-			e.fault(at, invalidForEach, "One of the keys is null. Take it out, as with compact(...).")
+			f.fault(at, invalidForEach, "One of the keys is null. Take it out, as with compact(...).")
 			return nil, false
 		}
 		instances = append(instances, instance{key: key, value: value})
 	}
 	slices.SortFunc(instances, func(a, b instance) int { return cmp.Compare(a.key.AsString(), b.key.AsString()) })
 	for i := range instances {
-		instances[i].address = d.address.String() + instances[i].suffix()
+		instances[i].address = f.prefix() + d.address.String() + instances[i].suffix()
 	}
-	return instances, true
+	return f.counted(d, instances)
 }
 
-func (e *evaluator) byCount(d *declaration, attr *hcl.Attribute, ctx *hcl.EvalContext) ([]instance, bool) {
-	v, _ := e.value(d, attr.Expr, ctx).Unmark()
+func (f *frame) byCount(d *declaration, attr *hcl.Attribute, ctx *hcl.EvalContext) ([]instance, bool) {
+	v, _ := f.value(d, attr.Expr, ctx).Unmark()
 	at := attr.Expr.Range().Ptr()
 	if !v.IsKnown() {
-		e.noteUnknown(at, "count")
+		f.noteUnknown(at, "count")
 		return nil, false
 	}
 	n, err := wholeNumber(v, 0, maxCount)
 	if err != nil {
-		e.fault(at, "Invalid count", "count %v. Write a number such as 3, or 0 for none.", err)
+		f.fault(at, "Invalid count", "count %v. Write a number such as 3, or 0 for none.", err)
 		return nil, false
 	}
 	instances := make([]instance, n)
 	for i := range instances {
 		instances[i].key = cty.NumberIntVal(int64(i))
-		instances[i].address = d.address.String() + instances[i].suffix()
+		instances[i].address = f.prefix() + d.address.String() + instances[i].suffix()
 	}
-	return instances, true
+	return f.counted(d, instances)
 }
 
 // wholeNumber converts a known value to an integer between two bounds.

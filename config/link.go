@@ -15,7 +15,7 @@ func linkType() cty.Type {
 const betweenExample = `between = [node.a, node.b]`
 
 // link reads one link and gives what references to it see.
-func (e *evaluator) link(r *reader) cty.Value {
+func (f *frame) link(r *reader) cty.Value {
 	l := &Link{Address: r.inst.address, Range: r.rng}
 	ends, at, ok := r.nodeList("between", betweenExample)
 	switch {
@@ -32,7 +32,7 @@ func (e *evaluator) link(r *reader) cty.Value {
 	l.Latency, _, _ = amount(r, "latency", quantity.ParseDuration)
 	if ok {
 		l.Between = [2]string{ends[0], ends[1]}
-		e.config.Links = append(e.config.Links, l)
+		f.config.Links = append(f.config.Links, l)
 	}
 	r.seen[idAttribute] = cty.StringVal(l.Address)
 	r.seen["between"] = addressList(ends)

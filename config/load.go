@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,8 +10,12 @@ import (
 	"github.com/hashicorp/hcl/v2"
 )
 
-// Extension ends the name of every configuration file.
-const Extension = ".edgeplan.hcl"
+// Extension ends the name of a configuration file, and JSONExtension that of
+// one in HCL's JSON syntax.
+const (
+	Extension     = ".edgeplan.hcl"
+	JSONExtension = ".edgeplan.json"
+)
 
 // Options of Load.
 type Options struct {
@@ -33,7 +38,20 @@ type VariableInput struct {
 // once, in order of file and line. The Config is never nil: with errors, only
 // its Sources may be used, to print the diagnostics with their snippets.
 func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
-	l := &loader{
+	l := newLoader(dir)
+	l.load(o)
+	return l.config, l.finish()
+}
+
+// loader carries one Load from files to a Config.
+type loader struct {
+	*report
+	config *Config
+	loaded int // modules
+}
+
+func newLoader(dir string) *loader {
+	return &loader{
 		report: &report{},
 		config: &Config{
 			Dir:      dir,
@@ -41,68 +59,59 @@ func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
 			Sources:  map[string]*hcl.File{},
 		},
 	}
-	l.load(o)
-	return l.config, l.report.finish()
-}
-
-// loader carries one Load from files to a Config.
-type loader struct {
-	*report
-	config *Config
 }
 
 func (l *loader) load(o Options) {
-	names, ok := l.find()
-	if !ok {
+	root := newModule(nil, nil, l.config.Dir)
+	if !l.loadModule(root) {
 		return
 	}
-	bodies, ok := l.parseAll(names)
-	if !ok {
-		return // what is missing from a broken file would only cause more errors
-	}
-	decls := l.declare(bodies)
-	values := l.variableValues(decls, o)
-	order := l.order(decls)
+	values := l.variableValues(root, o)
+	order := l.order(root)
 
-	e := newEvaluator(l, decls, o.Version)
+	e := newEvaluator(l, root, o.Version)
+	e.order = order
 	for address, value := range values {
-		e.values[address] = value
+		e.root().values[address] = value
 	}
 	for _, d := range order {
 		e.evaluate(d)
 	}
-	e.finish()
+	e.complete()
 }
 
-// find names the configuration files in order.
-func (l *loader) find() ([]string, bool) {
-	entries, err := os.ReadDir(l.config.Dir)
+const noConfiguration = "No configuration files"
+
+// configurationFiles names the files of a folder in order. It is an error when
+// there is none.
+func configurationFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		l.fault(nil, "Configuration folder cannot be read",
-			"%v. Run edgeplan in the folder that holds your *%s files, or name it: edgeplan -chdir=DIR.", err, Extension)
-		return nil, false
+		return nil, err
 	}
 	var names []string
 	for _, entry := range entries {
-		if !entry.IsDir() && strings.HasSuffix(entry.Name(), Extension) && !strings.HasPrefix(entry.Name(), ".") {
+		if !entry.IsDir() && isConfiguration(entry.Name()) {
 			names = append(names, entry.Name())
 		}
 	}
 	if len(names) == 0 {
-		l.fault(nil, "No configuration files",
-			"The folder %q has no file that ends in %s. Write one (see examples/), or name another folder: edgeplan -chdir=DIR.", l.config.Dir, Extension)
-		return nil, false
+		return nil, fmt.Errorf("The folder %q has no file that ends in %s or %s", dir, Extension, JSONExtension)
 	}
 	slices.Sort(names)
-	return names, true
+	return names, nil
+}
+
+func isConfiguration(name string) bool {
+	return !strings.HasPrefix(name, ".") && (strings.HasSuffix(name, Extension) || strings.HasSuffix(name, JSONExtension))
 }
 
 // parseAll reads the files; it is false when any of them is broken.
-func (l *loader) parseAll(names []string) ([]hcl.Body, bool) {
+func (l *loader) parseAll(dir string, names []string) ([]hcl.Body, bool) {
 	var bodies []hcl.Body
 	sound := true
 	for _, name := range names {
-		file, ok := l.parse(filepath.Join(l.config.Dir, name))
+		file, ok := l.parse(filepath.Join(dir, name))
 		if !ok {
 			sound = false
 			continue

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/edgeplan/edgeplan/internal/diagnostic"
 )
 
 var update = flag.Bool("update", false, "write what is found into testdata")
@@ -139,8 +141,11 @@ func checkPlaces(t *testing.T, c *Config, diags hcl.Diagnostics) {
 		}
 	}
 	var text strings.Builder
-	if err := hcl.NewDiagnosticTextWriter(&text, c.Sources, 80, false).WriteDiagnostics(diags); err != nil {
+	if err := (diagnostic.Text{Width: 80}).Write(&text, diags, c.Sources); err != nil {
 		t.Errorf("diagnostics cannot be written: %v", err)
+	}
+	if err := diagnostic.NewResult(diags, c.Sources).Write(&text); err != nil {
+		t.Errorf("diagnostics cannot be written as JSON: %v", err)
 	}
 	if strings.Contains(text.String(), "hunter2") {
 		t.Errorf("a sensitive value is shown:\n%s", text.String())

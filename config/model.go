@@ -32,7 +32,7 @@ type modelRecord struct {
 }
 
 // model reads one model and gives what references to it see.
-func (e *evaluator) model(r *reader) cty.Value {
+func (f *frame) model(r *reader) cty.Value {
 	m := &Model{Address: r.inst.address, Range: r.rng, SourceRange: r.rng, RequireRange: r.rng}
 	m.Name = r.modelName()
 	m.Source = r.source(m)
@@ -42,30 +42,47 @@ func (e *evaluator) model(r *reader) cty.Value {
 	m.Threads = int(r.whole("threads", 0, maxThreads, 0))
 	m.Solver = r.solver()
 	r.require(m)
-	e.config.Models = append(e.config.Models, m)
+	f.config.Models = append(f.config.Models, m)
 
 	r.seen[idAttribute] = cty.StringVal(m.Address)
 	r.seen["name"] = cty.StringVal(m.Name)
 	r.seen["gateway"] = cty.StringVal(m.Gateway)
 	value := withResult(r.object(modelType()), nil)
-	e.models[r.d.address] = append(e.models[r.d.address], modelRecord{m.Name, keyed{r.inst.key, value}})
+	f.models[r.d.address] = append(f.models[r.d.address], modelRecord{m.Name, keyed{r.inst.key, value}})
 	return value
 }
 
-// modelName names the model's folder on devices: its block's name, and the key.
+// modelName names the model's folder on devices: its block's name and key, after
+// those of the modules it stands in.
 func (r *reader) modelName() string {
-	if r.inst.key == cty.NilVal {
-		return r.d.name
+	name := r.frame.named() + named(r.d.name, r.inst)
+	if name == r.d.name {
+		return name
 	}
-	key, err := convertTo(r.inst.key, cty.String)
-	if err != nil {
-		return r.d.name
-	}
-	name := r.d.name + "-" + key.AsString()
 	if !modelName.MatchString(name) || len(name) > 2*maxNameBytes {
 		r.fault(&r.rng, "Invalid name", "The key of %s names files on the devices. Use keys of the letters a to z, digits, _ and -, of at most %d bytes.", r.inst.address, maxNameBytes)
 	}
 	return name
+}
+
+// named joins a name and the key of an instance: "m-small".
+func named(name string, inst instance) string {
+	if inst.key == cty.NilVal {
+		return name
+	}
+	key, err := convertTo(inst.key, cty.String)
+	if err != nil {
+		return name
+	}
+	return name + "-" + key.AsString()
+}
+
+// named begins the names of models in the frame: "site-a-", or nothing in the root.
+func (f *frame) named() string {
+	if f.parent == nil {
+		return ""
+	}
+	return f.parent.named() + named(f.module.call.name, f.inst) + "-"
 }
 
 func (e *evaluator) checkModelNames() {
@@ -165,23 +182,6 @@ func (r *reader) solver() Solver {
 		result.TimeLimit = limit
 	}
 	return result
-}
-
-func (r *reader) require(m *Model) {
-	s := r.section("require")
-	if s == nil {
-		return
-	}
-	m.RequireRange = s.rng
-	a, ok := s.get("throughput", cty.Number)
-	if !ok {
-		return
-	}
-	m.RequireThroughput, _ = a.value.AsBigFloat().Float64()
-	m.RequireRange = *a.at
-	if m.RequireThroughput <= 0 || math.IsInf(m.RequireThroughput, 0) {
-		s.bad("throughput", a, invalidValue, "throughput is in inferences per second and must be more than 0. Write throughput = 12, or leave the block out.")
-	}
 }
 
 // withResult sets what is known only after a plan.

@@ -31,18 +31,30 @@ type level struct {
 // checkNesting refuses a text that is nested beyond reason.
 func checkNesting(path string, src []byte) *hcl.Diagnostic {
 	tokens, _ := hclsyntax.LexConfig(src, path, hcl.InitialPos)
+	return countNesting(tokens)
+}
+
+func countNesting(tokens hclsyntax.Tokens) *hcl.Diagnostic {
 	n := nesting{levels: []level{{lines: true}}}
 	for _, token := range tokens {
 		n.count(token)
 		if n.total > maxNesting {
-			return newError(&token.Range, "Expression nested too deeply",
-				"More than %d brackets and operators are open here. Split the expression with locals.", maxNesting)
+			return tooDeep(&token.Range)
 		}
 		if token.Type == hclsyntax.TokenNumberLit && exponentTooLong(string(token.Bytes)) {
-			return newError(&token.Range, "Number out of range", "The exponent of this number is too large. Write a smaller number.")
+			return numberOutOfRange(&token.Range)
 		}
 	}
 	return nil
+}
+
+func tooDeep(at *hcl.Range) *hcl.Diagnostic {
+	return newError(at, "Expression nested too deeply",
+		"More than %d brackets and operators are open here. Split the expression with locals.", maxNesting)
+}
+
+func numberOutOfRange(at *hcl.Range) *hcl.Diagnostic {
+	return newError(at, "Number out of range", "The exponent of this number is too large. Write a smaller number.")
 }
 
 func (n *nesting) count(token hclsyntax.Token) {

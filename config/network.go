@@ -16,7 +16,7 @@ func networkType() cty.Type {
 const nodesExample = `nodes = values(node.NAME)`
 
 // network reads one network and gives what references to it see.
-func (e *evaluator) network(r *reader) cty.Value {
+func (f *frame) network(r *reader) cty.Value {
 	n := &Network{Address: r.inst.address, Range: r.rng}
 	nodes, at, ok := r.nodeList("nodes", nodesExample)
 	n.Nodes = nodes
@@ -36,7 +36,7 @@ func (e *evaluator) network(r *reader) cty.Value {
 		n.Latency, _, _ = amount(r, "latency", quantity.ParseDuration)
 	}
 	if ok || !r.given("nodes") {
-		e.addNetwork(n)
+		f.addNetwork(n)
 	}
 	r.seen[idAttribute] = cty.StringVal(n.Address)
 	r.seen["nodes"] = addressList(n.Nodes)
@@ -60,8 +60,8 @@ func (r *reader) refuseBesideLinks(name string) {
 	}
 }
 
-func (e *evaluator) addNetwork(n *Network) {
-	e.config.Networks = append(e.config.Networks, n)
+func (f *frame) addNetwork(n *Network) {
+	f.config.Networks = append(f.config.Networks, n)
 }
 
 // meshed is a network as the pairs it connects.

@@ -27,9 +27,9 @@ func nodeType() cty.Type {
 }
 
 // node reads one node and gives what references to it see.
-func (e *evaluator) node(r *reader) cty.Value {
+func (f *frame) node(r *reader) cty.Value {
 	n := &Node{Address: r.inst.address, Range: r.rng}
-	n.SSH = r.sshOver(e.ssh)
+	n.SSH = r.sshOver(f.defaults())
 	n.SSH.Host = r.host()
 	if n.SSH.User == "" {
 		n.SSH.User = r.operator()
@@ -42,8 +42,8 @@ func (e *evaluator) node(r *reader) cty.Value {
 	n.PipelinePort = int(r.whole("pipeline_port", 1, maxPort, defaultPipelinePort))
 	n.Enabled = r.boolean("enabled", true)
 
-	e.nodes[n.Address] = n
-	e.config.Nodes = append(e.config.Nodes, n)
+	f.nodes[n.Address] = n
+	f.config.Nodes = append(f.config.Nodes, n)
 	r.seen[idAttribute] = cty.StringVal(n.Address)
 	return r.object(nodeType())
 }
@@ -122,16 +122,22 @@ func (r *reader) argument(name string) argument {
 	return argument{at: attr.Expr.Range().Ptr(), expr: attr.Expr, sensitive: len(marks) > 0}
 }
 
-// firstEnabled is the first enabled node as written, keys in order; nil when
-// there is none.
-func (e *evaluator) firstEnabled() *Node {
-	for _, d := range e.decls.order {
-		if d.kind != kindNode {
-			continue
-		}
-		for _, inst := range e.repeated[d.address] {
-			if n := e.nodes[inst.address]; n != nil && n.Enabled {
-				return n
+// firstEnabled is the first enabled node of the module as written, keys in order,
+// with the modules in it where they stand; nil when there is none.
+func (f *frame) firstEnabled() *Node {
+	for _, d := range f.module.order {
+		switch d.kind {
+		case kindNode:
+			for _, inst := range f.repeated[d.address] {
+				if n := f.nodes[inst.address]; n != nil && n.Enabled {
+					return n
+				}
+			}
+		case kindModule:
+			for _, child := range f.children[d.address] {
+				if n := child.firstEnabled(); n != nil {
+					return n
+				}
 			}
 		}
 	}

@@ -19,11 +19,18 @@ const unknownNode = "Unknown node"
 // raw evaluates an argument without asking that all of it be known: a node with
 // a fault of its own can still be named.
 func (r *reader) raw(name string) (cty.Value, *hcl.Attribute, bool) {
+	v, attr, ok := r.shallow(name)
+	v, _ = v.UnmarkDeep()
+	return v, attr, ok
+}
+
+// shallow is raw for what may be large: its elements may still have marks.
+func (r *reader) shallow(name string) (cty.Value, *hcl.Attribute, bool) {
 	attr, ok := r.content.Attributes[name]
 	if !ok {
 		return cty.NilVal, nil, false
 	}
-	v, _ := r.value(r.d, attr.Expr, r.ctx).UnmarkDeep()
+	v, _ := r.value(r.d, attr.Expr, r.ctx).Unmark()
 	if !v.IsKnown() {
 		r.noteUnknown(attr.Expr.Range().Ptr(), name)
 		r.seen[name] = cty.DynamicVal
@@ -68,7 +75,8 @@ func (r *reader) nodeList(name, fix string) ([]string, *hcl.Range, bool) {
 // to it, or its address as a text.
 func (r *reader) nodeAddress(v cty.Value, at *hcl.Range, name string) (string, bool) {
 	text := v
-	if ty := v.Type(); v.IsKnown() && !v.IsNull() && ty.IsObjectType() && ty.HasAttribute(idAttribute) {
+	isReference := isReference(v)
+	if isReference {
 		text = v.GetAttr(idAttribute)
 	}
 	switch {
@@ -79,15 +87,41 @@ func (r *reader) nodeAddress(v cty.Value, at *hcl.Range, name string) (string, b
 		r.fault(at, wrongType, "%s needs a node here, not %s. Write a reference such as node.NAME%s.", name, describe(v), choose(v))
 		return "", false
 	}
-	return r.knownNode(text.AsString(), at)
+	node, err := r.findNode(text.AsString(), isReference)
+	if err != nil {
+		r.fault(at, unknownNode, "%v", err)
+		return "", false
+	}
+	return node.Address, true
 }
 
-func (r *reader) knownNode(node string, at *hcl.Range) (string, bool) {
-	if _, ok := r.nodes[node]; ok {
-		return node, true
+func isReference(v cty.Value) bool {
+	ty := v.Type()
+	return v.IsKnown() && !v.IsNull() && ty.IsObjectType() && ty.HasAttribute(idAttribute)
+}
+
+// findNode finds a node by its address. One written as a text may leave out the
+// module that it is written in, as a reference does.
+func (f *frame) findNode(text string, whole bool) (*Node, error) {
+	named := f.nodes[text]
+	if whole || f.parent == nil {
+		return orUnknown(named, f, text)
 	}
-	r.fault(at, unknownNode, "%s is no node of this configuration. %s", quoted(node), didYouMean(node, r.nodeAddresses(), "node"))
-	return "", false
+	own := f.nodes[f.prefix()+text]
+	if own != nil && named != nil {
+		return nil, fmt.Errorf("%s is a node of %s and another one outside of it. Use a reference instead of a text", quoted(text), f.inst.address)
+	}
+	if own != nil {
+		return own, nil
+	}
+	return orUnknown(named, f, text)
+}
+
+func orUnknown(n *Node, f *frame, text string) (*Node, error) {
+	if n != nil {
+		return n, nil
+	}
+	return nil, fmt.Errorf("%s is no node of this configuration. %s", quoted(text), didYouMean(text, f.nodeAddresses(), "node"))
 }
 
 // quoted sets a text apart; addresses hold quotes themselves.

@@ -20,7 +20,7 @@ const (
 // reader reads the arguments of one instance of a block, and keeps them as the
 // attributes that references to the instance see.
 type reader struct {
-	*evaluator
+	*frame
 	d       *declaration
 	inst    instance
 	ctx     *hcl.EvalContext
@@ -30,10 +30,10 @@ type reader struct {
 	seen    map[string]cty.Value
 }
 
-func (e *evaluator) reader(d *declaration, inst instance, ctx *hcl.EvalContext) *reader {
+func (f *frame) reader(d *declaration, inst instance, ctx *hcl.EvalContext) *reader {
 	return &reader{
-		evaluator: e, d: d, inst: inst, ctx: ctx, content: d.content, rng: d.rng,
-		name: d.address.String(), seen: map[string]cty.Value{},
+		frame: f, d: d, inst: inst, ctx: ctx, content: d.content, rng: d.rng,
+		name: d.String(), seen: map[string]cty.Value{},
 	}
 }
 
@@ -41,13 +41,18 @@ func (e *evaluator) reader(d *declaration, inst instance, ctx *hcl.EvalContext) 
 func (r *reader) section(name string) *reader {
 	for _, s := range r.d.nested {
 		if s.name == name {
-			inner := *r
-			inner.content, inner.rng, inner.seen = s.content, s.rng, map[string]cty.Value{}
-			inner.name = fmt.Sprintf("the %s block of %s", name, r.name)
-			return &inner
+			return r.within(s)
 		}
 	}
 	return nil
+}
+
+// within reads a block within.
+func (r *reader) within(s section) *reader {
+	inner := *r
+	inner.content, inner.rng, inner.seen = s.content, s.rng, map[string]cty.Value{}
+	inner.name = fmt.Sprintf("The %s block of %s", s.name, r.name)
+	return &inner
 }
 
 // argument is one evaluated argument.
@@ -69,7 +74,7 @@ func (r *reader) get(name string, want cty.Type) (argument, bool) {
 	at := attr.Expr.Range().Ptr()
 	converted, err := convertTo(v, want)
 	if err != nil {
-		r.fault(at, wrongType, "%s %v. Write %s.", name, err, example(want))
+		r.faultIn(attr.Expr, wrongType, "%s %v. Write %s.", name, err, example(want))
 		r.seen[name] = cty.UnknownVal(want)
 		return argument{}, false
 	}
@@ -93,10 +98,18 @@ func (r *reader) given(name string) bool {
 func (r *reader) bad(name string, a argument, summary, format string, args ...any) {
 	r.seen[name] = cty.DynamicVal
 	if a.sensitive {
-		r.fault(a.at, summary, "%s is not valid. Its value is sensitive and not shown; change what gives it.", name)
+		r.faultIn(a.expr, summary, "%s is not valid. Its value is sensitive and not shown; change what gives it.", name)
 		return
 	}
-	r.fault(a.at, summary, format, args...)
+	r.faultIn(a.expr, summary, format, args...)
+}
+
+// faultIn reports a fault with the values that the expression refers to: they
+// tell the instances of a block apart.
+func (r *reader) faultIn(expr hcl.Expression, summary, format string, args ...any) {
+	diag := newError(expr.Range().Ptr(), summary, format, args...)
+	diag.Expression, diag.EvalContext = expr, r.ctx
+	r.add(diag)
 }
 
 // missing reports an absent argument with the line to write.

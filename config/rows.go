@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,6 +15,10 @@ import (
 // maxRowFaults are told of one list of links.
 const maxRowFaults = 5
 
+// errUntold is a fault whose text nobody will see; looking for what was meant in
+// every one of many rows would take minutes.
+var errUntold = errors.New("names an unknown node")
+
 // rowReader reads measured links, of which there may be hundreds of thousands.
 type rowReader struct {
 	*reader
@@ -24,6 +29,8 @@ type rowReader struct {
 	// Amounts repeat in a large list, and exact parsing is slow.
 	bandwidths map[string]float64
 	latencies  map[string]time.Duration
+	// sameType is of a list; checked says that its columns are right.
+	sameType, checked bool
 }
 
 // cached parses a text once.
@@ -40,7 +47,7 @@ func cached[T any](known map[string]T, text string, parse func(string) (T, error
 
 // rows reads links, a list of objects with from, to, bandwidth and latency.
 func (r *reader) rows(n *Network, nodesKnown bool) {
-	v, attr, ok := r.raw("links")
+	v, attr, ok := r.shallow("links")
 	if attr == nil {
 		return
 	}
@@ -58,6 +65,7 @@ func (r *reader) rows(n *Network, nodesKnown bool) {
 	rows := &rowReader{
 		reader: r, at: at, pairs: map[pair]int{},
 		bandwidths: map[string]float64{}, latencies: map[string]time.Duration{},
+		sameType: v.Type().IsListType(),
 	}
 	if nodesKnown {
 		rows.members = map[string]bool{}
@@ -95,27 +103,28 @@ func (r *rowReader) read(v cty.Value) []NetworkLink {
 
 // row reads one row. One from a node to itself, as a full matrix has, is skipped.
 func (r *rowReader) row(row cty.Value, number int) (link NetworkLink, skip bool, err error) {
-	texts, err := rowTexts(row)
+	row, _ = row.Unmark()
+	cells, err := r.cells(row)
 	if err != nil {
 		return link, false, err
 	}
-	if link.From, err = r.end("from", texts["from"]); err != nil {
+	if link.From, err = r.end("from", cells.from); err != nil {
 		return link, false, err
 	}
-	if link.To, err = r.end("to", texts["to"]); err != nil {
+	if link.To, err = r.end("to", cells.to); err != nil {
 		return link, false, err
 	}
 	if link.From == link.To {
 		return link, true, nil
 	}
-	if link.Bandwidth, err = cached(r.bandwidths, texts["bandwidth"], quantity.ParseBandwidth); err != nil {
+	if link.Bandwidth, err = cached(r.bandwidths, cells.bandwidth, quantity.ParseBandwidth); err != nil {
 		return link, false, fmt.Errorf("has bandwidth = %w", err)
 	}
 	if link.Bandwidth <= 0 {
 		return link, false, fmt.Errorf("has a bandwidth of 0. Leave the row out when the two are not connected")
 	}
-	if texts["latency"] != "" {
-		if link.Latency, err = cached(r.latencies, texts["latency"], quantity.ParseDuration); err != nil {
+	if cells.latency != "" {
+		if link.Latency, err = cached(r.latencies, cells.latency, quantity.ParseDuration); err != nil {
 			return link, false, fmt.Errorf("has latency = %w", err)
 		}
 	}
@@ -130,55 +139,19 @@ func (r *rowReader) row(row cty.Value, number int) (link NetworkLink, skip bool,
 // end finds a node of the network.
 func (r *rowReader) end(column, text string) (string, error) {
 	node, ok := r.nodes[text]
-	if !ok {
-		return "", fmt.Errorf("has the unknown node %s in %s. %s", quoted(text), column, didYouMean(text, r.nodeAddresses(), "node"))
+	if !ok || r.parent != nil {
+		if r.faults >= maxRowFaults {
+			return "", errUntold
+		}
+		var err error
+		if node, err = r.findNode(text, false); err != nil {
+			return "", fmt.Errorf("names no node in %s: %w", column, err)
+		}
 	}
-	if r.members != nil && !r.members[text] {
+	if r.members != nil && !r.members[node.Address] {
 		return "", fmt.Errorf("has %s in %s, which is not among nodes of %s. Add it there, or remove the row", text, column, r.name)
 	}
 	return node.Address, nil // the one string of the node, not one for every row
-}
-
-// rowTexts are the columns of a row as text.
-func rowTexts(row cty.Value) (map[string]string, error) {
-	ty := row.Type()
-	if !row.IsKnown() || row.IsNull() || !ty.IsObjectType() && !ty.IsMapType() {
-		return nil, fmt.Errorf("is no object. Write rows of { from, to, bandwidth, latency }")
-	}
-	texts := map[string]string{}
-	for it := row.ElementIterator(); it.Next(); {
-		key, value := it.Element()
-		switch name := key.AsString(); name {
-		case "from", "to", "bandwidth", "latency":
-			text, err := rowText(name, value)
-			if err != nil {
-				return nil, err
-			}
-			texts[name] = text
-		default:
-			return nil, fmt.Errorf("has an unknown column %q. The columns are from, to, bandwidth and latency", name)
-		}
-	}
-	for _, name := range []string{"from", "to", "bandwidth"} {
-		if _, ok := texts[name]; !ok {
-			return nil, fmt.Errorf("has no %s. The columns are from, to, bandwidth and latency", name)
-		}
-	}
-	return texts, nil
-}
-
-func rowText(name string, v cty.Value) (string, error) {
-	if ty := v.Type(); v.IsKnown() && !v.IsNull() && ty.IsObjectType() && ty.HasAttribute(idAttribute) {
-		v = v.GetAttr(idAttribute)
-	}
-	text, err := convertTo(v, cty.String)
-	if err != nil || !text.IsKnown() {
-		return "", fmt.Errorf("has no text in %s. Write it in quotes", name)
-	}
-	if text.IsNull() {
-		return "", nil
-	}
-	return text.AsString(), nil
 }
 
 func endsOf(links []NetworkLink) []string {

@@ -120,7 +120,7 @@ func TestReferencesInAnyOrder(t *testing.T) {
 		}
 		c, diags := Load(dir, Options{})
 		if closed {
-			if len(diags) != 1 || diags[0].Summary != "Cycle" || strings.Count(diags[0].Detail, " -> ") != n {
+			if len(diags) != 1 || diags[0].Summary != "Cycle" || n > 1 && strings.Count(diags[0].Detail, " -> ") != n {
 				t.Fatalf("a cycle of %d gave %v", n, diags)
 			}
 			return

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -17,6 +18,7 @@ const (
 	kindLink     = "link"
 	kindNetwork  = "network"
 	kindModel    = "model"
+	kindModule   = "module"
 	kindOutput   = "output"
 )
 
@@ -36,6 +38,7 @@ func rootShape() shape {
 		{Type: "link", LabelNames: []string{"name"}},
 		{Type: "network", LabelNames: []string{"name"}},
 		{Type: "model", LabelNames: []string{"name"}},
+		{Type: "module", LabelNames: []string{"name"}},
 		{Type: "output", LabelNames: []string{"name"}},
 	}}
 }
@@ -45,37 +48,47 @@ func sshAttributes() []string {
 	return []string{"user", "identity_file", "known_hosts", "host_key", "port"}
 }
 
+// conditions are the blocks that may stand in whatever a plan makes.
+func conditions() []hcl.BlockHeaderSchema {
+	return []hcl.BlockHeaderSchema{{Type: preconditionType}}
+}
+
 func shapeOf(blockType string) shape {
 	switch blockType {
 	case "edgeplan":
-		return shape{attributes: []string{"required_version", "replan_threshold", "engines"}}
+		return shape{
+			attributes: []string{"required_version", "replan_threshold", "engines"},
+			blocks:     []hcl.BlockHeaderSchema{backendBlock()},
+		}
 	case "variable":
 		return shape{
 			attributes: []string{"type", "default", "description", "sensitive", "nullable"},
 			blocks:     []hcl.BlockHeaderSchema{{Type: "validation"}},
 		}
-	case "validation":
+	case validationType:
 		return shape{attributes: []string{"condition", "error_message"}}
 	case "ssh":
 		return shape{attributes: sshAttributes()}
 	case "node":
 		own := []string{"for_each", "count", "address", "memory", "compute", "architecture", "path", "pipeline_address", "pipeline_port", "enabled"}
-		return shape{attributes: append(own, sshAttributes()...)}
+		return shape{attributes: append(own, sshAttributes()...), blocks: conditions()}
 	case "link":
-		return shape{attributes: []string{"for_each", "count", "between", "bandwidth", "latency"}}
+		return shape{attributes: []string{"for_each", "count", "between", "bandwidth", "latency"}, blocks: conditions()}
 	case "network":
-		return shape{attributes: []string{"for_each", "count", "nodes", "links", "bandwidth", "latency", "shared"}}
+		return shape{attributes: []string{"for_each", "count", "nodes", "links", "bandwidth", "latency", "shared"}, blocks: conditions()}
 	case "model":
 		return shape{
 			attributes: []string{"for_each", "count", "source", "dimensions", "gateway", "optimization", "threads"},
-			blocks:     []hcl.BlockHeaderSchema{{Type: "solver"}, {Type: "require"}},
+			blocks:     append([]hcl.BlockHeaderSchema{{Type: "solver"}, {Type: "require"}}, conditions()...),
 		}
 	case "solver":
 		return shape{attributes: []string{"algorithm", "time_limit"}}
 	case "require":
-		return shape{attributes: []string{"throughput"}}
+		return shape{attributes: []string{"throughput", "latency", "error_message"}}
 	case "output":
-		return shape{attributes: []string{"value", "description", "sensitive"}}
+		return shape{attributes: []string{"value", "description", "sensitive"}, blocks: conditions()}
+	case preconditionType:
+		return shape{attributes: []string{"condition", "error_message"}}
 	}
 	return shape{}
 }
@@ -103,12 +116,20 @@ func (s shape) explain(d *hcl.Diagnostic) {
 	for _, b := range s.blocks {
 		blocks = append(blocks, b.Type)
 	}
+	if hint := terraformHint(d.Detail); hint != "" {
+		d.Detail += " " + hint
+		return
+	}
 	switch {
+	case strings.HasPrefix(d.Summary, "Missing type for "):
+		d.Detail = "This block says where the state is kept. Write backend \"local\" {, backend \"http\" { or backend \"s3\" {."
 	case strings.HasPrefix(d.Summary, "Missing name for "):
 		d.Detail = fmt.Sprintf("This block needs a name. Write %s \"NAME\" {", strings.TrimPrefix(d.Summary, "Missing name for "))
 	case strings.HasPrefix(d.Summary, "Extraneous label for "):
 		kind := strings.TrimPrefix(d.Summary, "Extraneous label for ")
 		d.Detail = fmt.Sprintf("A block of this kind has fewer labels. Remove what stands after %s and, where it has one, its name.", kind)
+	case d.Summary == "Extraneous JSON object property":
+		d.Detail += fmt.Sprintf(" What may stand here: %s.", strings.Join(append(slices.Clone(s.attributes), blocks...), ", "))
 	case d.Summary == "Unsupported argument" && len(s.attributes) > 0:
 		d.Detail += fmt.Sprintf(" The arguments here are %s.", strings.Join(s.attributes, ", "))
 	case d.Summary == "Unsupported argument":
@@ -118,4 +139,23 @@ func (s shape) explain(d *hcl.Diagnostic) {
 	case d.Summary == "Unsupported block type":
 		d.Detail += " Only arguments may stand here; write NAME = VALUE, or remove the block."
 	}
+}
+
+// terraformHint says what stands here for something that Terraform has.
+func terraformHint(detail string) string {
+	for name, hint := range map[string]string{
+		"terraform":  "What concerns edgeplan itself, as required_version and backend, stands in the block edgeplan { }.",
+		"provider":   "How to reach devices stands in the block ssh { }.",
+		"resource":   "The things that edgeplan knows are blocks of their own kinds: node, link, network and model.",
+		"data":       "Read a file with file(\"...\"), csvdecode, jsondecode or yamldecode.",
+		"lifecycle":  "Write precondition blocks without one around them.",
+		"depends_on": "Blocks come in the order of their references; remove it.",
+		"dynamic":    "Blocks cannot be made by an expression here; write them out.",
+		"providers":  "A module begins from the ssh block around it; remove it.",
+	} {
+		if strings.Contains(detail, fmt.Sprintf("%q", name)) {
+			return hint
+		}
+	}
+	return ""
 }

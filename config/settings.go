@@ -17,11 +17,17 @@ func platforms() []string {
 }
 
 // settings reads the edgeplan block.
-func (e *evaluator) settings(d *declaration) {
-	r := e.reader(d, instance{address: d.address.String()}, e.context(d))
-	s := &e.config.Settings
-	s.RequiredVersion = r.text("required_version", "")
-	r.checkVersion(s.RequiredVersion)
+func (f *frame) settings(d *declaration) {
+	r := f.reader(d, instance{address: d.String()}, f.context(d.refs))
+	s := &f.config.Settings
+	wanted := r.text("required_version", "")
+	r.checkVersion(wanted)
+	if f.parent != nil {
+		r.refuseInModule("replan_threshold")
+		r.refuseInModule("engines")
+		return
+	}
+	s.RequiredVersion = wanted
 	if share, a, ok := amount(r, "replan_threshold", quantity.ParsePercent); ok {
 		s.ReplanThreshold = share
 		if share >= 1 {
@@ -29,6 +35,13 @@ func (e *evaluator) settings(d *declaration) {
 		}
 	}
 	s.Engines = r.engines()
+}
+
+// refuseInModule reports a setting that only the whole configuration can have.
+func (r *reader) refuseInModule(name string) {
+	if attr, ok := r.content.Attributes[name]; ok {
+		r.fault(&attr.NameRange, onlyInRoot, "%s is a setting of the whole configuration. Move it to the edgeplan block of the configuration that uses the module.", name)
+	}
 }
 
 // checkVersion compares required_version with the version that runs.

@@ -18,9 +18,14 @@ const (
 )
 
 // defaultSSH reads the ssh block.
-func (e *evaluator) defaultSSH(d *declaration) {
-	r := e.reader(d, instance{address: d.address.String()}, e.context(d))
-	e.ssh = r.sshOver(SSH{})
+func (f *frame) defaultSSH(d *declaration) {
+	r := f.reader(d, instance{address: d.String()}, f.context(d.refs))
+	base := SSH{}
+	if f.parent != nil {
+		base = f.parent.defaults()
+	}
+	ssh := r.sshOver(base)
+	f.ssh = &ssh
 }
 
 // sshOver reads how to connect; what is not given is that of base.

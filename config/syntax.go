@@ -2,16 +2,19 @@ package config
 
 import (
 	"bytes"
+	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	hcljson "github.com/hashicorp/hcl/v2/json"
 )
 
 // maxFileBytes bounds a configuration file; measured links belong in a CSV file.
 const maxFileBytes = 16 << 20
 
-// parse reads one HCL file and keeps it among the sources.
+// parse reads one file, in HCL's native syntax or in JSON, and keeps it among the sources.
 func (l *loader) parse(path string) (*hcl.File, bool) {
 	src, err := readRegular(path, maxFileBytes)
 	if err != nil {
@@ -20,20 +23,62 @@ func (l *loader) parse(path string) (*hcl.File, bool) {
 	}
 	l.config.Sources[path] = &hcl.File{Bytes: src}
 	if at := conflictMarker(path, src); at != nil {
-		l.fault(at, "Merge conflict in a file",
-			"A merge left both versions here, between the lines that begin with <<<<<<< and >>>>>>>. Keep the lines you want and delete the markers.")
+		l.add(conflict(at))
 		return nil, false
 	}
-	if diag := checkNesting(path, src); diag != nil {
+	if diag := nestingOf(path)(path, src); diag != nil {
 		l.add(diag)
 		return nil, false
 	}
-	file, diags := hclsyntax.ParseConfig(src, path, hcl.InitialPos)
+	file, diags := parserOf(path)(src, path)
+	for _, diag := range diags {
+		explainSyntax(diag, src)
+	}
 	l.add(diags...)
 	if file != nil {
 		l.config.Sources[path] = file
 	}
 	return file, !diags.HasErrors()
+}
+
+// unquotedAmount is a number with a unit at the end of a text, and after it what
+// the parser did not understand.
+var unquotedAmount = regexp.MustCompile(`([0-9]+(?:\.[0-9]+)?) ?$`)
+
+// explainSyntax says how to write an amount: without quotes it is a number and
+// something else.
+func explainSyntax(d *hcl.Diagnostic, src []byte) {
+	if d.Summary != "Missing newline after argument" || d.Subject == nil || !d.Subject.CanSliceBytes(src) {
+		return
+	}
+	number := unquotedAmount.FindSubmatch(src[max(0, d.Subject.Start.Byte-64):d.Subject.Start.Byte])
+	if unit := d.Subject.SliceBytes(src); number != nil && hclsyntax.ValidIdentifier(string(unit)) {
+		d.Detail = fmt.Sprintf("An amount with a unit stands in quotes: write \"%s%s\".", number[1], unit)
+	}
+}
+
+// isJSON says in which of HCL's two syntaxes a file is.
+func isJSON(path string) bool { return strings.HasSuffix(path, ".json") }
+
+func parserOf(path string) func([]byte, string) (*hcl.File, hcl.Diagnostics) {
+	if isJSON(path) {
+		return hcljson.Parse
+	}
+	return func(src []byte, path string) (*hcl.File, hcl.Diagnostics) {
+		return hclsyntax.ParseConfig(src, path, hcl.InitialPos)
+	}
+}
+
+func nestingOf(path string) func(string, []byte) *hcl.Diagnostic {
+	if isJSON(path) {
+		return checkJSONNesting
+	}
+	return checkNesting
+}
+
+func conflict(at *hcl.Range) *hcl.Diagnostic {
+	return newError(at, "Merge conflict in a file",
+		"A merge left both versions here, between the lines that begin with <<<<<<< and >>>>>>>. Keep the lines you want and delete the markers.")
 }
 
 // conflictMarker is where the first merge conflict begins, or nil. A file that
@@ -42,8 +87,8 @@ func conflictMarker(path string, src []byte) *hcl.Range {
 	if !bytes.Contains(src, []byte("<<<<<<< ")) || !bytes.Contains(src, []byte("\n>>>>>>> ")) {
 		return nil
 	}
-	if checkNesting(path, src) == nil {
-		if _, diags := hclsyntax.ParseConfig(src, path, hcl.InitialPos); !diags.HasErrors() {
+	if nestingOf(path)(path, src) == nil {
+		if _, diags := parserOf(path)(src, path); !diags.HasErrors() {
 			return nil
 		}
 	}

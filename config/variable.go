@@ -6,6 +6,8 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/typeexpr"
 	"github.com/zclconf/go-cty/cty"
+
+	"github.com/edgeplan/edgeplan/internal/diagnostic"
 )
 
 // kindValidation is a validation block of a variable, numbered after it.
@@ -29,26 +31,35 @@ type variable struct {
 	nullable  bool
 }
 
-func (l *loader) declareVariable(ds *declarations, block *hcl.Block) {
+func (l *loader) declareVariable(m *module, block *hcl.Block) {
 	content := l.content(block.Body, shapeOf("variable"))
 	l.checkName(block)
 	v := &variable{name: block.Labels[0], rng: block.DefRange, ty: cty.DynamicPseudoType, text: true, def: cty.NilVal}
-	d := &declaration{address: address{kindVariable, v.name}, rng: block.DefRange}
-	if _, taken := ds.byAddress[d.address]; !taken {
-		ds.variables = append(ds.variables, v)
+	d := &declaration{address: address{kindVariable, v.name}, rng: block.DefRange, variable: v}
+	if m.parent != nil && m.call.inputs[v.name] != nil {
+		d.expr = m.call.inputs[v.name].Expr
 	}
-	l.addDeclaration(ds, d)
+	first := l.addDeclaration(m, d)
+	if first {
+		m.variables = append(m.variables, v)
+	}
 	v.sensitive = l.constantBool(content, "sensitive", false)
 	v.nullable = l.constantBool(content, "nullable", true)
 	l.constant(content, "description", cty.String)
 	l.variableType(v, content)
 	l.variableDefault(v, content)
-	l.declareValidations(ds, v, content)
+	if first {
+		l.declareValidations(m, v, content)
+	}
 }
 
 func (l *loader) variableType(v *variable, content *hcl.BodyContent) {
 	attr, ok := content.Attributes["type"]
 	if !ok {
+		return
+	}
+	if diag := checkTypeNesting(attr.Expr); diag != nil {
+		l.add(diag)
 		return
 	}
 	ty, defaults, diags := typeexpr.TypeConstraintWithDefaults(attr.Expr)
@@ -76,7 +87,7 @@ func (l *loader) variableDefault(v *variable, content *hcl.BodyContent) {
 	}
 	converted, err := v.convert(value)
 	if err != nil {
-		l.fault(v.defRange, "Invalid default", "The default of var.%s %v. Make the default and the type agree.", v.name, err)
+		l.add(v.hide(newError(v.defRange, "Invalid default", "The default of var.%s %v. Make the default and the type agree.", v.name, err)))
 		return
 	}
 	v.def = converted
@@ -101,20 +112,38 @@ func (v *variable) convert(value cty.Value) (cty.Value, error) {
 	return converted, nil
 }
 
+// hide keeps the source of a fault in a sensitive value to itself.
+func (v *variable) hide(d *hcl.Diagnostic) *hcl.Diagnostic {
+	if v.sensitive {
+		return diagnostic.HideSource(d)
+	}
+	return d
+}
+
+// useDefault says whether a value gives way to the default: null does, where null
+// is not allowed.
+func (v *variable) useDefault(value cty.Value) bool {
+	return value.IsNull() && !v.nullable && v.def != cty.NilVal
+}
+
 // constant reads an argument that may refer to nothing.
 func (l *loader) constant(content *hcl.BodyContent, name string, ty cty.Type) (cty.Value, bool) {
 	attr, ok := content.Attributes[name]
 	if !ok {
 		return cty.NilVal, false
 	}
+	return l.constantAttribute(attr, ty)
+}
+
+func (l *loader) constantAttribute(attr *hcl.Attribute, ty cty.Type) (cty.Value, bool) {
 	v, diags := attr.Expr.Value(nil)
-	l.addConstantFaults(name, diags)
+	l.addConstantFaults(attr.Name, diags)
 	if diags.HasErrors() {
 		return cty.NilVal, false
 	}
 	converted, err := convertTo(v, ty)
-	if err != nil || converted.IsNull() {
-		l.fault(attr.Expr.Range().Ptr(), wrongType, "%s must be a %s. Write %s.", name, ty.FriendlyName(), example(ty))
+	if err != nil || converted.IsNull() || !converted.IsKnown() {
+		l.fault(attr.Expr.Range().Ptr(), wrongType, "%s must be a %s. Write %s.", attr.Name, ty.FriendlyName(), example(ty))
 		return cty.NilVal, false
 	}
 	return converted, true
@@ -138,46 +167,12 @@ func (l *loader) addConstantFaults(what string, diags hcl.Diagnostics) {
 	l.add(diags...)
 }
 
-func (l *loader) declareValidations(ds *declarations, v *variable, content *hcl.BodyContent) {
+func (l *loader) declareValidations(m *module, v *variable, content *hcl.BodyContent) {
 	for i, block := range content.Blocks {
-		d := &declaration{
+		l.addDeclaration(m, &declaration{
 			address: address{kindValidation, fmt.Sprintf("%s[%d]", v.name, i)},
 			rng:     block.DefRange,
-			content: l.content(block.Body, shapeOf("validation")),
-		}
-		if _, taken := ds.byAddress[d.address]; !taken {
-			l.addDeclaration(ds, d)
-		}
+			content: l.content(block.Body, shapeOf(validationType)),
+		})
 	}
-}
-
-// validate checks one validation block.
-func (e *evaluator) validate(d *declaration) {
-	r := e.reader(d, instance{address: d.address.String()}, e.context(d))
-	r.name = "The validation block"
-	message, marked := r.validationMessage()
-	attr := d.attribute("condition")
-	if attr == nil {
-		r.missing("condition", "condition = var.NAME > 0")
-		return
-	}
-	a, ok := r.get("condition", cty.Bool)
-	if !ok || a.value.True() {
-		return
-	}
-	if marked {
-		message = "The message holds a sensitive value and is not shown."
-	}
-	e.fault(attr.Expr.Range().Ptr(), "Invalid value for variable", "%s", message)
-}
-
-func (r *reader) validationMessage() (string, bool) {
-	a, ok := r.get("error_message", cty.String)
-	if !ok && isAbsent(r, "error_message") {
-		r.missing("error_message", `error_message = "What the value must be."`)
-	}
-	if !ok {
-		return "", false
-	}
-	return a.value.AsString(), a.sensitive
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -72,8 +73,8 @@ func planExample(t *testing.T, dir string) {
 	in := plan.Input{
 		Config:  cfg,
 		Chains:  map[string]*onnx.Chain{},
-		Workers: map[string]plan.Program{"linux/arm64": program},
-		Engines: map[string]plan.Program{"linux/arm64": program},
+		Workers: map[string]plan.Program{"linux/arm64": program, "linux/amd64": program},
+		Engines: map[string]plan.Program{"linux/arm64": program, "linux/amd64": program},
 		Prior:   statefile.New(),
 	}
 	for _, model := range cfg.Models {
@@ -101,4 +102,24 @@ func file(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestExamplesAreFormatted holds them to the layout that fmt gives.
+func TestExamplesAreFormatted(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !config.Formattable(entry.Name()) {
+			return err
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if formatted, diags := config.Format(path, src); diags.HasErrors() || !bytes.Equal(formatted, src) {
+			t.Errorf("%s is not formatted: edgeplan fmt -recursive examples (%v)", path, diags)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

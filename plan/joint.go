@@ -171,7 +171,7 @@ func (b *builder) keepTogether(ctx context.Context, p *solver.Problem, best *sol
 		return best, 0 // it no longer fits
 	}
 	gain := 1 - best.Cost.BottleneckSeconds/kept.Cost.BottleneckSeconds
-	needed := b.missesAny(kept) && !b.missesAny(best)
+	needed := b.missesAny(p, kept) && !b.missesAny(p, best)
 	if needed || gain > b.in.Config.Settings.ReplanThreshold {
 		return best, 0
 	}
@@ -184,9 +184,9 @@ func (b *builder) keepTogether(ctx context.Context, p *solver.Problem, best *sol
 }
 
 // missesAny says whether a model falls short of what it requires.
-func (b *builder) missesAny(s *solver.Solution) bool {
+func (b *builder) missesAny(p *solver.Problem, s *solver.Solution) bool {
 	for k, model := range b.in.Config.Models {
-		if s.Cost.Models[k].Throughput < model.RequireThroughput {
+		if misses(model, b.placedOf(p, s, k, model).solution.Cost) {
 			return true
 		}
 	}

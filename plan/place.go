@@ -157,14 +157,14 @@ func (b *builder) keepDeployed(p *placed) {
 	p.solution = &kept
 }
 
-// misses says whether a placement falls short of the required throughput.
-func misses(model *config.Model, cost *solver.Cost) bool {
+// missesThroughput says whether a placement falls short of the required throughput.
+func missesThroughput(model *config.Model, cost *solver.Cost) bool {
 	return model.RequireThroughput > 0 && 1/cost.BottleneckSeconds < model.RequireThroughput
 }
 
-func (b *builder) checkRequired(p *placed) hcl.Diagnostics {
+func (b *builder) checkThroughput(p *placed) hcl.Diagnostics {
 	cost := p.solution.Cost
-	if !misses(p.model, cost) {
+	if !missesThroughput(p.model, cost) {
 		return nil
 	}
 	gives := quantity.FormatNumber(1/cost.BottleneckSeconds) + " at most"
@@ -175,9 +175,9 @@ func (b *builder) checkRequired(p *placed) hcl.Diagnostics {
 	return hcl.Diagnostics{{
 		Severity: hcl.DiagError,
 		Summary:  "Required throughput cannot be met",
-		Detail: fmt.Sprintf("%s requires %s inferences per second, and this cluster gives %s. The bottleneck is %s with %s per inference: require less, or add what it lacks.",
+		Detail: inUsersWords(p.model, fmt.Sprintf("%s requires %s inferences per second, and this cluster gives %s. The bottleneck is %s with %s per inference: require less, or add what it lacks.",
 			p.model.Address, quantity.FormatNumber(p.model.RequireThroughput), gives,
-			b.resourceName(p.problem, cost.Bottleneck), quantity.FormatSeconds(cost.BottleneckSeconds)),
+			b.resourceName(p.problem, cost.Bottleneck), quantity.FormatSeconds(cost.BottleneckSeconds))),
 		Subject: p.model.RequireRange.Ptr(),
 	}}
 }

@@ -14,10 +14,27 @@ import (
 // which the paper has the transfers only.
 
 const (
-	kPathClasses = 20 // bandwidth classes, C in the paper; its evaluation ends there
-	kPathLongest = 9  // nodes of one matching: the work grows as (2e)^k
+	kPathLongest = 9 // nodes of one matching: the work grows as (2e)^k
 	kPathWork    = 1 << 22
 )
+
+// kPathClasses are the numbers of transfer classes, C in the paper. Its evaluation has
+// these, and none of them is best everywhere; here all are tried.
+var kPathClasses = [...]int{20, 17, 14, 11, 8, 5, 2}
+
+// kPath offers what the paper's two steps give.
+func (r *run) kPath() {
+	ends := r.m.partition()
+	if ends == nil {
+		return
+	}
+	for _, classes := range kPathClasses {
+		r.offer(r.m.matched(ends, r.m.kPathMatching(ends, classes, r.seed, r.b)))
+		if len(ends) == 1 {
+			return
+		}
+	}
+}
 
 // partition finds the cuts with the least sum of bytes such that every stage fits
 // the smallest node ("partitioning" in the paper): for each end of the first stage
@@ -71,19 +88,19 @@ func (m *model) cheapest(room int64) (rest []int64, next []int) {
 	return rest, next
 }
 
-// transferClasses gives the class of each cut: C bins of equal width between the
-// least and the most of all cuts.
+// transferClasses gives the class of each cut, 1..classes: bins of equal width between
+// the least and the most of all cuts.
 //
 // Departure: the most falls into class C+1 in the published code, where no
 // matching looks, so every partition with that cut fails. Here it is in class C.
-func (m *model) transferClasses(ends []int) []int {
+func (m *model) transferClasses(ends []int, classes int) []int {
 	inner := m.bytes[1:m.end]
 	var out []int
 	for _, j := range ends[:len(ends)-1] {
 		low, high := slices.Min(inner), slices.Max(inner)
-		class := kPathClasses
+		class := classes
 		if high > low {
-			class = min(kPathClasses, 1+int(float64(m.bytes[j]-low)/float64(high-low)*kPathClasses))
+			class = min(classes, 1+int(float64(m.bytes[j]-low)/float64(high-low)*float64(classes)))
 		}
 		out = append(out, class)
 	}
@@ -105,8 +122,8 @@ type matching struct {
 // matching" in the paper). It gives the node of each stage, or nil.
 //
 // Departure: a run of more than kPathLongest stages is matched in pieces.
-func (m *model) kPathMatching(ends []int, seed uint64, b *budget) []int {
-	k := &matching{m: m, free: map[int]bool{}, draw: rand.New(rand.NewPCG(seed, 0)), b: b}
+func (m *model) kPathMatching(ends []int, classes int, seed uint64, b *budget) []int {
+	k := &matching{m: m, free: map[int]bool{}, draw: rand.New(rand.NewPCG(seed, uint64(classes))), b: b}
 	k.nodes = slices.Repeat([]int{-1}, len(ends))
 	for _, v := range m.p.usableNodes() {
 		k.free[v] = true
@@ -121,7 +138,7 @@ func (m *model) kPathMatching(ends []int, seed uint64, b *budget) []int {
 	if len(ends) == 1 { // nothing to match: the paper places it anywhere
 		return m.p.usableNodes()[:1]
 	}
-	for _, r := range runs(m.transferClasses(ends)) {
+	for _, r := range runs(m.transferClasses(ends, classes)) {
 		if !k.match(r[0], r[1]) {
 			return nil
 		}
@@ -185,14 +202,17 @@ func (k *matching) colourCode(rate float64, n, s, u int) []int {
 			nodes = append(nodes, v)
 		}
 	}
-	c := newColouring(k, nodes, rate)
+	if len(nodes) < n {
+		return nil
+	}
+	c := newColouring(k, nodes, rate, n)
 	steps := 0
 	for range int(10 * math.Exp(float64(n))) {
 		work := len(nodes) << n
 		if steps += work; steps > kPathWork && steps > work || !k.b.spend(work) {
 			return nil
 		}
-		if path := c.try(n, slices.Index(nodes, s), slices.Index(nodes, u)); path != nil {
+		if path := c.try(slices.Index(nodes, s), slices.Index(nodes, u)); path != nil {
 			return path
 		}
 	}

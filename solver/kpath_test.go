@@ -50,6 +50,16 @@ func TestPartitionMinimisesTheSum(t *testing.T) {
 	}
 }
 
+// Bins of equal width; the most is in the highest, where it is matched first.
+func TestTransferClasses(t *testing.T) {
+	m := newModel(paperChain([]int64{0, 10, 49, 50, 60, 110, 0}, make([]int64, 6), 10, flat(6, 1)))
+	for classes, want := range map[int][]int{1: {1, 1, 1, 1, 1}, 2: {1, 1, 1, 2, 2}, 5: {1, 2, 3, 3, 5}} {
+		if diff := cmp.Diff(want, m.transferClasses([]int{1, 2, 3, 4, 5, 6}, classes)); diff != "" {
+			t.Errorf("C = %d: %s", classes, diff)
+		}
+	}
+}
+
 // Runs of the same class go together: of higher classes first, then the longest.
 func TestRuns(t *testing.T) {
 	want := [][2]int{{3, 1}, {5, 2}, {4, 1}, {0, 3}}
@@ -69,7 +79,7 @@ func TestColourCode(t *testing.T) {
 	}
 	p := paperChain([]int64{0, 7, 7, 7, 0}, []int64{10, 10, 10, 10}, 10, band)
 	m := newModel(p)
-	got := m.kPathMatching([]int{1, 2, 3, 4}, 1, &budget{ctx: t.Context()})
+	got := m.kPathMatching([]int{1, 2, 3, 4}, 20, 1, &budget{ctx: t.Context()})
 	if got != nil && got[0] == 5 {
 		slices.Reverse(got)
 	}

@@ -128,9 +128,7 @@ func (r *run) simple() {
 	m := r.m
 	switch r.algorithm {
 	case KPath:
-		if ends := m.partition(); ends != nil {
-			r.offer(m.matched(ends, m.kPathMatching(ends, r.seed, r.b)))
-		}
+		r.kPath()
 		r.reason = "k-path matching proves no optimum"
 	case Random:
 		r.offer(m.random(r.seed, r.b))

@@ -50,3 +50,5 @@ func cloneInfos(infos []tensor.Info) []tensor.Info {
 	}
 	return infos
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

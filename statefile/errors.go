@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // What can be wrong with a state file.
@@ -54,6 +55,9 @@ func (e *ReadError) advice() string {
 	case errors.Is(e.Err, ErrNotState):
 		return "move it away if it is not meant to be here"
 	}
+	if strings.Contains(e.Path, "://") {
+		return "look whether the address of the backend is right; an older version of the state goes back with `edgeplan state push -force FILE`"
+	}
 	return fmt.Sprintf("restore it from version control or from %s.backup, or remove it if nothing is deployed", e.Path)
 }
 
@@ -80,7 +84,7 @@ func (e *positionError) Unwrap() error { return e.err }
 // WriteError says that a state could not be recorded, and where it is instead.
 // What was done on the devices stays done.
 type WriteError struct {
-	Path string
+	Location string // of the state
 	// Emergency is where the state was saved; "" when that failed too.
 	Emergency    string
 	EmergencyErr error
@@ -90,17 +94,18 @@ type WriteError struct {
 }
 
 func (e *WriteError) Error() string {
+	text := fmt.Sprintf("%s: cannot record the state: %v", e.Location, e.Err)
 	if e.Emergency == "" {
-		return fmt.Sprintf("%s: cannot record the state: %v; it could not be saved beside it either: %v; "+
-			"the devices are ahead of the file: save the state printed with this error as %s before the next run",
-			e.Path, e.Err, e.EmergencyErr, e.Path)
+		return fmt.Sprintf("%s; it could not be saved in the folder either: %v; the devices are ahead of the state: "+
+			"save what is printed with this error as %s and run `edgeplan state push %s` before anything else",
+			text, e.EmergencyErr, EmergencyFile, EmergencyFile)
 	}
 	if errors.Is(e.Err, ErrMoved) {
-		return fmt.Sprintf("%s: cannot record the state: %v; what this run did is in %s: compare the two, "+
-			"keep what is true in %s and remove the other", e.Path, e.Err, e.Emergency, e.Path)
+		return fmt.Sprintf("%s; what this run did is in %s: compare it with `edgeplan state pull`, "+
+			"and `edgeplan state push -force %s` if that is what is true, else remove it", text, e.Emergency, EmergencyFile)
 	}
-	return fmt.Sprintf("%s: cannot record the state: %v; it is saved in %s: "+
-		"remove the cause and move it to %s before the next run", e.Path, e.Err, e.Emergency, e.Path)
+	return fmt.Sprintf("%s; it is saved in %s: remove the cause and run `edgeplan state push %s` before anything else",
+		text, e.Emergency, EmergencyFile)
 }
 
 // Unwrap gives the cause to errors.Is.

@@ -58,6 +58,13 @@ func (f *faultyFiles) Remove(path string) error {
 	return f.osFiles.Remove(path)
 }
 
+func (f *faultyFiles) TryLock(path string) (fileLock, error) {
+	if err := f.step("lock"); err != nil {
+		return nil, err
+	}
+	return f.osFiles.TryLock(path)
+}
+
 func (f *faultyFiles) SyncDir(dir string) error {
 	if err := f.step("sync folder"); err != nil {
 		return err
@@ -121,16 +128,22 @@ func TestRecordWithEveryOperationFailing(t *testing.T) {
 	}
 }
 
+// useFiles puts another file system under a manager of a local state.
+func useFiles(m *Manager, files fileSystem) {
+	m.files = files
+	m.backend.(*local).files = files
+}
+
 func checkRecordWithFaults(t *testing.T, files *faultyFiles) {
 	dir := recorded(t)
 	m := Open(dir)
 	state := load(t, m)
-	m.files = files
+	useFiles(m, files)
 	state.Outputs["throughput"] = []byte(`21`)
 	err := m.Record(state)
-	m.files = osFiles{}
+	useFiles(m, osFiles{})
 
-	got := read(t, m.Path())
+	got := read(t, m.Location())
 	isNew := got.Serial == 8 && string(got.Outputs["throughput"]) == "21"
 	isOld := got.Serial == 7 && string(got.Outputs["throughput"]) == "20"
 	if !isNew && !isOld {
@@ -139,7 +152,7 @@ func checkRecordWithFaults(t *testing.T, files *faultyFiles) {
 	if err == nil && !isNew {
 		t.Fatalf("no error, and the old state is there; after %v", files.log)
 	}
-	if state.Serial != got.Serial {
+	if state.Serial != got.Serial && (err == nil || !isNew) {
 		t.Errorf("in memory serial %d, in the file %d", state.Serial, got.Serial)
 	}
 	if err != nil {
@@ -149,8 +162,8 @@ func checkRecordWithFaults(t *testing.T, files *faultyFiles) {
 	if err := m.Record(state); err != nil {
 		t.Fatalf("the next step: %v", err)
 	}
-	if next := load(t, Open(dir)); next.Serial != got.Serial+1 {
-		t.Errorf("the next run reads serial %d, want %d", next.Serial, got.Serial+1)
+	if next := load(t, Open(dir)); next.Serial != state.Serial || next.Serial <= got.Serial {
+		t.Errorf("the next run reads serial %d, want %d, after %d", next.Serial, state.Serial, got.Serial)
 	}
 }
 
@@ -166,7 +179,7 @@ func checkWriteError(t *testing.T, dir string, err error) {
 		t.Fatalf("the content in the error is serial %v, error %v", saved, parseErr)
 	}
 	if problem.Emergency == "" {
-		if !strings.Contains(err.Error(), "save the state printed with this error") {
+		if !strings.Contains(err.Error(), "save what is printed with this error") {
 			t.Errorf("no advice in %v", err)
 		}
 		return
@@ -174,7 +187,7 @@ func checkWriteError(t *testing.T, dir string, err error) {
 	if got := read(t, filepath.Join(dir, EmergencyFile)); got.Serial != 8 {
 		t.Errorf("the emergency file has serial %d", got.Serial)
 	}
-	if !strings.Contains(err.Error(), problem.Emergency) || !strings.Contains(err.Error(), "before the next run") {
+	if !strings.Contains(err.Error(), problem.Emergency) || !strings.Contains(err.Error(), "before anything else") {
 		t.Errorf("no advice in %v", err)
 	}
 }

@@ -2,15 +2,17 @@ package statefile
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
+
+	"github.com/gofrs/flock"
 )
 
-// fileSystem is every operation on files that recording a state needs, so that
-// a test can let each of them fail.
+// fileSystem is every operation on files that the local state and its lock need,
+// so that a test can let each of them fail, or be the last of the process.
 type fileSystem interface {
 	ReadFile(path string) ([]byte, error)
 	// CreateTemp makes a new file of mode 0600, named as os.CreateTemp does.
@@ -18,6 +20,15 @@ type fileSystem interface {
 	Rename(from, to string) error
 	Remove(path string) error
 	SyncDir(dir string) error
+	// TryLock takes the lock on a file, which it creates where it is missing. It
+	// gives nil while another process holds the lock.
+	TryLock(path string) (fileLock, error)
+}
+
+// fileLock is a held lock on a file. The operating system takes it back when the
+// process ends.
+type fileLock interface {
+	Unlock() error
 }
 
 type tempFile interface {
@@ -30,19 +41,16 @@ type tempFile interface {
 // replace makes content the content of the file at path, or leaves the file as
 // it was: temporary file in the same folder, fsync, rename, fsync of the
 // folder. When only the last step fails the file is replaced already.
-func replace(files fileSystem, path string, content []byte) (replaced bool, err error) {
+func replace(files fileSystem, path string, content []byte) error {
 	temp, err := writeTemp(files, path, content)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := files.Rename(temp, path); err != nil {
 		_ = files.Remove(temp)
-		return false, err
+		return err
 	}
-	if err := files.SyncDir(filepath.Dir(path)); err != nil {
-		return true, fmt.Errorf("written, but a loss of power may undo it: %w", err)
-	}
-	return true, nil
+	return files.SyncDir(filepath.Dir(path))
 }
 
 // writeTemp writes content to a new file beside path and gives its name.
@@ -69,21 +77,24 @@ func writeTemp(files fileSystem, path string, content []byte) (string, error) {
 // what a killed run left.
 func tempPattern(path string) string { return "." + filepath.Base(path) + ".*.tmp" }
 
-// removeLeftovers removes the temporary files of runs that were killed. Call it
-// with the lock held.
-func removeLeftovers(dir string) {
-	entries, err := os.ReadDir(dir)
+// removeLeftovers removes the temporary files beside a path that runs left when
+// they were killed. Call it with the lock held.
+func removeLeftovers(files fileSystem, path string) {
+	left, err := filepath.Glob(filepath.Join(escapeGlob(filepath.Dir(path)), tempPattern(escapeGlob(filepath.Base(path)))))
 	if err != nil {
 		return
 	}
-	for _, entry := range entries {
-		for _, name := range []string{StateFile, BackupFile, EmergencyFile, LockInfoFile} {
-			if ok, _ := filepath.Match(tempPattern(name), entry.Name()); ok {
-				_ = os.Remove(filepath.Join(dir, entry.Name()))
-			}
-		}
+	for _, file := range left {
+		_ = files.Remove(file)
 	}
 }
+
+// escapeGlob quotes what filepath.Glob would take for a pattern.
+func escapeGlob(path string) string {
+	return globMeta.Replace(path)
+}
+
+var globMeta = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`)
 
 // osFiles is the file system of the operating system.
 type osFiles struct{}
@@ -107,4 +118,12 @@ func (osFiles) SyncDir(dir string) error {
 		err = nil
 	}
 	return errors.Join(err, d.Close())
+}
+
+func (osFiles) TryLock(path string) (fileLock, error) {
+	lock := flock.New(path, flock.SetPermissions(0o600))
+	if ok, err := lock.TryLock(); err != nil || !ok {
+		return nil, err
+	}
+	return lock, nil
 }

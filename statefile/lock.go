@@ -2,34 +2,27 @@ package statefile
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/user"
-	"path/filepath"
 	"time"
-
-	"github.com/gofrs/flock"
 
 	"github.com/edgeplan/edgeplan/internal/version"
 )
 
-// Names of the lock's files in a configuration folder. The state itself cannot
-// be locked, since every write puts another file in its place.
+// A waiting run tries the lock again after lockPoll, and then ever more rarely.
 const (
-	LockFile     = ".edgeplan.state.json.lock"
-	LockInfoFile = LockFile + ".info"
+	lockPoll    = 100 * time.Millisecond
+	lockPollMax = 2 * time.Second
 )
 
-// lockPoll is how often a waiting run tries the lock again.
-const lockPoll = 100 * time.Millisecond
-
-// LockInfo says who holds the lock. It is only for people to read: the lock is
-// the flock, which the operating system takes back when its holder dies.
+// LockInfo says who holds a lock. Terraform's HTTP backend protocol names the
+// fields.
 type LockInfo struct {
 	ID        string    `json:"ID"`
 	Operation string    `json:"Operation"` // the command, as "apply"
+	Info      string    `json:"Info"`      // always empty; servers of the protocol expect it
 	Who       string    `json:"Who"`       // user@host
 	Version   string    `json:"Version"`   // of edgeplan
 	Created   time.Time `json:"Created"`
@@ -48,10 +41,12 @@ type LockOptions struct {
 
 // LockError says that another run holds the lock.
 type LockError struct {
-	Path string
-	// Info of the holder; zero when it could not be read.
+	Location string // of the state
+	// Info of the holder; zero when it is not known.
 	Info   LockInfo
 	Waited time.Duration
+	// Outlives says that such a lock stays when the run that took it is killed.
+	Outlives bool
 }
 
 func (e *LockError) Error() string {
@@ -63,7 +58,11 @@ func (e *LockError) Error() string {
 	if e.Waited > 0 {
 		holder += fmt.Sprintf(", and still after %s", e.Waited)
 	}
-	return fmt.Sprintf("%s: %v: %s; wait for it to end, or give more time with -lock-timeout", e.Path, ErrLocked, holder)
+	advice := "wait for it to end, or give more time with -lock-timeout"
+	if e.Outlives && e.Info.ID != "" {
+		advice += fmt.Sprintf("; if that run was killed, `edgeplan force-unlock %s` gives the lock back", e.Info.ID)
+	}
+	return fmt.Sprintf("%s: %v: %s; %s", e.Location, ErrLocked, holder, advice)
 }
 
 // Unwrap gives ErrLocked to errors.Is.
@@ -71,92 +70,66 @@ func (e *LockError) Unwrap() error { return ErrLocked }
 
 // Lock is a held lock.
 type Lock struct {
-	Info  LockInfo
-	path  string // of the info file
-	flock *flock.Flock
+	Info    LockInfo
+	backend Backend
 }
 
 // Lock takes the lock of the state, so that only one run changes it. It fails
-// with a *LockError while another run holds it. A run that was killed does not
-// block the next.
+// with a *LockError while another run holds it.
 func (m *Manager) Lock(ctx context.Context, o LockOptions) (*Lock, error) {
-	lock := &Lock{
-		Info:  newLockInfo(o.Operation, m.Path()),
-		path:  filepath.Join(m.dir, LockInfoFile),
-		flock: flock.New(filepath.Join(m.dir, LockFile)),
+	lock := &Lock{Info: newLockInfo(o.Operation, m.backend.Location()), backend: m.backend}
+	err := m.backend.Lock(ctx, lock.Info)
+	var held *LockError
+	if errors.As(err, &held) && o.Timeout > 0 {
+		if o.Waiting != nil {
+			o.Waiting(held.Info)
+		}
+		err = waitFor(ctx, lock, o.Timeout)
 	}
-	if err := m.acquire(ctx, lock.flock, o); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	removeLeftovers(m.dir)
-	if err := lock.writeInfo(m.files); err != nil {
-		return nil, errors.Join(fmt.Errorf("lock the state: %w", err), lock.Unlock())
-	}
+	removeLeftovers(m.files, m.emergencyPath())
 	return lock, nil
 }
 
-func (m *Manager) acquire(ctx context.Context, l *flock.Flock, o LockOptions) error {
-	ok, err := l.TryLock()
-	if err == nil && !ok && o.Timeout > 0 {
-		if o.Waiting != nil {
-			o.Waiting(m.holder())
+// waitFor tries until the lock is free, the time is over, or ctx ends.
+func waitFor(ctx context.Context, lock *Lock, timeout time.Duration) error {
+	over := time.After(timeout)
+	for pause := lockPoll; ; pause = min(pause*3/2, lockPollMax) {
+		final := false
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("interrupted while waiting for the lock of the state: %w", ctx.Err())
+		case <-over:
+			final = true
+		case <-time.After(pause):
 		}
-		ok, err = waitFor(ctx, l, o.Timeout)
+		err := lock.backend.Lock(ctx, lock.Info)
+		var held *LockError
+		if !errors.As(err, &held) {
+			return err
+		}
+		if held.Waited = timeout; final {
+			return held
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("lock the state with %s: %w", l.Path(), err)
-	}
-	if !ok {
-		return &LockError{Path: m.Path(), Info: m.holder(), Waited: o.Timeout}
+}
+
+// Unlock gives the lock back.
+func (l *Lock) Unlock() error {
+	if err := l.backend.Unlock(context.Background(), l.Info.ID); err != nil {
+		return fmt.Errorf("%s: cannot give the lock of the state back: %w", l.backend.Location(), err)
 	}
 	return nil
 }
 
-// waitFor tries until the lock is free, the time is over (false) or the
-// context ends (an error).
-func waitFor(ctx context.Context, l *flock.Flock, timeout time.Duration) (bool, error) {
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	ok, err := l.TryLockContext(limited, lockPoll)
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		return false, nil
-	}
-	return ok, err
-}
-
-// holder reads who holds the lock; zero when that is not known.
-func (m *Manager) holder() LockInfo {
-	var info LockInfo
-	content, err := m.files.ReadFile(filepath.Join(m.dir, LockInfoFile))
-	if err != nil || json.Unmarshal(content, &info) != nil {
-		return LockInfo{}
-	}
-	return info
-}
-
-func (l *Lock) writeInfo(files fileSystem) error {
-	content, err := encodeJSON(l.Info)
-	if err != nil {
-		return err
-	}
-	_, err = replace(files, l.path, content)
-	return err
-}
-
-// Unlock gives the lock back. The lock file stays: removing it would let two
-// runs hold locks on two files of the same name.
-func (l *Lock) Unlock() error {
-	err := os.Remove(l.path)
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	return errors.Join(err, l.flock.Unlock())
+// ForceUnlock gives back the lock that another run, which was killed, left.
+func (m *Manager) ForceUnlock(ctx context.Context, id string) error {
+	return m.backend.Unlock(ctx, id)
 }
 
 func newLockInfo(operation, path string) LockInfo {
-	if absolute, err := filepath.Abs(path); err == nil {
-		path = absolute
-	}
 	return LockInfo{
 		ID:        newUUID(),
 		Operation: operation,

@@ -110,7 +110,7 @@ func TestLockIsExclusive(t *testing.T) {
 			t.Errorf("%q is not in %v", part, err)
 		}
 	}
-	info, err := os.Stat(filepath.Join(dir, LockInfoFile))
+	info, err := os.Stat(newLocal(filepath.Join(dir, StateFile), osFiles{}).infoPath())
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the info file: mode %v, error %v; want 0600", info.Mode(), err)
 	}
@@ -128,7 +128,7 @@ func TestLockSurvivesKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := LockInfo{Operation: "plan", Who: whoami(), Version: version.Version, Path: filepath.Join(dir, StateFile)}
-	got := Open(dir).holder()
+	got := newLocal(filepath.Join(dir, StateFile), osFiles{}).holder()
 	if age := time.Since(got.Created); age < 0 || age > time.Minute || got.ID == killed {
 		t.Errorf("the info file is still that of the killed run: %+v", got)
 	}
@@ -138,7 +138,7 @@ func TestLockSurvivesKill(t *testing.T) {
 	if err := lock.Unlock(); err != nil {
 		t.Fatal(err)
 	}
-	onlyFiles(t, dir, LockFile)
+	onlyFiles(t, dir, "."+StateFile+".lock")
 }
 
 func TestLockTimeout(t *testing.T) {

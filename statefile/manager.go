@@ -2,9 +2,9 @@ package statefile
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"sync"
 
@@ -14,26 +14,35 @@ import (
 // Names of the files in a configuration folder.
 const (
 	StateFile     = "edgeplan.state.json"
-	BackupFile    = StateFile + ".backup"
+	BackupFile    = StateFile + backupSuffix
 	EmergencyFile = "errored." + StateFile
+
+	backupSuffix = ".backup"
 )
 
 // Manager reads and records the state of one configuration folder. Its methods
 // may be called from several goroutines.
 type Manager struct {
-	dir   string
-	files fileSystem
+	backend Backend
+	dir     string     // where the emergency file goes
+	files   fileSystem // of the emergency file
 
-	mu       sync.Mutex
-	seen     *generation // what the file was when last read or written; nil before
-	backedUp bool        // the backup holds the state before this run
-	errored  bool        // the emergency file is of this run
+	mu      sync.Mutex
+	seen    *generation // what the state was when last read or written; nil before
+	doubt   *attempt    // the last write, when nobody knows whether it came to pass
+	errored bool        // the emergency file is of this run
 }
 
-// generation identifies one content of the state file. The zero value is no file.
+// generation identifies one content of the state. The zero value is no state.
 type generation struct {
 	lineage string
 	serial  uint64
+}
+
+// attempt is a write whose outcome is not known.
+type attempt struct {
+	generation
+	content []byte
 }
 
 func (g generation) String() string {
@@ -43,25 +52,29 @@ func (g generation) String() string {
 	return fmt.Sprintf("serial %d of lineage %s", g.serial, g.lineage)
 }
 
-// Open gives the manager of the state in a configuration folder. It reads nothing.
-func Open(dir string) *Manager { return &Manager{dir: dir, files: osFiles{}} }
+// Open gives the manager of the state that is a file in the configuration folder.
+// It reads nothing.
+func Open(dir string) *Manager { return OpenBackend(dir, Local(filepath.Join(dir, StateFile))) }
 
-// Path of the state file.
-func (m *Manager) Path() string { return filepath.Join(m.dir, StateFile) }
+// OpenBackend gives the manager of a configuration folder's state that a backend
+// keeps. It reads nothing.
+func OpenBackend(dir string, backend Backend) *Manager {
+	return &Manager{backend: backend, dir: dir, files: systemFiles()}
+}
 
-func (m *Manager) backupPath() string    { return filepath.Join(m.dir, BackupFile) }
-func (m *Manager) emergencyPath() string { return filepath.Join(m.dir, EmergencyFile) }
+// Location names the state for people.
+func (m *Manager) Location() string { return m.backend.Location() }
 
-// Load reads the state. Where there is no file yet it gives a New state, whose
+// Load reads the state. Where there is none yet it gives a New state, whose
 // serial is 0.
-func (m *Manager) Load() (*State, error) {
+func (m *Manager) Load(ctx context.Context) (*State, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	state, content, err := m.read()
+	state, snapshot, err := m.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := m.checkEmergency(state, content); err != nil {
+	if err := m.checkEmergency(state, snapshot.Content); err != nil {
 		return nil, err
 	}
 	m.seen = generationOf(state)
@@ -71,20 +84,14 @@ func (m *Manager) Load() (*State, error) {
 	return state, nil
 }
 
-// read gives the state and the bytes of the file, nil where there is none.
-func (m *Manager) read() (*State, []byte, error) {
-	content, err := m.files.ReadFile(m.Path())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, nil
+// read gives the state, nil where there is none, and what it was read from.
+func (m *Manager) read(ctx context.Context) (*State, Snapshot, error) {
+	snapshot, err := m.backend.Read(ctx)
+	if err != nil || snapshot.Content == nil {
+		return nil, snapshot, err
 	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the state: %w", err)
-	}
-	state, err := Parse(m.Path(), content)
-	if err != nil {
-		return nil, nil, err
-	}
-	return state, content, nil
+	state, err := Parse(m.Location(), snapshot.Content)
+	return state, snapshot, err
 }
 
 func generationOf(s *State) *generation {
@@ -94,34 +101,10 @@ func generationOf(s *State) *generation {
 	return &generation{lineage: s.Lineage, serial: s.Serial}
 }
 
-// checkEmergency refuses to go on from a state while a failed run's emergency
-// file knows more about the devices.
-func (m *Manager) checkEmergency(state *State, content []byte) error {
-	emergency, err := m.files.ReadFile(m.emergencyPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read what a failed run left: %w", err)
-	}
-	if bytes.Equal(emergency, content) {
-		return nil
-	}
-	left, err := Parse(m.emergencyPath(), emergency)
-	if err != nil {
-		return nil // no state that could be lost
-	}
-	if state != nil && (state.Lineage != left.Lineage || state.Serial > left.Serial) {
-		return nil
-	}
-	return fmt.Errorf("%w: %s holds serial %d, and %s holds %s; move the first over the second to go on from it, or remove it",
-		ErrUnfinished, m.emergencyPath(), left.Serial, m.Path(), generationOf(state))
-}
-
 // Record writes a state with the next serial, which it sets in s. It refuses
-// when the file is no longer what this manager last read or wrote. The first
-// write keeps the content before it in the backup file. A state that cannot be
-// written goes to the emergency file, and the error is a *WriteError.
+// when the state is no longer what this manager last read or wrote. A state that
+// cannot be written goes to the emergency file, and the error is a *WriteError.
+// It does not end with a context: what is done on devices has to be recorded.
 func (m *Manager) Record(s *State) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -131,66 +114,76 @@ func (m *Manager) Record(s *State) error {
 	if m.seen == nil {
 		m.seen = generationOf(s)
 	}
+	return m.record(context.Background(), s)
+}
+
+func (m *Manager) record(ctx context.Context, s *State) error {
+	current, before, readErr := m.read(ctx)
+	if m.doubt != nil && readErr == nil {
+		m.settle(before.Content)
+	}
 	next := *s
-	next.FormatVersion, next.EdgeplanVersion, next.Serial = FormatVersion, version.Version, m.seen.serial+1
+	next.FormatVersion, next.EdgeplanVersion, next.Serial = FormatVersion, version.Version, m.lastSerial()+1
 	content, err := EncodeState(&next)
 	if err != nil {
 		return err
 	}
-	replaced, err := m.write(generation{s.Lineage, next.Serial}, content)
-	if replaced {
-		m.seen = generationOf(&next)
+	if readErr == nil {
+		readErr = m.unmoved(current, &next)
+	}
+	if readErr != nil {
+		return m.saveEmergency(content, readErr)
+	}
+	m.doubt = &attempt{*generationOf(&next), content}
+	err = m.backend.Write(ctx, content, before)
+	if err == nil || m.stands(ctx, err) {
 		s.FormatVersion, s.EdgeplanVersion, s.Serial = next.FormatVersion, next.EdgeplanVersion, next.Serial
 	}
 	if err != nil {
 		return m.saveEmergency(content, err)
 	}
+	m.settle(content)
 	m.dropEmergency()
 	return nil
 }
 
-// write makes content the state file, if the file is what it was when last seen.
-func (m *Manager) write(next generation, content []byte) (replaced bool, err error) {
-	current, before, err := m.read()
-	if err != nil {
-		return false, err
+// lastSerial is the highest serial that may stand in the state.
+func (m *Manager) lastSerial() uint64 {
+	if m.doubt != nil {
+		return m.doubt.serial
 	}
+	return m.seen.serial
+}
+
+// settle ends the doubt about a write: content is what stands in the state now.
+func (m *Manager) settle(content []byte) {
+	if bytes.Equal(content, m.doubt.content) {
+		m.seen = &m.doubt.generation
+	}
+	m.doubt = nil
+}
+
+// unmoved says whether the state that was read is what it was when last seen.
+func (m *Manager) unmoved(current, next *State) error {
 	found := *generationOf(current)
-	if found != *m.seen || found.serial > 0 && found.lineage != next.lineage {
-		return false, fmt.Errorf("%w: this run goes on from %s, and the file now holds %s", ErrMoved, *m.seen, found)
+	if found != *m.seen || found.serial > 0 && found.lineage != next.Lineage {
+		return fmt.Errorf("%w: this run goes on from %s, and the state is now %s", ErrMoved, *m.seen, found)
 	}
-	if before != nil && !m.backedUp {
-		if _, err := replace(m.files, m.backupPath(), before); err != nil {
-			return false, fmt.Errorf("keep the state before this run: %w", err)
-		}
-		m.backedUp = true
-	}
-	return replace(m.files, resolve(m.Path()), content)
+	return nil
 }
 
-// resolve follows a symbolic link, so that the file behind it is replaced and
-// the link stays.
-func resolve(path string) string {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		return target
+// stands says whether what was written is the state although an error came: an
+// answer may be lost, and a file replaced before its folder cannot be synced.
+func (m *Manager) stands(ctx context.Context, failure error) bool {
+	if errors.Is(failure, ErrMoved) {
+		m.doubt = nil
+		return false
 	}
-	return path
-}
-
-func (m *Manager) saveEmergency(content []byte, cause error) error {
-	problem := &WriteError{Path: m.Path(), Content: content, Err: cause}
-	written, err := replace(m.files, m.emergencyPath(), content)
-	if written {
-		problem.Emergency = m.emergencyPath()
-		m.errored = true
+	now, err := m.backend.Read(ctx)
+	if err != nil {
+		return false
 	}
-	problem.EmergencyErr = err
-	return problem
-}
-
-// dropEmergency removes this run's emergency file once the state itself is written.
-func (m *Manager) dropEmergency() {
-	if m.errored && m.files.Remove(m.emergencyPath()) == nil {
-		m.errored = false
-	}
+	written := bytes.Equal(now.Content, m.doubt.content)
+	m.settle(now.Content)
+	return written
 }

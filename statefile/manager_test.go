@@ -44,7 +44,7 @@ func read(t *testing.T, path string) *State {
 
 func load(t *testing.T, m *Manager) *State {
 	t.Helper()
-	state, err := m.Load()
+	state, err := m.Load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,11 +62,11 @@ func TestFirstRun(t *testing.T) {
 		if err := m.Record(state); err != nil {
 			t.Fatal(err)
 		}
-		if got := read(t, m.Path()); got.Serial != want || state.Serial != want || got.Lineage != state.Lineage {
+		if got := read(t, m.Location()); got.Serial != want || state.Serial != want || got.Lineage != state.Lineage {
 			t.Fatalf("recorded serial %d, in memory %d, want %d", got.Serial, state.Serial, want)
 		}
 	}
-	info, err := os.Stat(m.Path())
+	info, err := os.Stat(m.Location())
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, error %v; want 0600", info.Mode(), err)
 	}
@@ -133,12 +133,12 @@ func TestRecordRefusesWhenTheFileMovedOn(t *testing.T) {
 			if err := m.Record(load(t, m)); err != nil {
 				t.Fatal(err)
 			}
-		}, "this run goes on from serial 7 of lineage " + testLineage + ", and the file now holds serial 8"},
+		}, "this run goes on from serial 7 of lineage " + testLineage + ", and the state is now serial 8"},
 		{"removed", func(t *testing.T, dir string) {
 			if err := os.Remove(filepath.Join(dir, StateFile)); err != nil {
 				t.Fatal(err)
 			}
-		}, "the file now holds no state"},
+		}, "the state is now no state"},
 		{"another deployment", func(t *testing.T, dir string) {
 			other := sample()
 			other.Lineage = "00000000-0000-4000-8000-000000000000"
@@ -147,7 +147,7 @@ func TestRecordRefusesWhenTheFileMovedOn(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, filepath.Join(dir, StateFile), content)
-		}, "the file now holds serial 7 of lineage 00000000"},
+		}, "the state is now serial 7 of lineage 00000000"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -155,12 +155,12 @@ func TestRecordRefusesWhenTheFileMovedOn(t *testing.T) {
 			m := Open(dir)
 			state := load(t, m)
 			test.other(t, dir)
-			before, _ := os.ReadFile(m.Path())
+			before, _ := os.ReadFile(m.Location())
 			err := m.Record(state)
 			if !errors.Is(err, ErrMoved) || !strings.Contains(err.Error(), test.text) {
 				t.Fatalf("got %v, want %q", err, test.text)
 			}
-			if after, _ := os.ReadFile(m.Path()); string(after) != string(before) {
+			if after, _ := os.ReadFile(m.Location()); string(after) != string(before) {
 				t.Error("the file was changed all the same")
 			}
 			// What this run did to the devices is not lost.
@@ -178,11 +178,11 @@ func TestRecordDoesNotReplaceWhatItCannotRead(t *testing.T) {
 	dir := recorded(t)
 	m := Open(dir)
 	state := load(t, m)
-	write(t, m.Path(), []byte(`{"format_version":9}`))
+	write(t, m.Location(), []byte(`{"format_version":9}`))
 	if err := m.Record(state); !errors.Is(err, ErrNewerFormat) {
 		t.Errorf("got %v", err)
 	}
-	if content, _ := os.ReadFile(m.Path()); string(content) != `{"format_version":9}` {
+	if content, _ := os.ReadFile(m.Location()); string(content) != `{"format_version":9}` {
 		t.Errorf("the file became %s", content)
 	}
 }
@@ -222,10 +222,10 @@ func TestLoadRefusesAStateThatAFailedRunIsAheadOf(t *testing.T) {
 	emergency := filepath.Join(dir, EmergencyFile)
 	write(t, emergency, content)
 	m := Open(dir)
-	if _, err := m.Load(); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), "move the first over the second") {
+	if _, err := m.Load(t.Context()); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), "state push") {
 		t.Fatalf("got %v", err)
 	}
-	if err := os.Rename(emergency, m.Path()); err != nil { // what the message says
+	if err := os.Rename(emergency, m.Location()); err != nil { // what the message says
 		t.Fatal(err)
 	}
 	if state := load(t, m); state.Serial != 8 {

@@ -62,10 +62,24 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 
 // withState runs a change of the state under its lock.
 func (c *cli) withState(ctx context.Context, operation string, a approval, change func(*statefile.Manager, *statefile.State) error) error {
-	states := c.state()
+	states, err := c.state(ctx)
+	if err != nil {
+		return err
+	}
+	return c.locked(ctx, states, operation, a.lockTimeout, func() error {
+		prior, err := states.Load(ctx)
+		if err != nil {
+			return err
+		}
+		return change(states, prior)
+	})
+}
+
+// locked runs do under the lock of the state.
+func (c *cli) locked(ctx context.Context, states *statefile.Manager, operation string, timeout time.Duration, do func() error) error {
 	lock, err := states.Lock(ctx, statefile.LockOptions{
 		Operation: operation,
-		Timeout:   a.lockTimeout,
+		Timeout:   timeout,
 		Waiting: func(holder statefile.LockInfo) {
 			c.notef("Waiting for the lock of the state, held by %s (%s)…", holder.Who, holder.Operation)
 		},
@@ -73,11 +87,7 @@ func (c *cli) withState(ctx context.Context, operation string, a approval, chang
 	if err != nil {
 		return err
 	}
-	prior, err := states.Load()
-	if err == nil {
-		err = change(states, prior)
-	}
-	return errors.Join(err, lock.Unlock())
+	return errors.Join(do(), lock.Unlock())
 }
 
 // recordUnchanged keeps predictions and outputs that changed without anything
@@ -114,9 +124,6 @@ func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Mana
 	c.printOutputs(p.Desired)
 	return nil
 }
-
-// state is the state of the folder.
-func (c *cli) state() *statefile.Manager { return statefile.Open(c.dir) }
 
 // deployOptions is how devices are reached, with progress on standard error.
 func (c *cli) deployOptions() deployer.Options {

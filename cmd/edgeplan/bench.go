@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -53,7 +52,7 @@ func runBench(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
-	state, err := c.state().Load()
+	state, err := c.loadState(ctx)
 	if err != nil {
 		return err
 	}
@@ -175,9 +174,7 @@ func loadOf(node string, stage int, before, after workerMetrics, elapsed float64
 func (c *cli) printBench(r *benchResult, o benchFlags) error {
 	measured := r.load.Throughput()
 	if o.asJSON {
-		encoder := json.NewEncoder(c.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(map[string]any{
+		return c.printJSON(map[string]any{
 			"format_version": "1.0", "model": r.model, "elapsed_seconds": r.load.Elapsed.Seconds(), "concurrency": o.load.Concurrency,
 			"rate": o.load.Rate, "answered": r.load.Answered, "failed": r.load.Failed, "throughput_per_second": measured,
 			"predicted_throughput_per_second": r.predicted, "measured_over_predicted": measured / r.predicted,

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/term"
+
+	"github.com/edgeplan/edgeplan/internal/diagnostic"
 )
 
 // cli is one run of the program: its streams, its folder and how it prints.
@@ -79,8 +82,8 @@ func (c *cli) check(diags hcl.Diagnostics, files map[string]*hcl.File) error {
 	if len(diags) == 0 {
 		return nil
 	}
-	writer := hcl.NewDiagnosticTextWriter(c.stderr, files, c.width(c.stderr), c.color(c.stderr))
-	if err := writer.WriteDiagnostics(diags); err != nil {
+	text := diagnostic.Text{Width: c.width(c.stderr), Color: c.color(c.stderr)}
+	if err := text.Write(c.stderr, diags, files); err != nil {
 		return fmt.Errorf("print diagnostics: %w", err)
 	}
 	if diags.HasErrors() {
@@ -142,7 +145,16 @@ func (c *cli) notef(format string, args ...any) {
 
 // approve asks a question that only `yes` approves.
 func (c *cli) approve(ctx context.Context, question string) error {
-	fmt.Fprintf(c.stderr, "\n%s\n  Only `yes` approves.\n\n  Enter a value: ", question)
+	answer, err := c.prompt(ctx, question+"\n  Only `yes` approves.")
+	if err == nil && answer != "yes" {
+		err = errors.New("not approved: nothing was changed")
+	}
+	return err
+}
+
+// prompt prints a question and gives the line that answers it; "" at the end of input.
+func (c *cli) prompt(ctx context.Context, question string) (string, error) {
+	fmt.Fprintf(c.stderr, "\n%s\n\n  Enter a value: ", question)
 	answers := make(chan string, 1)
 	go func() {
 		line, _ := c.stdin.ReadString('\n')
@@ -150,12 +162,17 @@ func (c *cli) approve(ctx context.Context, question string) error {
 	}()
 	select {
 	case <-ctx.Done():
-		return errors.New("interrupted: nothing was changed")
+		return "", errors.New("interrupted: nothing was changed")
 	case answer := <-answers:
 		fmt.Fprintln(c.stderr)
-		if answer != "yes" {
-			return errors.New("not approved: nothing was changed")
-		}
-		return nil
+		return answer, nil
 	}
+}
+
+// printJSON writes a value for programs, with "->" as it is.
+func (c *cli) printJSON(v any) error {
+	out := json.NewEncoder(c.stdout)
+	out.SetEscapeHTML(false)
+	out.SetIndent("", "  ")
+	return out.Encode(v)
 }

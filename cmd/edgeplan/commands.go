@@ -22,10 +22,15 @@ func commands() []command {
 	return []command{
 		{"init", "Collect the worker and the engine for every architecture", runInit},
 		{"validate", "Check the configuration and its models", runValidate},
+		{"fmt", "Give configuration files their canonical layout", runFmt},
 		{"plan", "Show the best placement and what would change", runPlan},
 		{"apply", "Bring the devices to what the configuration says", runApply},
 		{"destroy", "Stop and remove everything edgeplan put on devices", runDestroy},
 		{"show", "Show what is deployed", runShow},
+		{"output", "Print outputs of the last apply", runOutput},
+		{"graph", "Draw the devices, their links and the pipelines", runGraph},
+		{"state", "Look into the state and mend it", runState},
+		{"force-unlock", "Give back the lock of the state that a killed run left", runForceUnlock},
 		{"infer", "Send an input through a deployed pipeline", runInfer},
 		{"bench", "Measure a deployed pipeline and compare with the prediction", runBench},
 		{"status", "Ask every worker how it is", runStatus},
@@ -51,7 +56,7 @@ func usage() string {
 	var b strings.Builder
 	b.WriteString("Usage: edgeplan [-chdir=DIR] <command> [options]\n\nCommands:\n")
 	for _, cmd := range commands() {
-		fmt.Fprintf(&b, "  %-10s %s\n", cmd.name, cmd.summary)
+		fmt.Fprintf(&b, "  %-12s %s\n", cmd.name, cmd.summary)
 	}
 	b.WriteString("\nEvery command explains itself with -help.\n")
 	return b.String()

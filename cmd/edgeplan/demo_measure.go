@@ -94,7 +94,7 @@ func repeat(ctx context.Context, length time.Duration, call func() error) (runs 
 // measureThroughput sends requests through the pipeline, several at a time, and
 // prints what came through beside what was predicted.
 func (d *demo) measureThroughput(ctx context.Context) error {
-	state, err := statefile.Open(d.dir).Load()
+	state, err := statefile.Open(d.dir).Load(ctx)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func runInfer(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
-	state, err := c.state().Load()
+	state, err := c.loadState(ctx)
 	if err != nil {
 		return err
 	}

@@ -23,12 +23,26 @@ The engine comes from the configuration (edgeplan { engines = {...} }) or
 EDGEPLAN_ONNXRUNTIME, else from the per-user cache, else from the npm package
 onnxruntime-node with the npm client. The worker lies beside the executable, or
 is built with the Go toolchain.
+
+Where the state is kept is what edgeplan { backend "TYPE" {...} } says: local, http
+or s3; without a block it is edgeplan.state.json beside the configuration. init
+remembers it in .edgeplan/backend.json, without passwords and keys: those come from
+the environment (EDGEPLAN_HTTP_PASSWORD, AWS_SECRET_ACCESS_KEY), a profile, or a
+file given with -backend-config, each time. When the place changes, -migrate-state
+takes the state along.
+
+Examples:
+  edgeplan init
+  edgeplan init -backend-config=bucket=states -backend-config=secrets.hcl
+  edgeplan init -migrate-state
 `
 
 func runInit(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("init", flag.ContinueOnError)
 	var vars variables
 	vars.add(flags)
+	var move migration
+	move.add(flags)
 	upgrade := flags.Bool("upgrade", false, "accept files whose digest differs from the lock")
 	c.addNoColor(flags)
 	if err := c.parseNone(flags, initHelp, args); err != nil {
@@ -36,6 +50,9 @@ func runInit(ctx context.Context, c *cli, args []string) error {
 	}
 	cfg, err := c.loadConfig(vars)
 	if err != nil {
+		return err
+	}
+	if err := c.initBackend(ctx, move); err != nil {
 		return err
 	}
 	options := artifact.FromEnvironment()

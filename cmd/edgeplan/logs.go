@@ -40,7 +40,7 @@ func runLogs(ctx context.Context, c *cli, args []string) error {
 	if *lines < 0 {
 		return errors.New("-n must be 0 or more")
 	}
-	state, err := c.state().Load()
+	state, err := c.loadState(ctx)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func runPlan(ctx context.Context, c *cli, args []string) error {
 	if err := c.parseNone(flags, planHelp, args); err != nil {
 		return err
 	}
-	state, err := c.state().Load()
+	state, err := c.loadState(ctx)
 	if err != nil {
 		return err
 	}

@@ -45,8 +45,13 @@ func (v *variables) add(flags *flag.FlagSet) {
 
 // loadConfig reads and checks the configuration of the folder.
 func (c *cli) loadConfig(vars variables) (*config.Config, error) {
-	cfg, diags := config.Load(c.dir, config.Options{Version: version.Version, Variables: vars, Environment: os.Environ()})
+	cfg, diags := c.readConfig(vars)
 	return cfg, c.check(diags, cfg.Sources)
+}
+
+// readConfig reads and checks the configuration, and prints nothing.
+func (c *cli) readConfig(vars variables) (*config.Config, hcl.Diagnostics) {
+	return config.Load(c.dir, config.Options{Version: version.Version, Variables: vars, Environment: os.Environ()})
 }
 
 // loadProject reads configuration, collected files and models.

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -130,6 +131,8 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"model":     writeModel,
 			"cmpplan":   comparePlans,
 			"build":     buildModel,
+			"states":    startStates,
+			"status":    checkStatus,
 			"external":  externalModel,
 			"rewire":    rewireModel,
 		},
@@ -257,6 +260,22 @@ func buildModel(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("the builders have no model %q", args[0])
+}
+
+// checkStatus is `status N PROGRAM ARGS…`: exec, and the exit code must be N.
+func checkStatus(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exited *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exited) {
+		got = exited.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("%s exited with %d, want %d", strings.Join(args[1:], " "), got, want)
+	}
 }
 
 // externalModel is `external FILE`: a residual network with its weights beside it.

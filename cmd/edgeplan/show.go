@@ -14,14 +14,14 @@ const showHelp = `[options]
 Shows what the state says is deployed, without asking any device.
 `
 
-func runShow(_ context.Context, c *cli, args []string) error {
+func runShow(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("show", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print the state as JSON")
 	c.addNoColor(flags)
 	if err := c.parseNone(flags, showHelp, args); err != nil {
 		return err
 	}
-	state, err := c.state().Load()
+	state, err := c.loadState(ctx)
 	if err != nil {
 		return err
 	}

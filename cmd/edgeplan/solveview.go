@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -100,14 +99,6 @@ func sendSeconds(c *solver.Cost, s solver.Placed) float64 {
 		}
 	}
 	return 0
-}
-
-// printJSON writes a value for programs, with "->" as it is.
-func (c *cli) printJSON(v any) error {
-	out := json.NewEncoder(c.stdout)
-	out.SetEscapeHTML(false)
-	out.SetIndent("", "  ")
-	return out.Encode(v)
 }
 
 func (c *cli) printSolution(p *solver.Problem, s *solver.Solution, answer solutionJSON) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -75,7 +74,7 @@ func runStatus(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
-	state, err := c.state().Load()
+	state, err := c.loadState(ctx)
 	if err != nil {
 		return err
 	}
@@ -137,9 +136,7 @@ func (w *workerStatus) fill(m workerMetrics) {
 
 func (c *cli) printStatuses(statuses []pipelineStatus, asJSON bool) error {
 	if asJSON {
-		encoder := json.NewEncoder(c.stdout)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(map[string]any{"format_version": "1.0", "pipelines": statuses})
+		return c.printJSON(map[string]any{"format_version": "1.0", "pipelines": statuses})
 	}
 	if len(statuses) == 0 {
 		fmt.Fprintln(c.stdout, "Nothing is deployed.")

@@ -16,14 +16,16 @@ const module = "github.com/edgeplan/edgeplan/"
 // allowed are the packages of this module that each package may import, beside
 // internal ones. Arrows point down only (docs/architecture.md).
 var allowed = map[string][]string{
-	"cmd/edgeplan":        {"config", "deployer", "onnx", "plan", "solver", "statefile", "worker"},
+	"cmd/edgeplan":        {"config", "deployer", "onnx", "plan", "solver", "statefile", "statefile/backend", "worker"},
 	"cmd/edgeplan-worker": {"worker"},
+	"cmd/paper":           {"solver"},
 	"deployer":            {"plan", "statefile", "worker"},
 	"plan":                {"config", "onnx", "solver", "statefile", "worker"},
 	"config":              {},
 	"onnx":                {},
 	"solver":              {},
 	"statefile":           {},
+	"statefile/backend":   {"statefile"},
 	"worker":              {},
 	"examples":            {},
 }
@@ -31,8 +33,9 @@ var allowed = map[string][]string{
 // free are packages that know nothing of this module beyond what is listed: the
 // solver of ONNX and HCL, the state of what makes it.
 var free = map[string][]string{
-	"solver":    {},
-	"statefile": {"internal/tensor", "internal/version"},
+	"solver":            {},
+	"statefile":         {"internal/tensor", "internal/version"},
+	"statefile/backend": {"statefile", "internal/suggest"},
 }
 
 // foreign are libraries that belong to one package, and no other may import.
@@ -40,10 +43,12 @@ var foreign = map[string][]string{
 	"github.com/hashicorp/hcl/v2/hclsyntax":  {"config", "internal/artifact"},
 	"golang.org/x/crypto/ssh":                {"deployer", "internal/device", "internal/device/sshdtest", "cmd/edgeplan", "config"},
 	"github.com/pkg/sftp":                    {"deployer", "internal/device"},
+	"github.com/minio/minio-go/v7":           {"statefile/backend"},
 	"google.golang.org/grpc":                 {"worker", "internal/oippb"},
 	"github.com/ebitengine/purego":           {"internal/ort"},
 	"google.golang.org/protobuf/proto":       {"onnx", "internal/onnxpb", "internal/oippb", "internal/modelbuilder", "worker"},
 	"github.com/zclconf/go-cty/cty/function": {"config"},
+	"gonum.org/v1/plot":                      {"cmd/paper"},
 }
 
 type goPackage struct {
