@@ -66,10 +66,10 @@ fuzz-onnx:
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 10m -fuzzminimizetime 1x -timeout 20m ./onnx || exit 1; \
 	done
 
-# Gaps to the proven bound on random clusters, in percent, and the work of the exact
-# search.
+# Gaps to the proven bound on random clusters, in percent, for one model and for
+# several, and the work of the exact search.
 bench-solver:
-	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Exact)$$' -benchtime 1x -timeout 60m ./solver
+	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Exact|Models)$$' -benchtime 1x -timeout 60m ./solver
 
 # Reproduce the paper (arXiv 2210.12219) on its whole grid: docs/paper.md with its
 # tables and plots. Takes some minutes on two cores.
