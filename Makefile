@@ -66,11 +66,11 @@ fuzz-onnx:
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 10m -fuzzminimizetime 1x -timeout 20m ./onnx || exit 1; \
 	done
 
-# Gaps to the proven bound on random clusters, the setting of the paper, PipeEdge's
+# Gaps to the proven bound on random clusters, for one model and for several, the setting of the paper, PipeEdge's
 # clusters, 500 devices, and the work of the exact search, in seconds of one core. More
 # clusters of each kind: TESTFLAGS='-cluster-seeds 10'.
 bench-solver:
-	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Wireless|PipeEdge|Largest|Exact)$$' -benchtime 1x -timeout 120m ./solver $(TESTFLAGS)
+	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Wireless|PipeEdge|Largest|Exact|Models)$$' -benchtime 1x -timeout 120m ./solver $(TESTFLAGS)
 
 # Reproduce the paper (arXiv 2210.12219) on its whole grid: docs/paper.md with its
 # tables and plots. Takes some minutes on two cores.

@@ -75,8 +75,12 @@ func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	for _, model := range b.in.Config.Models {
-		diags = append(diags, b.add(ctx, model)...)
+	models, faults := b.placeBeside(ctx)
+	if diags = append(diags, faults...); diags.HasErrors() {
+		return nil, diags
+	}
+	for _, placed := range models {
+		diags = append(diags, b.add(ctx, placed)...)
 	}
 	if diags.HasErrors() {
 		return nil, diags
@@ -125,17 +129,17 @@ func DestroyTargets(prior *statefile.State, targets []string) (*Plan, error) {
 
 // builder gathers the desired state, model by model.
 type builder struct {
-	in       Input
-	nodes    map[string]*config.Node // enabled, by address
-	network  network
-	desired  *statefile.State
-	models   []Model
-	blobs    blobs
-	occupied map[string]string // node -> model whose stage runs there
-	slots    slots
-	replace  []Replacement
-	reserved int      // models that are neither planned nor deployed
-	unknown  []string // outputs that depend on models not deployed and not planned
+	in      Input
+	nodes   map[string]*config.Node // enabled, by address
+	network network
+	desired *statefile.State
+	models  []Model
+	blobs   blobs
+	slots   slots
+	kept    *statefile.State // what the plan leaves alone; nil without targets
+	sharing bool             // place also on the devices of the models that are left alone
+	replace []Replacement
+	unknown []string // outputs that depend on models not deployed and not planned
 }
 
 func newBuilder(in Input) *builder {
@@ -145,9 +149,7 @@ func newBuilder(in Input) *builder {
 		desired: newDesired(in),
 		blobs:   blobs{},
 		network: newNetwork(in.Config),
-
-		occupied: map[string]string{},
-		slots:    newSlots(in.Prior),
+		slots:   newSlots(in.Prior),
 	}
 	for _, node := range in.Config.Nodes {
 		if node.Enabled {
@@ -169,31 +171,25 @@ func newDesired(in Input) *statefile.State {
 	}
 }
 
-// add plans one model: place it, describe it, and keep it in the desired state.
-func (b *builder) add(ctx context.Context, model *config.Model) hcl.Diagnostics {
-	placed, diags := b.place(ctx, model)
-	if diags.HasErrors() {
-		return diags
-	}
+// add describes a placed model and keeps it in the desired state.
+func (b *builder) add(ctx context.Context, placed *placed) hcl.Diagnostics {
+	model := placed.model
 	desired, err := b.describe(placed)
 	if err != nil {
-		return append(diags, modelError(model, "Model cannot be sliced", err.Error()))
+		return hcl.Diagnostics{modelError(model, "Model cannot be sliced", err.Error())}
 	}
 	for _, node := range ReleaseNodes(desired) {
 		b.desired.Nodes[node] = b.node(node)
 	}
 	if err := b.settle(model.Name, desired); err != nil {
-		return append(diags, modelError(model, "Model cannot be deployed", err.Error()))
+		return hcl.Diagnostics{modelError(model, "Model cannot be deployed", err.Error())}
 	}
 	b.desired.Models[model.Name] = *desired
 	b.models = append(b.models, b.report(placed, desired))
 	if err := b.explain(ctx, placed); err != nil {
-		return append(diags, modelError(model, "Placement cannot be explained", err.Error()))
+		return hcl.Diagnostics{modelError(model, "Placement cannot be explained", err.Error())}
 	}
-	for _, slice := range desired.Slices {
-		b.occupied[slice.Node] = model.Name
-	}
-	return diags
+	return nil
 }
 
 // node is what the state records of a configured node. The key of its worker

@@ -142,13 +142,11 @@ type Model struct {
 	Algorithm solver.Algorithm `json:"algorithm"`
 	Reason    string           `json:"reason,omitempty"` // why the solver stopped before a proof
 	Gap       float64          `json:"gap"`
-	// Nodes of the cluster, and the stages that the model may have on them beside
-	// other models: a node runs stages of one model.
-	Nodes     int        `json:"nodes"`
-	MaxStages int        `json:"max_stages"`
-	Stages    []Stage    `json:"stages"`
-	Transfers []Transfer `json:"transfers"`
+	Stages    []Stage          `json:"stages"`
+	Transfers []Transfer       `json:"transfers"`
 	// Bottleneck by name: "node node.pi[\"hall\"]", "link a -> b", "network wifi".
+	// Where there are several models it is what all of them keep busiest together,
+	// and its seconds are those between two inferences of this one.
 	Bottleneck          string  `json:"bottleneck"`
 	BottleneckSeconds   float64 `json:"bottleneck_seconds"`
 	LowerBoundSeconds   float64 `json:"lower_bound_seconds"`

@@ -101,7 +101,7 @@ func (b *builder) problemNode(node *config.Node, model *config.Model, chain *onn
 	}
 	return solver.Node{
 		Name:           node.Address,
-		MemoryBytes:    node.Memory,
+		MemoryBytes:    max(0, node.Memory-b.keptBytes(node.Address)),
 		BaseBytes:      EngineBaseBytes + b.gatewayBytes(node.Address, model),
 		SegmentSeconds: seconds,
 	}
@@ -111,7 +111,7 @@ func (b *builder) problemNode(node *config.Node, model *config.Model, chain *onn
 // the given model, whose stage shares the process, and a process of its own for
 // every other model.
 func (b *builder) gatewayBytes(node string, own *config.Model) int64 {
-	total := b.keptBytes(node)
+	var total int64
 	for _, model := range b.in.Config.Models {
 		if model.Gateway != node {
 			continue

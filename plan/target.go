@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/suggest"
 	"github.com/edgeplan/edgeplan/statefile"
 )
@@ -130,28 +132,47 @@ func (b *builder) choose() hcl.Diagnostics {
 }
 
 // keepOthers leaves models that are not targeted as they are deployed, and what
-// the state knows of their devices. Those that are not deployed yet keep their
-// share of the nodes, so that they can follow.
+// the state knows of their devices.
 func (b *builder) keepOthers() {
 	cfg := *b.in.Config
-	cfg.Models = nil
-	for _, m := range b.in.Config.Models {
-		_, deployed := b.in.Prior.Models[m.Name]
-		switch {
-		case slices.Contains(b.in.Targets, m.Name):
-			cfg.Models = append(cfg.Models, m)
-		case !deployed:
-			b.reserved++
-		}
-	}
+	cfg.Models = slices.DeleteFunc(slices.Clone(cfg.Models), func(m *config.Model) bool { return !slices.Contains(b.in.Targets, m.Name) })
 	b.in.Config = &cfg
-	kept := keptOf(b.in.Prior, b.in.Targets)
-	b.desired.Models, b.desired.Nodes = kept.Models, kept.Nodes
-	for name, m := range kept.Models {
+	b.kept = keptOf(b.in.Prior, b.in.Targets)
+	b.desired.Models, b.desired.Nodes = maps.Clone(b.kept.Models), maps.Clone(b.kept.Nodes)
+}
+
+// keptNodes are those that run a stage of a model that the plan leaves alone.
+func (b *builder) keptNodes() map[string]bool {
+	nodes := map[string]bool{}
+	if b.kept == nil {
+		return nodes
+	}
+	for _, m := range b.kept.Models {
 		for _, slice := range m.Slices {
-			b.occupied[slice.Node] = name
+			nodes[slice.Node] = true
 		}
 	}
+	return nodes
+}
+
+// placeBeside places the models where those that the plan leaves alone run no stage
+// and, only where that has no answer, also beside their stages. What these keep busy is
+// not counted then, and that is said.
+func (b *builder) placeBeside(ctx context.Context) ([]*placed, hcl.Diagnostics) {
+	models, diags := b.placeModels(ctx)
+	if !diags.HasErrors() || len(b.keptNodes()) == 0 {
+		return models, diags
+	}
+	b.sharing = true
+	models, diags = b.placeModels(ctx)
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return models, append(diags, &hcl.Diagnostic{
+		Severity: hcl.DiagWarning,
+		Summary:  "Prediction leaves out other models",
+		Detail:   "There is no room beside the models that are not targeted, so stages are placed on their devices as well. What those keep busy there is not counted; a plan without -target counts it.",
+	})
 }
 
 // keptOf is what a state has beside the targeted models: devices that carry only
@@ -181,24 +202,14 @@ func keptOf(prior *statefile.State, targets []string) *statefile.State {
 	return kept
 }
 
-// pending counts the models that still need nodes.
-func (b *builder) pending() int {
-	n := b.reserved
-	for _, m := range b.in.Config.Models {
-		if _, planned := b.desired.Models[m.Name]; !planned {
-			n++
-		}
-	}
-	return n
-}
-
 // keptBytes is what workers of models that the plan leaves alone use on a node.
 func (b *builder) keptBytes(node string) int64 {
+	if b.kept == nil {
+		return 0
+	}
 	var total int64
-	for name, m := range b.desired.Models {
-		if len(b.in.Targets) > 0 && !slices.Contains(b.in.Targets, name) {
-			total += workerBytes(&m, node)
-		}
+	for _, m := range b.kept.Models {
+		total += workerBytes(&m, node)
 	}
 	return total
 }

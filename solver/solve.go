@@ -30,6 +30,9 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.TimeLimit, errTimeLimit)
 		defer cancel()
 	}
+	if p.Models != nil {
+		return solveModels(ctx, p, o)
+	}
 	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, seed: o.Seed, cheap: o.cheap}
 	r.begin()
 	r.search()

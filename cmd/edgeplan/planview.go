@@ -133,9 +133,6 @@ func proof(m plan.Model) string {
 	default:
 		text = fmt.Sprintf("at most %.1f %% from optimal", 100*m.Gap)
 	}
-	if m.MaxStages < m.Nodes {
-		text += fmt.Sprintf(" on %d of %d nodes (a node runs one model)", m.MaxStages, m.Nodes)
-	}
 	return text
 }
 
