@@ -102,6 +102,7 @@ type Model struct {
 	// disabled, where it is one so that devices agree to the last bit.
 	Threads int
 	Solver  Solver
+	Client  *Client // nil without a client block
 	// RequireThroughput in inferences per second; 0 requires nothing.
 	RequireThroughput float64
 	// RequireLatency is the longest that one inference may take through the empty

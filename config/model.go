@@ -42,6 +42,7 @@ func (f *frame) model(r *reader) cty.Value {
 	m.Threads = int(r.whole("threads", 0, maxThreads, 0))
 	m.Solver = r.solver()
 	r.require(m)
+	m.Client = r.client()
 	f.config.Models = append(f.config.Models, m)
 
 	r.seen[idAttribute] = cty.StringVal(m.Address)

@@ -79,12 +79,14 @@ func shapeOf(blockType string) shape {
 	case "model":
 		return shape{
 			attributes: []string{"for_each", "count", "source", "dimensions", "gateway", "optimization", "threads"},
-			blocks:     append([]hcl.BlockHeaderSchema{{Type: "solver"}, {Type: "require"}}, conditions()...),
+			blocks:     append([]hcl.BlockHeaderSchema{{Type: "solver"}, {Type: "require"}, {Type: "client"}}, conditions()...),
 		}
 	case "solver":
 		return shape{attributes: []string{"algorithm", "time_limit"}}
 	case "require":
 		return shape{attributes: []string{"throughput", "latency", "error_message"}}
+	case "client":
+		return shape{attributes: []string{"address", "http_port", "grpc_port", "token_file", "authorities_file"}}
 	case "output":
 		return shape{attributes: []string{"value", "description", "sensitive"}, blocks: conditions()}
 	case preconditionType:

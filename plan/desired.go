@@ -21,6 +21,7 @@ func (b *builder) describe(p *placed) (*statefile.Model, error) {
 		Queue:          DefaultQueue,
 		Gateway:        p.model.Gateway,
 		TimeoutSeconds: DefaultTimeoutSeconds,
+		Access:         (*statefile.Access)(p.model.Client),
 		Inputs:         p.chain.Inputs,
 		Outputs:        p.chain.Outputs,
 		Programs:       map[string][]statefile.Blob{},

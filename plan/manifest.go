@@ -75,6 +75,7 @@ func (b manifestBuilder) gateway() *worker.Gateway {
 		First:          b.peer(0),
 		Last:           b.peer(len(b.model.Slices) - 1),
 		TimeoutSeconds: b.model.TimeoutSeconds,
+		Access:         (*worker.Access)(b.model.Access),
 	}
 }
 

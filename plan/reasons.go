@@ -89,10 +89,17 @@ func settingReasons(d Deployment) []string {
 	if d.From.Optimization != d.To.Optimization {
 		list = append(list, fmt.Sprintf("optimization %s -> %s", d.From.Optimization, d.To.Optimization))
 	}
+	if !sameAccess(d.From.Access, d.To.Access) {
+		list = append(list, "access for clients changed")
+	}
 	if d.From.Threads != d.To.Threads {
 		list = append(list, fmt.Sprintf("threads %d -> %d", d.From.Threads, d.To.Threads))
 	}
 	return list
+}
+
+func sameAccess(a, b *statefile.Access) bool {
+	return a == b || a != nil && b != nil && *a == *b
 }
 
 // programReasons tells of a new worker or engine on a node that stays.

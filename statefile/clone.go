@@ -28,6 +28,10 @@ func Clone(s *State) *State {
 }
 
 func cloneModel(m Model) Model {
+	if m.Access != nil {
+		access := *m.Access
+		m.Access = &access
+	}
 	m.Inputs = cloneInfos(m.Inputs)
 	m.Outputs = cloneInfos(m.Outputs)
 	m.Slices = slices.Clone(m.Slices)

@@ -72,12 +72,21 @@ type Model struct {
 	// port of the stage on the same node where there is one.
 	GatewayPort    int           `json:"gateway_port"`
 	TimeoutSeconds float64       `json:"timeout_seconds"`
+	Access         *Access       `json:"access,omitempty"` // for clients; nil for none
 	Inputs         []tensor.Info `json:"inputs"`
 	Outputs        []tensor.Info `json:"outputs"`
 	Slices         []Slice       `json:"slices"` // in pipeline order
 	// Programs by node address: the worker, and the engine where a stage runs.
 	Programs   map[string][]Blob `json:"programs"`
 	Prediction Prediction        `json:"prediction"`
+}
+
+// Access is where clients reach the gateway without SSH. It holds no secret.
+type Access struct {
+	HTTP        string `json:"http,omitempty"`         // host:port, Open Inference Protocol over HTTP
+	GRPC        string `json:"grpc,omitempty"`         // host:port, Open Inference Protocol over gRPC
+	TokenSHA256 string `json:"token_sha256,omitempty"` // of the token that clients send
+	Authorities string `json:"authorities,omitempty"`  // PEM, of clients' certificates
 }
 
 // Slice is one stage of a model on one node.

@@ -133,6 +133,7 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"build":     buildModel,
 			"states":    startStates,
 			"status":    checkStatus,
+			"freeport":  freePort,
 			"external":  externalModel,
 			"rewire":    rewireModel,
 		},
@@ -312,4 +313,13 @@ func comparePlans(ts *testscript.TestScript, _ bool, args []string) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		ts.Fatalf("plans differ (-%s +%s):\n%s", args[1], args[0], diff)
 	}
+}
+
+// freePort is `freeport NAME`: sets a variable to a port of 127.0.0.1 that nobody
+// listens on.
+func freePort(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	defer l.Close()
+	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 }

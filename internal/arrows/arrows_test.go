@@ -44,7 +44,7 @@ var foreign = map[string][]string{
 	"golang.org/x/crypto/ssh":                {"deployer", "internal/device", "internal/device/sshdtest", "cmd/edgeplan", "config"},
 	"github.com/pkg/sftp":                    {"deployer", "internal/device"},
 	"github.com/minio/minio-go/v7":           {"statefile/backend"},
-	"google.golang.org/grpc":                 {"worker", "internal/oippb"},
+	"google.golang.org/grpc":                 {"worker", "internal/oippb", "internal/oiprest"},
 	"github.com/ebitengine/purego":           {"internal/ort"},
 	"google.golang.org/protobuf/proto":       {"onnx", "internal/onnxpb", "internal/oippb", "internal/modelbuilder", "worker"},
 	"github.com/zclconf/go-cty/cty/function": {"config"},
