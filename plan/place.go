@@ -92,6 +92,9 @@ func (b *builder) solve(ctx context.Context, model *config.Model) (*placed, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := solver.Verify(problem, solution); err != nil {
+		return nil, fmt.Errorf("the answer of the solver does not verify, which is a fault of edgeplan: %w", err)
+	}
 	return &placed{model: model, chain: b.in.Chains[model.Name], problem: problem, solution: solution}, nil
 }
 

@@ -123,7 +123,7 @@ type Model struct {
 	// the threshold; nil when there is none.
 	Offer *Offer
 	// Explain is what limits the placement; nil unless the input asks for it.
-	Explain *Explanation
+	Explain *Explanation `json:"explain,omitempty"`
 }
 
 // Offer is a better placement within the replan threshold.

@@ -37,10 +37,10 @@ func (d *diagnosis) gatewayCut() *limit {
 	case len(to) == 0:
 		return &limit{text: fmt.Sprintf("no node that may run a stage has a link to the gateway, %s", name), nodes: []int{g}}
 	case !slices.ContainsFunc(from, func(v int) bool { return d.holds(first, v) }):
-		return &limit{text: fmt.Sprintf("requests enter at the gateway, %s, and no node that it reaches can hold %s: %s", name, d.blockName(first), d.names(from)),
+		return &limit{text: fmt.Sprintf("requests enter at the gateway, %s, and %s cannot run, by memory and pins, on a node that it reaches: %s", name, d.blockName(first), d.names(from)),
 			nodes: append([]int{g}, from...)}
 	case !slices.ContainsFunc(to, func(v int) bool { return d.holds(last, v) }):
-		return &limit{text: fmt.Sprintf("results return to the gateway, %s, and no node that reaches it can hold %s: %s", name, d.blockName(last), d.names(to)),
+		return &limit{text: fmt.Sprintf("results return to the gateway, %s, and %s cannot run, by memory and pins, on a node that reaches it: %s", name, d.blockName(last), d.names(to)),
 			nodes: append([]int{g}, to...)}
 	}
 	return nil
@@ -78,8 +78,7 @@ func (d *diagnosis) unlinked() *limit {
 		most = min(most, d.p.MaxStages)
 	}
 	fewest, proven, found := d.o.least(0, int64(most), func(k int64) *Problem { return d.p.with(allLinked(), maxStages(int(k))) })
-	switch {
-	case !found || !proven || int(fewest) == most:
+	if !found || !proven || int(fewest) == most {
 		return &limit{text: fmt.Sprintf("no path of %s with links holds the stages; without regard to links there is one", nodes(most))}
 	}
 	return &limit{text: fmt.Sprintf("no path of %d to %s with links holds the stages; without regard to links %d are enough", fewest, nodes(most), fewest)}

@@ -49,7 +49,7 @@ func TestInfeasible(t *testing.T) {
 			g := 0
 			p.Gateway, p.ExcludedNodes = &g, []int{0}
 			p.Bandwidth[0][2], p.Nodes[1].MemoryBytes, p.Nodes[2].MemoryBytes = 0, 5, 100
-		}, "requests enter at the gateway, n1, and no node that it reaches can hold segment 0: n2; enough would be 5 B more memory on n2"},
+		}, "requests enter at the gateway, n1, and segment 0 cannot run, by memory and pins, on a node that it reaches: n2; enough would be 5 B more memory on n2"},
 		{"pinned to an excluded node", func(p *Problem) { p.Pinned, p.ExcludedNodes = []Pin{{1, 2}}, []int{2} },
 			"segment 1 is pinned to n3, which is excluded; enough would be no pin of segment 1 to n3, or using n3, which is excluded now"},
 		{"pinned twice", func(p *Problem) { p.Pinned = []Pin{{1, 2}, {1, 0}} },

@@ -95,6 +95,9 @@ func runSolve(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	if err := solver.Verify(p, s); err != nil {
+		return fmt.Errorf("%s: the answer does not verify, which is a fault of edgeplan: %w", path, err)
+	}
 	answer := newSolutionJSON(p, s, time.Since(begin).Seconds())
 	if options.explain {
 		if answer.Explain, err = explained(ctx, p, s); err != nil {
