@@ -51,6 +51,9 @@ func (b *builder) placeTogether(ctx context.Context) ([]*placed, hcl.Diagnostics
 		return nil, diags
 	}
 	kept, gain := b.keepTogether(ctx, problem, solution, options)
+	if err := errors.Join(verify(problem, solution), verify(problem, kept)); err != nil {
+		return nil, hcl.Diagnostics{b.jointError(err)}
+	}
 	var all []*placed
 	for k, model := range b.in.Config.Models {
 		p := b.placedOf(problem, kept, k, model)

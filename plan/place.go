@@ -95,10 +95,18 @@ func (b *builder) solve(ctx context.Context, model *config.Model) (*placed, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := solver.Verify(problem, solution); err != nil {
-		return nil, fmt.Errorf("the answer of the solver does not verify, which is a fault of edgeplan: %w", err)
+	if err := verify(problem, solution); err != nil {
+		return nil, err
 	}
 	return &placed{model: model, chain: b.in.Chains[model.Name], problem: problem, solution: solution}, nil
+}
+
+// verify checks an answer of the solver without trusting how it was found.
+func verify(p *solver.Problem, s *solver.Solution) error {
+	if err := solver.Verify(p, s); err != nil {
+		return fmt.Errorf("the answer of the solver does not verify, which is a fault of edgeplan: %w", err)
+	}
+	return nil
 }
 
 func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
