@@ -48,15 +48,7 @@ func runBench(ctx context.Context, c *cli, args []string) error {
 	flags.Uint64Var(&o.seed, "random", 1, "make the input from `SEED`")
 	flags.BoolVar(&o.asJSON, "json", false, "print the result as JSON")
 	c.addNoColor(flags)
-	names, err := c.parse(flags, benchHelp, args)
-	if err != nil {
-		return err
-	}
-	state, err := c.loadState(ctx)
-	if err != nil {
-		return err
-	}
-	name, err := deployedModel(state, names)
+	state, name, err := c.parseDeployed(ctx, flags, benchHelp, args)
 	if err != nil {
 		return err
 	}
