@@ -74,6 +74,7 @@ func (b manifestBuilder) gateway() *worker.Gateway {
 		Outputs:        b.model.Outputs,
 		First:          b.peer(0),
 		Last:           b.peer(len(b.model.Slices) - 1),
+		Stages:         len(b.model.Slices),
 		TimeoutSeconds: b.model.TimeoutSeconds,
 		Access:         (*worker.Access)(b.model.Access),
 	}

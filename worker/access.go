@@ -19,6 +19,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
@@ -136,6 +138,9 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 	return &http.Server{
 		Handler: guarded, TLSConfig: config, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		ReadTimeout: s.gateway.timeout(), MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return peer.NewContext(ctx, &peer.Peer{Addr: c.RemoteAddr()})
+		},
 	}, nil
 }
 
@@ -170,6 +175,7 @@ func (s *server) grpcServer(a Access) (*grpc.Server, error) {
 	}
 	server := grpc.NewServer(options...)
 	oippb.RegisterGRPCInferenceServiceServer(server, s.clients())
+	reflection.Register(server)
 	return server, nil
 }
 

@@ -268,12 +268,6 @@ func TestWhatClientsAsk(t *testing.T) {
 	if err != nil || !live.GetLive() {
 		t.Errorf("live: %v, %v", live, err)
 	}
-	if _, err := client.rpc.ModelStreamInfer(ctx); err == nil {
-		stream, _ := client.rpc.ModelStreamInfer(ctx)
-		if _, err := stream.Recv(); status.Code(err) != codes.Unimplemented {
-			t.Errorf("a stream on the control socket: %v", err)
-		}
-	}
 	c.stopOne(1)
 	for range 100 {
 		if ready, err := client.ModelReady(ctx, testModel, testRelease); err == nil && !ready {

@@ -64,6 +64,8 @@ type Gateway struct {
 	Outputs []tensor.Info `json:"outputs"`
 	First   Peer          `json:"first"` // the first stage
 	Last    Peer          `json:"last"`  // the last stage
+	// Stages in the pipeline; 0 where the release is from before they were told.
+	Stages int `json:"stages,omitempty"`
 	// TimeoutSeconds bounds one request from entry to answer.
 	TimeoutSeconds float64 `json:"timeout_seconds"`
 	// Access is where clients reach the pipeline without SSH; nil for nowhere.

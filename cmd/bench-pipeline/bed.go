@@ -109,7 +109,7 @@ func (x *bed) manifests(chain *onnx.Chain, c cluster, stages []solver.Placed) ([
 		}})
 	}
 	all = append(all, worker.Manifest{Gateway: &worker.Gateway{
-		Inputs: chain.Inputs, Outputs: chain.Outputs, First: via[0], Last: via[n-1], TimeoutSeconds: 300,
+		Inputs: chain.Inputs, Outputs: chain.Outputs, First: via[0], Last: via[n-1], Stages: n, TimeoutSeconds: 300,
 	}})
 	for i := range all {
 		m := &all[i]
