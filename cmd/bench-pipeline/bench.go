@@ -18,11 +18,14 @@ type bench struct {
 
 // row plans a model on a cluster, measures the parts, predicts, and measures the whole.
 func (b *bench) row(ctx context.Context, name string, chain *onnx.Chain, c cluster) (row, error) {
-	devices, whole, err := b.devices(chain, c)
+	devices, whole, wire, err := b.devices(chain, c)
 	if err != nil {
 		return row{}, err
 	}
 	p := problem(chain, c, whole)
+	for v, seconds := range wire {
+		p.Nodes[v].CPUSecondsPerByte = seconds
+	}
 	solution, err := solver.Solve(ctx, p, solver.Options{})
 	if err != nil {
 		return row{}, err
@@ -51,26 +54,32 @@ func (b *bench) row(ctx context.Context, name string, chain *onnx.Chain, c clust
 	return r, nil
 }
 
-// devices makes the limited devices and runs the whole model on each.
-func (b *bench) devices(chain *onnx.Chain, c cluster) (groups []string, seconds []float64, err error) {
+// devices makes the limited devices and runs the whole model on each; wire is what a byte
+// over TLS takes there.
+func (b *bench) devices(chain *onnx.Chain, c cluster) (groups []string, seconds, wire []float64, err error) {
 	path, err := b.write(chain, 0, len(chain.Segments)-1)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	known := map[float64]float64{}
+	known := map[float64][2]float64{}
 	for _, share := range c.shares {
 		group, err := b.limits.device(share)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
-		if known[share] == 0 {
-			if known[share], err = b.time(group, path); err != nil {
-				return nil, nil, err
+		times, ok := known[share]
+		if !ok {
+			if times[0], err = b.time(group, path); err != nil {
+				return nil, nil, nil, err
 			}
+			if times[1], err = b.timeWire(group); err != nil {
+				return nil, nil, nil, err
+			}
+			known[share] = times
 		}
-		groups, seconds = append(groups, group), append(seconds, known[share])
+		groups, seconds, wire = append(groups, group), append(seconds, times[0]), append(wire, times[1])
 	}
-	return groups, seconds, nil
+	return groups, seconds, wire, nil
 }
 
 func (b *bench) write(chain *onnx.Chain, first, last int) (string, error) {
