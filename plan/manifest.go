@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/edgeplan/edgeplan/internal/transfer"
 	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
 )
@@ -51,6 +52,7 @@ func (b manifestBuilder) manifest(node string, port int) worker.Manifest {
 		Node:          node,
 		Listen:        b.address(node, port),
 		Queue:         b.model.Queue,
+		Transfer:      transfer.Form(b.model.Transfer),
 	}
 }
 

@@ -1,6 +1,9 @@
 package worker
 
-import "github.com/edgeplan/edgeplan/internal/tensor"
+import (
+	"github.com/edgeplan/edgeplan/internal/tensor"
+	"github.com/edgeplan/edgeplan/internal/transfer"
+)
 
 // ManifestVersion is the format of manifest.json that this version reads and writes.
 const ManifestVersion = 1
@@ -34,6 +37,8 @@ type Manifest struct {
 	Listen string `json:"listen"`
 	// Queue is how many requests wait before and after the engine.
 	Queue int `json:"queue"`
+	// Transfer is how tensors travel between devices; empty is as they are.
+	Transfer transfer.Form `json:"transfer,omitempty"`
 
 	Stage   *Stage   `json:"stage,omitempty"`   // nil on a gateway without a stage
 	Gateway *Gateway `json:"gateway,omitempty"` // nil but on the gateway
