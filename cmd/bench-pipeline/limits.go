@@ -31,7 +31,7 @@ func newLimits() (limits, error) {
 		if err := os.Mkdir(l.root, 0o755); err != nil {
 			return limits{}, err
 		}
-		return l, l.prepare()
+		return l, errors.Join(l.prepare(), l.enter())
 	}
 	return limits{}, errors.New("no control groups for processors here")
 }
@@ -50,6 +50,18 @@ func (l limits) prepare() error {
 	}
 	return errors.Join(l.write("..", "cgroup.subtree_control", "+cpu"), l.write("", "cgroup.subtree_control", "+cpu"), l.write("", "cpu.weight", "1000"))
 }
+
+// enter moves this program, and so the gateway that it starts, into a group of its own
+// without a limit, so that links and clients hold to their rates as well.
+func (l limits) enter() error {
+	if err := os.Mkdir(filepath.Join(l.root, own), 0o755); err != nil {
+		return err
+	}
+	return l.write(own, "cgroup.procs", strconv.Itoa(os.Getpid()))
+}
+
+// own is the group of this program.
+const own = "own"
 
 func (l limits) write(group, file, value string) error {
 	return os.WriteFile(filepath.Join(l.root, group, file), []byte(value), 0)
@@ -85,6 +97,8 @@ func (l limits) remove() {
 	if l.root == "" {
 		return
 	}
+	_ = l.write("..", "cgroup.procs", strconv.Itoa(os.Getpid()))
+	_ = os.Remove(filepath.Join(l.root, own))
 	for i := range l.made {
 		_ = os.Remove(filepath.Join(l.root, strconv.Itoa(i+1)))
 	}

@@ -71,7 +71,7 @@ func run(ctx context.Context, o options) error {
 	if b.limits, err = newLimits(); err != nil {
 		fmt.Printf("Devices are NOT limited (%v): the rows say little about slow devices.\n", err)
 	}
-	defer b.limits.remove()
+	defer func() { b.limits.remove() }()
 	return b.all(ctx)
 }
 
