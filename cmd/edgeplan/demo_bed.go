@@ -160,8 +160,8 @@ ssh {
 }
 
 locals {
-  ports = { {{range .Devices}}{{.Name}} = {{.Port}}, {{end}} }
-  hosts = { {{range .Devices}}{{.Name}} = "{{.Host}}", {{end}} }
+  ports = { {{range $i, $d := .Devices}}{{if $i}}, {{end}}{{.Name}} = {{.Port}}{{end}} }
+  hosts = { {{range $i, $d := .Devices}}{{if $i}}, {{end}}{{.Name}} = "{{.Host}}"{{end}} }
 }
 
 node "pi" {
