@@ -414,3 +414,18 @@ func TestOneMachine(t *testing.T) {
 		}
 	}
 }
+
+// A recorded placement that covers the model in no order is not started from.
+func TestRecordedPlacementOutOfOrder(t *testing.T) {
+	dir := folder(t, cluster)
+	for _, change := range []func([]statefile.Slice){
+		func(s []statefile.Slice) { s[0].FirstSegment = -1 },
+		func(s []statefile.Slice) { s[1].FirstSegment = s[1].LastSegment + 2 },
+		func(s []statefile.Slice) { s[1].FirstSegment-- },
+		func(s []statefile.Slice) { s[1].LastSegment = -7 },
+	} {
+		deployed := mustBuild(t, dir, statefile.New()).Desired
+		change(deployed.Models["m"].Slices)
+		mustBuild(t, dir, deployed)
+	}
+}

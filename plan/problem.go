@@ -179,17 +179,19 @@ func (b *builder) addDeployed(p *solver.Problem, model *config.Model, chain *onn
 }
 
 // placement is a recorded model as the solver's stages, or nil when a node of it
-// is gone or the chain has another length.
+// is gone or its slices are not the chain's segments from first to last.
 func placement(m statefile.Model, index map[string]int, segments int) []solver.Placed {
 	var stages []solver.Placed
+	next := 0
 	for _, slice := range m.Slices {
 		node, ok := index[slice.Node]
-		if !ok || slice.LastSegment >= segments {
+		if !ok || slice.FirstSegment != next || slice.LastSegment < next {
 			return nil
 		}
 		stages = append(stages, solver.Placed{Node: node, FirstSegment: slice.FirstSegment, LastSegment: slice.LastSegment})
+		next = slice.LastSegment + 1
 	}
-	if len(stages) == 0 || stages[len(stages)-1].LastSegment != segments-1 {
+	if next != segments {
 		return nil
 	}
 	return stages
