@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/solver"
@@ -427,5 +428,26 @@ func TestRecordedPlacementOutOfOrder(t *testing.T) {
 		deployed := mustBuild(t, dir, statefile.New()).Desired
 		change(deployed.Models["m"].Slices)
 		mustBuild(t, dir, deployed)
+	}
+}
+
+// A model that takes no time on a fast device still has a throughput that is a number.
+func TestModelOfNoWork(t *testing.T) {
+	dir := folder(t, strings.Replace(cluster, "1GFLOPS", "20TFLOPS", 1))
+	b := modelbuilder.New("reshape", 7)
+	b.Output(b.Node("Identity", []string{b.Input("x", tensor.Float32, int64(1), int64(4))}))
+	model, err := b.Model()
+	if err == nil {
+		err = model.WriteFile(filepath.Join(dir, "m.onnx"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := mustBuild(t, dir, statefile.New())
+	if _, err := statefile.EncodeState(p.Desired); err != nil {
+		t.Error(err)
+	}
+	if _, err := (&plan.Saved{Plan: p}).Encode(); err != nil {
+		t.Error(err)
 	}
 }

@@ -30,6 +30,10 @@ const DefaultTimeoutSeconds = 60
 // buffersPerQueue are the tensors held per cut: the queue, and the one in hand.
 const buffersPerQueue = DefaultQueue + 1
 
+// leastSeconds is what a segment takes at least, the unit that the solver counts in:
+// were all of them free, the throughput would be no number.
+const leastSeconds = 1e-12
+
 // problemOf is a model on the cluster as the solver sees it: nodes in order of
 // address, excluded ones among them so that one of them may be the gateway.
 func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solver.Problem {
@@ -97,7 +101,7 @@ func (b *builder) cluster() []*config.Node {
 func (b *builder) problemNode(node *config.Node, model *config.Model, chain *onnx.Chain) solver.Node {
 	seconds := make([]float64, len(chain.Segments))
 	for i, segment := range chain.Segments {
-		seconds[i] = float64(max(1, segment.FLOPs)) / node.Compute // nothing takes no time at all
+		seconds[i] = max(leastSeconds, float64(segment.FLOPs)/node.Compute)
 	}
 	return solver.Node{
 		Name:           node.Address,
