@@ -451,3 +451,12 @@ func TestModelOfNoWork(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// No worker listens where clients are to be served.
+func TestClientPortsAreLeftFree(t *testing.T) {
+	dir := folder(t, strings.Replace(cluster, `source = "m.onnx"`, "source = \"m.onnx\"\n  client {\n    http_port = 7433\n    grpc_port = 7434\n  }", 1))
+	m := mustBuild(t, dir, statefile.New()).Desired.Models["m"]
+	if m.GatewayPort < 7435 {
+		t.Errorf("the gateway listens on port %d, where it serves clients", m.GatewayPort)
+	}
+}
