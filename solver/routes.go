@@ -18,17 +18,20 @@ type routes struct {
 	own   []nodeSet // [class]: the bits of its members
 	near  []nodeSet // [class]: the bits that it remembers
 	t     *table
-	start []bitset // [class]: where a stage may start so that some walk ends the chain
-	ended []bitset // [class]: where it may end
-	legs  [][]leg  // by the number of stages
-	seen  [][]memory
+	start []bitset            // [class]: where a stage may start so that some walk ends the chain
+	ended []bitset            // [class]: where it may end
+	legs  [][]leg             // by the number of stages
+	index map[memoryKey]int32 // where in the last legs a memory is
+	seen  [][]memory          // [class]: in all legs
 	at    map[memoryKey]int32 // where in seen a memory is
-	from  bitset
-	to    bitset
+	// scratch of extend
+	from, to bitset
 }
 
-// routeWork is what one threshold may take.
-const routeWork = 1 << 16
+const (
+	routeWork = 1 << 16 // what one threshold may take
+	routeGap  = 32      // above this part of the bottleneck a gap is halved, below it its values are
+)
 
 // newRoutes gives nil where there are more nodes than a memory holds.
 func newRoutes(m *model) *routes {
@@ -53,23 +56,19 @@ func newRoutes(m *model) *routes {
 }
 
 // decide looks for a placement within a threshold. Without one, and with proven, there
-// is none; without either the budget ran out, or the work exceeded most.
+// is none; without either the budget ran out, or most of the work was done.
 func (r *routes) decide(t *table, b *budget, most int) (way path, proven bool) {
 	r.t = t
 	r.complete()
-	for end := b.work + int64(most); ; {
+	b.spend(len(r.first) * r.m.end / workUnit * (len(r.first) + r.m.end/workUnit))
+	for end := b.work + int64(most); ; r.remember(way) {
 		found, done := r.walk(b, end)
-		if !done {
-			return nil, false
-		}
 		if !found {
-			return nil, true
+			return nil, done
 		}
-		way := r.trace(b)
-		if r.m.places(way) {
+		if way = r.trace(b); r.m.places(way) {
 			return way, false
 		}
-		r.remember(way)
 	}
 }
 
@@ -127,28 +126,37 @@ func (r *run) route() {
 	if routes == nil {
 		return
 	}
-	values := r.m.values(r.low, r.best.peak)
+	var values []int64
 	for r.low < r.best.peak && !r.b.over {
-		at, some := middle(values, r.low, r.best.peak)
-		if !some {
-			if !r.m.sums() {
-				r.low = r.best.peak
+		at, some := r.low+(r.best.peak-r.low)/2, true
+		if r.best.peak-r.low <= r.best.peak/routeGap {
+			if values == nil {
+				values = r.m.values(r.low, r.best.peak)
 			}
-			return
+			at, some = middle(values, r.low, r.best.peak)
 		}
-		t := newTable(r.m, at)
-		way, proven := routes.decide(t, r.b, routeWork)
-		if proven {
-			r.low = min(t.above, r.best.peak)
-			continue
+		if !some && !r.m.sums() {
+			r.low = r.best.peak
 		}
-		if way == nil {
-			return
-		}
-		r.offer(way)
-		r.offer(r.m.improve(way, r.b))
-		if r.best.peak > at {
+		if !some || !r.step(routes, at) {
 			return
 		}
 	}
+}
+
+// step takes one threshold as the bound or finds a placement within it; false means
+// that it did neither.
+func (r *run) step(routes *routes, at int64) bool {
+	t := newTable(r.m, at)
+	way, proven := routes.decide(t, r.b, routeWork)
+	if proven {
+		r.low = min(t.above, r.best.peak)
+		return true
+	}
+	if way == nil {
+		return false
+	}
+	r.offer(way)
+	r.offer(r.m.improve(way, r.b))
+	return r.best.peak <= at
 }

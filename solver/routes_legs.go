@@ -23,16 +23,13 @@ type memoryKey struct {
 
 // walk fills the legs, until some walk is whole.
 func (r *routes) walk(b *budget, end int64) (found, done bool) {
-	r.legs, r.seen, r.at = r.legs[:0], make([][]memory, len(r.m.classes)), map[memoryKey]int32{}
-	for depth := 0; depth < r.m.stages; depth++ {
+	r.seen, r.at = make([][]memory, len(r.m.classes)), map[memoryKey]int32{}
+	r.legs = [][]leg{{{class: -1, at: bitset{1}}}}
+	for depth := range r.m.stages {
 		r.legs = append(r.legs, nil)
-		before := []leg{{class: -1, at: bitset{1}}}
-		if depth > 0 {
-			before = r.legs[depth-1]
-		}
-		index := map[memoryKey]int32{}
-		for k := range before {
-			work, whole := r.extend(&before[k], depth, index)
+		r.index = map[memoryKey]int32{}
+		for k := range r.legs[depth] {
+			work, whole := r.extend(&r.legs[depth][k])
 			if !b.spend(1+work/workUnit) || b.work > end {
 				return false, false
 			}
@@ -40,34 +37,32 @@ func (r *routes) walk(b *budget, end int64) (found, done bool) {
 				return true, true
 			}
 		}
-		if len(r.legs[depth]) == 0 {
-			return false, true
-		}
 	}
 	return false, true
 }
 
 // extend adds every stage that can follow a leg.
-func (r *routes) extend(l *leg, depth int, index map[memoryKey]int32) (work int, whole bool) {
+func (r *routes) extend(l *leg) (work int, whole bool) {
 	for d := range r.m.classes {
-		work++
-		if r.own[d].within(l.used) || !r.reach(l, d) {
+		if r.own[d].within(l.used) {
 			continue
 		}
-		key := memoryKey{d, l.used.and(r.near[d])}
-		key.used.set(r.bit(l.used, d))
-		work += workUnit/4 + r.unseen(key)
-		if r.to.empty() {
+		if work += 1 + r.reach(l, d); r.to.empty() {
 			continue
 		}
-		r.keep(key, depth, index)
+		key := memoryKey{d, r.after(l.used, d)}
+		if work += r.unseen(key); r.to.empty() {
+			continue
+		}
+		work += workUnit
+		r.keep(key)
 		whole = whole || r.to.has(r.m.end)
 	}
 	return work, whole
 }
 
 // reach puts into to where a stage on class d may end behind a leg.
-func (r *routes) reach(l *leg, d int) bool {
+func (r *routes) reach(l *leg, d int) (work int) {
 	copy(r.from, r.start[d])
 	r.from.keepOnly(l.at)
 	if l.class >= 0 {
@@ -76,18 +71,21 @@ func (r *routes) reach(l *leg, d int) bool {
 	clear(r.to)
 	for i := r.from.next(0); i >= 0; i = r.from.next(i + 1) {
 		r.to.or(r.t.ends[d][i])
+		work++
 	}
 	r.to.keepOnly(r.ended[d])
-	return !r.to.empty()
+	return work
 }
 
-// bit is the member of a class that is used next.
-func (r *routes) bit(used nodeSet, d int) int {
+// after is what a stage on class d remembers behind one that remembers used.
+func (r *routes) after(used nodeSet, d int) nodeSet {
 	bit := r.first[d]
 	for used.has(bit) {
 		bit++
 	}
-	return bit
+	used = used.and(r.near[d])
+	used.set(bit)
+	return used
 }
 
 // unseen takes out of to what was reached before with no more to remember, in no
@@ -101,7 +99,8 @@ func (r *routes) unseen(key memoryKey) (work int) {
 	return len(r.seen[key.class])
 }
 
-func (r *routes) keep(key memoryKey, depth int, index map[memoryKey]int32) {
+// keep adds what to has to the last legs.
+func (r *routes) keep(key memoryKey) {
 	at, some := r.at[key]
 	if !some {
 		at = int32(len(r.seen[key.class]))
@@ -109,10 +108,11 @@ func (r *routes) keep(key memoryKey, depth int, index map[memoryKey]int32) {
 		r.seen[key.class] = append(r.seen[key.class], memory{key.used, make(bitset, len(r.to))})
 	}
 	r.seen[key.class][at].at.or(r.to)
-	if k, some := index[key]; some {
-		r.legs[depth][k].at.or(r.to)
+	last := &r.legs[len(r.legs)-1]
+	if k, some := r.index[key]; some {
+		(*last)[k].at.or(r.to)
 		return
 	}
-	index[key] = int32(len(r.legs[depth]))
-	r.legs[depth] = append(r.legs[depth], leg{key.class, key.used, slices.Clone(r.to)})
+	r.index[key] = int32(len(*last))
+	*last = append(*last, leg{key.class, key.used, slices.Clone(r.to)})
 }

@@ -13,23 +13,26 @@ type tracing struct {
 	steps int
 }
 
-// trace gives a whole walk, the last stage first found. Among those that lead there it
-// looks for one that uses no class too often, for some steps; else it is the first.
+// trace gives a whole walk, if some steps find one, one that uses no class too often.
 func (r *routes) trace(b *budget) path {
-	last := len(r.legs) - 1
-	for _, strict := range []bool{true, false} {
-		s := &tracing{r, nil, make([]int, len(r.m.classes)), 0}
-		for k := range r.legs[last] {
-			l := &r.legs[last][k]
-			if l.at.has(r.m.end) && s.back(l, r.m.end, last, strict) {
-				b.spend(1 + s.steps/workUnit)
-				slices.Reverse(s.way)
-				return s.way
-			}
-		}
-		b.spend(1 + s.steps/workUnit)
+	if way := r.follow(true, b); len(way) > 0 {
+		return way
 	}
-	panic("solver: a whole walk has no beginning") // a fault of this file
+	return r.follow(false, b)
+}
+
+// follow gives the first whole walk.
+func (r *routes) follow(strict bool, b *budget) path {
+	last := len(r.legs) - 1
+	s := &tracing{r, nil, make([]int, len(r.m.classes)), 0}
+	for k := range r.legs[last] {
+		if l := &r.legs[last][k]; l.at.has(r.m.end) && s.back(l, r.m.end, last, strict) {
+			break
+		}
+	}
+	b.spend(1 + s.steps/workUnit)
+	slices.Reverse(s.way)
+	return s.way
 }
 
 // back completes the walk whose stage on a leg ends at a position.
@@ -40,7 +43,7 @@ func (s *tracing) back(l *leg, end, depth int, strict bool) bool {
 	}
 	s.way = append(s.way, step{d, end})
 	s.used[d]++
-	if depth == 0 || s.before(l, end, depth, strict) {
+	if depth == 1 || s.before(l, end, depth, strict) {
 		return true
 	}
 	s.way = s.way[:len(s.way)-1]
@@ -54,11 +57,7 @@ func (s *tracing) before(l *leg, end, depth int, strict bool) bool {
 	for k := range s.legs[depth-1] {
 		o := &s.legs[depth-1][k]
 		s.steps++
-		if s.own[d].within(o.used) {
-			continue
-		}
-		used := o.used.and(s.near[d])
-		if used.set(s.bit(o.used, d)); used != l.used {
+		if s.own[d].within(o.used) || s.after(o.used, d) != l.used {
 			continue
 		}
 		for i := o.at.next(0); i >= 0; i = o.at.next(i + 1) {
