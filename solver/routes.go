@@ -29,7 +29,7 @@ type routes struct {
 }
 
 const (
-	routeWork = 1 << 16 // what one threshold may take
+	routeWork = 1 << 14 // what one threshold may take
 	routeGap  = 32      // above this part of the bottleneck a gap is halved, below it its values are
 )
 
