@@ -7,6 +7,16 @@ import (
 	"strings"
 )
 
+// resolveHost fixes the name to connect to.
+func (l *lookup) resolveHost() error {
+	name, err := expandTokens(l.found.HostName, map[byte]string{'h': l.host})
+	if err != nil {
+		return fmt.Errorf("HostName %s of host %s: %w", l.found.HostName, l.host, err)
+	}
+	l.found.HostName, l.set["hostname"] = strings.ToLower(firstOf(name, l.host)), true
+	return nil
+}
+
 // finish fills in tokens, variables and home folders.
 func (l *lookup) finish() (Settings, error) {
 	s := l.found
@@ -18,7 +28,6 @@ func (l *lookup) finish() (Settings, error) {
 		}
 		return expanded
 	}
-	s.HostName = strings.ToLower(firstOf(expand("HostName", s.HostName, map[byte]string{'h': l.host}), l.host))
 	tokens := l.tokens(s)
 	file := func(keyword, text string) string {
 		text, err := expandVariables(text)

@@ -49,6 +49,9 @@ func (c *Config) Lookup(host, as string) (Settings, error) {
 	if err := l.apply(c.lines, true); err != nil {
 		return Settings{}, err
 	}
+	if err := l.resolveHost(); err != nil {
+		return Settings{}, err
+	}
 	if l.again {
 		l.final, l.host = true, strings.ToLower(host)
 		if err := l.apply(c.lines, true); err != nil {
