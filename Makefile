@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config servers crash races fuzz-state
+.PHONY: all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state
 
 all: build
 
@@ -47,7 +47,7 @@ races: engine servers
 
 # Ten minutes of damaged states.
 fuzz-state:
-	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 10m ./statefile
+	$(GO) test -run '^$$' -fuzz '^FuzzParse$$' -fuzztime 10m -fuzzminimizetime 1s ./statefile
 
 # Slice models of 1 GB and of more than 2 GB, and read a graph of 2,000 nodes: speed
 # as a ratio to cp, peak memory, and seconds. Needs 6 GB of disk in TMPDIR.
@@ -66,10 +66,11 @@ fuzz-onnx:
 		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime 10m -fuzzminimizetime 1x -timeout 20m ./onnx || exit 1; \
 	done
 
-# Gaps to the proven bound on random clusters, in percent, and the work of the exact
-# search.
+# Gaps to the proven bound on random clusters, for one model and for several, the setting of the paper, PipeEdge's
+# clusters, 500 devices, and the work of the exact search, in seconds of one core. More
+# clusters of each kind: TESTFLAGS='-cluster-seeds 10'.
 bench-solver:
-	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Exact)$$' -benchtime 1x -timeout 60m ./solver
+	$(GO) test -run '^$$' -bench '^Benchmark(Clusters|Wireless|PipeEdge|Largest|Exact|Models)$$' -benchtime 1x -timeout 120m ./solver $(TESTFLAGS)
 
 # Reproduce the paper (arXiv 2210.12219) on its whole grid: docs/paper.md with its
 # tables and plots. Takes some minutes on two cores.
@@ -79,6 +80,11 @@ paper:
 # Validate 500 nodes with 250,000 measured links: seconds and peak memory.
 bench-config:
 	$(GO) test -run '^$$' -bench '^BenchmarkValidate$$' -benchtime 5x ./cmd/edgeplan
+
+# Ten minutes of hostile configurations, and five of hostile layouts.
+fuzz-config:
+	$(GO) test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime 10m -fuzzminimizetime 10x ./config
+	$(GO) test -run '^$$' -fuzz '^FuzzFormat$$' -fuzztime 5m -fuzzminimizetime 10x ./config
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -22,6 +22,7 @@ type Config struct {
 	Sources map[string]*hcl.File
 
 	outputs *outputs
+	secrets []string
 }
 
 // Settings is the `edgeplan` block.

@@ -20,6 +20,9 @@ type evaluator struct {
 
 	nodes   map[string]*Node
 	pending []condition // that results of models decide
+	// incomplete says that there are instances which are not known, so that a node
+	// that is not found may be one of them.
+	incomplete bool
 }
 
 func newEvaluator(l *loader, root *module, version string) *evaluator {
@@ -109,7 +112,9 @@ func (f *frame) context(refs []reference) *hcl.EvalContext {
 		case ref.to.in != f.module:
 			used[ref.to.in.call] = append(used[ref.to.in.call], ref.to)
 		case ref.to.kind == kindModule:
-			used[ref.to] = used[ref.to] // a module without outputs is an empty object
+			if _, known := used[ref.to]; !known {
+				used[ref.to] = nil // a module of which nothing is used is an empty object
+			}
 		default:
 			set(ref.to.kind, ref.to.name, f.valueOf(ref.to.address))
 		}

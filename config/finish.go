@@ -8,8 +8,10 @@ import (
 // complete checks what concerns several blocks and puts everything in order of
 // address.
 func (e *evaluator) complete() {
-	e.checkDevices()
-	e.checkNetworks(e.checkLinks())
+	if !e.partial { // what is not known yet has its default, which may clash
+		e.checkDevices()
+		e.checkNetworks(e.checkLinks())
+	}
 	e.checkModelNames()
 	c := e.config
 	slices.SortFunc(c.Nodes, func(a, b *Node) int { return cmp.Compare(a.Address, b.Address) })

@@ -2,11 +2,9 @@ package config
 
 import (
 	"bytes"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/txtar"
 	"pgregory.net/rapid"
 )
 
@@ -68,15 +66,7 @@ func checkFormat(t interface{ Fatalf(string, ...any) }, src []byte) {
 }
 
 func FuzzFormat(f *testing.F) {
-	paths, err := filepath.Glob("testdata/faults/*.txtar")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range paths {
-		archive, err := txtar.ParseFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
+	for _, archive := range faultArchives(f) {
 		f.Add(archive.Files[0].Data)
 	}
 	f.Fuzz(func(t *testing.T, src []byte) { checkFormat(t, src) })

@@ -89,6 +89,9 @@ func indexFunction() function.Function {
 			if !ty.IsListType() && !ty.IsTupleType() {
 				return cty.UnknownVal(cty.Number), function.NewArgErrorf(0, "it must be a list")
 			}
+			if !args[0].IsWhollyKnown() || !args[1].IsWhollyKnown() {
+				return cty.UnknownVal(cty.Number), nil
+			}
 			for i, v := range args[0].AsValueSlice() {
 				if v.RawEquals(args[1]) {
 					return cty.NumberIntVal(int64(i)), nil
@@ -138,6 +141,9 @@ func matchKeysFunction() function.Function {
 		Params: []function.Parameter{{Name: "values", Type: list}, {Name: "keys", Type: list}, {Name: "wanted", Type: list}},
 		Type:   func(args []cty.Value) (cty.Type, error) { return args[0].Type(), nil },
 		Impl: func(args []cty.Value, ty cty.Type) (cty.Value, error) {
+			if !args[1].IsWhollyKnown() || !args[2].IsWhollyKnown() {
+				return cty.UnknownVal(ty), nil
+			}
 			values, keys, wanted := args[0].AsValueSlice(), args[1].AsValueSlice(), args[2].AsValueSlice()
 			if len(values) != len(keys) {
 				return cty.UnknownVal(ty), function.NewArgErrorf(1, "there are %d keys for %d values", len(keys), len(values))

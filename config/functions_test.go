@@ -82,3 +82,26 @@ func TestFunctions(t *testing.T) {
 		}
 	}
 }
+
+// TestFunctionsOfUnknowns asks functions for what a plan will tell: they must not
+// guess.
+func TestFunctionsOfUnknowns(t *testing.T) {
+	for _, expr := range []string{
+		`index([model.m.throughput, 1], 1)`,
+		`matchkeys(["a", "b"], [model.m.release, "x"], ["x"])`,
+		`coalesce(model.m.release, "x")`,
+		`sum([1, model.m.throughput])`,
+		`anytrue([model.m.throughput > 1])`,
+		`transpose({ a = [model.m.release] })`,
+		`templatefile("main.edgeplan.hcl", { x = model.m.release }) == "" ? model.m.release : model.m.release`,
+		`cidrhost("10.0.0.0/24", model.m.throughput)`,
+		`one([model.m.throughput])`,
+		`sensitive(model.m.release) == "x" ? 1 : 2`,
+	} {
+		c := mustLoad(t, nodeSource+"model \"m\" {\n  source = \"model.onnx\"\n}\noutput \"o\" {\n  sensitive = true\n  value = "+expr+"\n}\n")
+		outputs, diags := c.EvalOutputs(nil)
+		if len(diags) > 0 || len(outputs) != 1 || outputs[0].Value.IsWhollyKnown() {
+			t.Errorf("%s = %#v %v", expr, outputs, diags)
+		}
+	}
+}

@@ -15,15 +15,7 @@ import (
 // as that of a module in it: no panic, every error has a summary and can be
 // printed, and the same text gives the same diagnostics.
 func FuzzLoad(f *testing.F) {
-	paths, err := filepath.Glob("testdata/faults/*.txtar")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range paths {
-		archive, err := txtar.ParseFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
+	for _, archive := range faultArchives(f) {
 		addSeed(f, archive.Files)
 	}
 	addSeed(f, txtar.Parse([]byte(sketch)).Files)

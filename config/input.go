@@ -22,6 +22,7 @@ const (
 	VariableEnvPrefix  = "EDGEPLAN_VAR_"
 	invalidVariable    = "Invalid value for variable"
 	undeclaredVariable = "Undeclared variable"
+	noVariableValue    = "Variable has no value"
 )
 
 // input is one value given to a variable.
@@ -35,6 +36,7 @@ type input struct {
 // inputs are the values given so far; a later one replaces an earlier one.
 type inputs struct {
 	*loader
+	partial  bool // a variable may be without a value
 	declared map[string]*variable
 	given    map[string]input
 }
@@ -43,7 +45,7 @@ type inputs struct {
 // highest: environment, edgeplan.vars.hcl, *.auto.vars.hcl, command line. The two
 // kinds of file may be JSON as well; of one name, JSON is the higher.
 func (l *loader) variableValues(m *module, o Options) map[address]cty.Value {
-	in := &inputs{loader: l, declared: map[string]*variable{}, given: map[string]input{}}
+	in := &inputs{loader: l, partial: o.Partial, declared: map[string]*variable{}, given: map[string]input{}}
 	for _, v := range m.variables {
 		in.declared[v.name] = v
 	}
@@ -160,6 +162,7 @@ func (in *inputs) valueOf(v *variable) cty.Value {
 	if at == nil {
 		at = &v.rng
 	}
+	in.report.partial = true
 	in.add(v.hide(newError(at, invalidVariable, "The value of var.%s from %s %v. The variable is declared at %s.", v.name, given.source, err, v.rng)))
 	return cty.UnknownVal(v.ty)
 }
@@ -168,7 +171,12 @@ func (in *inputs) defaultOf(v *variable) cty.Value {
 	if v.def != cty.NilVal {
 		return v.def
 	}
-	in.fault(&v.rng, "Variable has no value",
+	in.report.partial = true
+	if in.partial {
+		in.warn(&v.rng, noVariableValue, "var.%s has neither a value nor a default, so what depends on it is not checked. A plan needs it.", v.name)
+		return cty.UnknownVal(v.ty)
+	}
+	in.fault(&v.rng, noVariableValue,
 		"var.%[1]s has neither a value nor a default. Set it with -var %[1]s=VALUE, with a line %[1]s = VALUE in %[2]s, or with the environment variable %[3]s%[1]s.",
 		v.name, VariablesFile, VariableEnvPrefix)
 	return cty.UnknownVal(v.ty)

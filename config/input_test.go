@@ -23,8 +23,10 @@ func TestVariablePrecedence(t *testing.T) {
 		{want: "default"},
 		{want: "environment", add: func(_ string, o *Options) { o.Environment = []string{"EDGEPLAN_VAR_v=environment", "OTHER=1"} }},
 		{want: "vars file", file: txtar.File{Name: "edgeplan.vars.hcl", Data: []byte(`v = "vars file"`)}},
+		{want: "vars JSON", file: txtar.File{Name: "edgeplan.vars.json", Data: []byte(`{"v": "vars JSON"}`)}},
 		{want: "auto a", file: txtar.File{Name: "a.auto.vars.hcl", Data: []byte(`v = "auto a"`)}},
 		{want: "auto b", file: txtar.File{Name: "b.auto.vars.hcl", Data: []byte(`v = "auto b"`)}},
+		{want: "auto b JSON", file: txtar.File{Name: "b.auto.vars.json", Data: []byte(`{"v": "auto b JSON"}`)}},
 		{want: "-var", add: func(_ string, o *Options) {
 			o.Variables = append(o.Variables, VariableInput{Name: "v", Value: "-var"})
 		}},

@@ -135,6 +135,7 @@ func (f *frame) byKey(d *declaration, attr *hcl.Attribute, ctx *hcl.EvalContext)
 		return nil, false
 	case !v.IsKnown() || ty.IsSetType() && !v.IsWhollyKnown():
 		f.noteUnknown(at, "for_each")
+		f.incomplete = true
 		return nil, false
 	case ty.IsListType() || ty.IsTupleType():
 		f.fault(at, invalidForEach, "A list has no keys that stay when its order changes. Write toset(...) around it.")
@@ -170,6 +171,7 @@ func (f *frame) byCount(d *declaration, attr *hcl.Attribute, ctx *hcl.EvalContex
 	at := attr.Expr.Range().Ptr()
 	if !v.IsKnown() {
 		f.noteUnknown(at, "count")
+		f.incomplete = true
 		return nil, false
 	}
 	n, err := wholeNumber(v, 0, maxCount)

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,6 +26,9 @@ type Options struct {
 	Environment []string
 	// Version of this edgeplan, as "0.1.0", for required_version; "" checks nothing.
 	Version string
+	// Partial lets variables be without a value, with a warning: what depends on
+	// them is not checked, and the Config is not to be planned from.
+	Partial bool
 }
 
 // VariableInput is one -var or -var-file of the command line.
@@ -67,6 +70,7 @@ func (l *loader) load(o Options) {
 		return
 	}
 	values := l.variableValues(root, o)
+	l.keepSecrets(values)
 	order := l.order(root)
 
 	e := newEvaluator(l, root, o.Version)
@@ -80,9 +84,9 @@ func (l *loader) load(o Options) {
 	e.complete()
 }
 
-const noConfiguration = "No configuration files"
+var errNoFiles = errors.New("no configuration files")
 
-// configurationFiles names the files of a folder in order. It is an error when
+// configurationFiles names the files of a folder in order. It is errNoFiles when
 // there is none.
 func configurationFiles(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
@@ -96,7 +100,7 @@ func configurationFiles(dir string) ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("The folder %q has no file that ends in %s or %s", dir, Extension, JSONExtension)
+		return nil, errNoFiles
 	}
 	slices.Sort(names)
 	return names, nil

@@ -69,20 +69,30 @@ func describeAll(dir string, diags hcl.Diagnostics) string {
 	return strings.ReplaceAll(text, dir, "DIR")
 }
 
-// TestFaults holds every archive of testdata/faults against the diagnostics it
-// should give. The comment of an archive says what is wrong; a line
-// "var: name=value" is a -var, "env: NAME=value" the environment.
-func TestFaults(t *testing.T) {
+// faultArchives are the archives of testdata/faults by path.
+func faultArchives(t testing.TB) map[string]*txtar.Archive {
+	t.Helper()
 	paths, err := filepath.Glob("testdata/faults/*.txtar")
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no archives: %v", err)
 	}
+	archives := map[string]*txtar.Archive{}
 	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		archives[path] = archive
+	}
+	return archives
+}
+
+// TestFaults holds every archive of testdata/faults against the diagnostics it
+// should give. The comment of an archive says what is wrong; a line
+// "var: name=value" is a -var, "env: NAME=value" the environment.
+func TestFaults(t *testing.T) {
+	for path, archive := range faultArchives(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
-			archive, err := txtar.ParseFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
 			t.Setenv("HOME", "/home/operator")
 			want := archive.Files[len(archive.Files)-1]
 			if want.Name != "want" {

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -184,18 +182,22 @@ func relativeTo(root, dir string) string {
 	return filepath.Join(root, relative)
 }
 
+// noFiles reports a folder that cannot be read or has no configuration.
 func (l *loader) noFiles(m *module, err error) {
-	var unreadable *fs.PathError
-	if m.call == nil && errors.As(err, &unreadable) {
+	none := fmt.Sprintf("The folder %q has no file that ends in %s or %s.", m.dir, Extension, JSONExtension)
+	if m.call != nil {
+		if err != errNoFiles {
+			none = err.Error() + "."
+		}
+		l.fault(m.call.source.Expr.Range().Ptr(), moduleNotFound, "%s Name the folder that holds the module's files.", none)
+		return
+	}
+	if err != errNoFiles {
 		l.fault(nil, "Configuration folder cannot be read",
 			"%v. Run edgeplan in the folder that holds your *%s files, or name it: edgeplan -chdir=DIR.", err, Extension)
 		return
 	}
-	if m.call == nil {
-		l.fault(nil, noConfiguration, "%v. Write one (see examples/), or name another folder: edgeplan -chdir=DIR.", err)
-		return
-	}
-	l.fault(m.call.source.Expr.Range().Ptr(), moduleNotFound, "%v. Name the folder that holds the module's files.", err)
+	l.fault(nil, "No configuration files", "%s Write one (see examples/), or name another folder: edgeplan -chdir=DIR.", none)
 }
 
 // checkInputs holds the arguments of a module block against its variables.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -88,6 +89,10 @@ func (r *reader) nodeAddress(v cty.Value, at *hcl.Range, name string) (string, b
 		return "", false
 	}
 	node, err := r.findNode(text.AsString(), isReference)
+	if errors.Is(err, errNotKnown) {
+		r.noteUnknown(at, name)
+		return "", false
+	}
 	if err != nil {
 		r.fault(at, unknownNode, "%v", err)
 		return "", false
@@ -117,9 +122,15 @@ func (f *frame) findNode(text string, whole bool) (*Node, error) {
 	return orUnknown(named, f, text)
 }
 
+// errNotKnown is a node that may be one of those that are not known.
+var errNotKnown = errors.New("node is not known")
+
 func orUnknown(n *Node, f *frame, text string) (*Node, error) {
-	if n != nil {
+	switch {
+	case n != nil:
 		return n, nil
+	case f.incomplete:
+		return nil, errNotKnown
 	}
 	return nil, fmt.Errorf("%s is no node of this configuration. %s", quoted(text), didYouMean(text, f.nodeAddresses(), "node"))
 }

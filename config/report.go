@@ -14,6 +14,8 @@ type report struct {
 	// unknown are values that cannot be known here. Most follow from a fault
 	// already told, so they are told only when there is no other.
 	unknown hcl.Diagnostics
+	// partial says that there are variables without a value, which may be why.
+	partial bool
 }
 
 func (r *report) add(diags ...*hcl.Diagnostic) { r.diags = append(r.diags, diags...) }
@@ -37,7 +39,7 @@ func newError(at *hcl.Range, summary, format string, args ...any) *hcl.Diagnosti
 // without a place come first. One fault of a block with for_each shows once.
 func (r *report) finish() hcl.Diagnostics {
 	diags := r.diags
-	if !diags.HasErrors() {
+	if !diags.HasErrors() && !r.partial {
 		diags = append(diags, r.unknown...)
 	}
 	slices.SortStableFunc(diags, compareDiagnostics)

@@ -84,6 +84,9 @@ func (r *rowReader) read(v cty.Value) []NetworkLink {
 	for it, i := v.ElementIterator(), 1; it.Next(); i++ {
 		_, row := it.Element()
 		link, skip, err := r.row(row, i)
+		if errors.Is(err, errNotKnown) {
+			continue
+		}
 		if err != nil {
 			r.faults++
 			if r.faults <= maxRowFaults {

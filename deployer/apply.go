@@ -196,11 +196,23 @@ func (a *applying) uploadTo(ctx context.Context, node string) error {
 			return fmt.Errorf("upload: %w", err)
 		}
 	}
-	missing, err := s.missing(ctx, a.wanted(node))
+	missing, err := a.lacking(ctx, s)
 	if err != nil {
 		return err
 	}
 	return s.upload(ctx, a.plan.Blobs, missing)
+}
+
+// lacking are the blobs to bring to a device: those it lacks, and all that belong
+// to a release it gets anew on demand, since what is there is not trusted.
+func (a *applying) lacking(ctx context.Context, s *site) ([]statefile.Blob, error) {
+	wanted := a.wanted(s.name)
+	for _, d := range a.plan.Deployments {
+		if slices.Contains(d.Replace, s.name) {
+			return wanted, nil
+		}
+	}
+	return s.missing(ctx, wanted)
 }
 
 // deployAll stops the models that go, and then brings the others to their new

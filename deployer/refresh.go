@@ -81,55 +81,70 @@ func inspectNode(ctx context.Context, node string, state *statefile.State, parts
 		if program, ok := plan.WorkerProgram(p.model, node); ok {
 			s.program = s.blob(program.Digest)
 		}
-		problems, err := s.inspect(ctx, p, known.PublicKey)
+		found, err := s.inspect(ctx, p, known.PublicKey)
 		if err != nil {
 			return nil, nil, d.failed(err)
 		}
-		for _, problem := range problems {
-			drift = append(drift, plan.Drift{Model: p.name, Node: node, Problem: problem})
+		for _, f := range found {
+			drift = append(drift, plan.Drift{Model: p.name, Node: node, Problem: f.problem, NewKey: f.newKey})
 		}
 	}
 	held, err := s.held(ctx)
 	return drift, held, d.failed(err)
 }
 
+// finding is one thing that is not as the state says.
+type finding struct {
+	problem string
+	newKey  bool
+}
+
 // inspect compares one model's part with what is on the device.
-func (s *site) inspect(ctx context.Context, p part, key string) ([]string, error) {
+func (s *site) inspect(ctx context.Context, p part, key string) ([]finding, error) {
 	release := p.model.Release
 	missing, err := s.incomplete(ctx, s.release(p.deployment, release), plan.NodeBlobs(p.model, s.name))
-	if err != nil || missing != "" {
-		return []string{fmt.Sprintf("release %s is not complete: %s", release, missing)}, err
-	}
-	var problems []string
-	current, err := s.currentRelease(ctx, p.deployment)
-	switch {
-	case errors.Is(err, errNoLink):
-		problems = append(problems, err.Error())
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case current != release:
-		problems = append(problems, fmt.Sprintf("the current release is %q, not %s", current, release))
 	}
 	changed, err := s.keyProblem(ctx, s.release(p.deployment, release), key)
 	if err != nil {
 		return nil, err
 	}
+	if missing != "" {
+		return []finding{{fmt.Sprintf("release %s is not complete: %s", release, missing), changed != ""}}, nil
+	}
+	var problems []finding
+	add := func(format string, args ...any) {
+		problems = append(problems, finding{problem: fmt.Sprintf(format, args...)})
+	}
+	current, err := s.currentRelease(ctx, p.deployment)
+	switch {
+	case errors.Is(err, errNoLink):
+		add("%v", err)
+	case err != nil:
+		return nil, err
+	case current != release:
+		add("the current release is %q, not %s", current, release)
+	}
 	if changed != "" {
-		problems = append(problems, changed)
+		problems = append(problems, finding{changed, true})
 	}
 	status, err := s.status(ctx, p.deployment, release, "")
 	switch {
 	case s.gone(err):
 		return nil, err
 	case err != nil:
-		problems = append(problems, fmt.Sprintf("the worker does not tell its status: %v", err))
+		add("the worker does not tell its status: %v", err)
 	case !status.Running:
-		problems = append(problems, "the worker is not running")
+		add("the worker is not running")
 	case !status.Ready:
-		problems = append(problems, "the worker is running and not ready")
+		add("the worker is running and not ready")
 	}
 	strays, err := s.strays(ctx, p.deployment, release)
-	return append(problems, strays...), err
+	for _, stray := range strays {
+		add("%s", stray)
+	}
+	return problems, err
 }
 
 // incomplete names a file that a release folder lacks; "" when it has all.

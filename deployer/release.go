@@ -113,9 +113,11 @@ func (s *site) complete(ctx context.Context, b bundle) (bool, error) {
 }
 
 // prepare brings a node's part of a release onto the device, whole and checked.
-// It is not in its place yet when ready is false.
-func (s *site) prepare(ctx context.Context, b bundle, source plan.BlobSource) (ready bool, err error) {
-	ready, err = s.complete(ctx, b)
+// It is not in its place yet when ready is false, as always with anew.
+func (s *site) prepare(ctx context.Context, b bundle, source plan.BlobSource, anew bool) (ready bool, err error) {
+	if !anew {
+		ready, err = s.complete(ctx, b)
+	}
 	if ready || err != nil {
 		return ready, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -44,7 +45,7 @@ func (t *transition) broken(ctx context.Context) ([]string, error) {
 		if s.gone(err) || ctx.Err() != nil {
 			return s.failed(errors.Join(err, context.Cause(ctx)))
 		}
-		changed := !t.isReady(node) || t.keys[node] != t.plan.Prior.Nodes[node].PublicKey
+		changed := !t.isReady(node) || t.keys[node] != t.plan.Prior.Nodes[node].PublicKey || slices.Contains(t.Replace, node)
 		mu.Lock()
 		defer mu.Unlock()
 		if err != nil || !status.Ready || changed {

@@ -48,10 +48,14 @@ func (a *applying) survey(ctx context.Context, node string) (*site, error) {
 		return nil, err
 	}
 	s.program = a.program(s)
-	if wanted := a.wanted(node); len(wanted) > 0 {
-		err = s.admit(ctx, wanted)
+	if len(a.wanted(node)) == 0 {
+		return s, nil
 	}
-	return s, err
+	missing, err := a.lacking(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.admit(ctx, missing)
 }
 
 // program is a worker program that a device has or gets; "" when none is known.
@@ -69,13 +73,9 @@ func (a *applying) program(s *site) string {
 	return ""
 }
 
-// admit says what keeps a device from taking its part.
-func (s *site) admit(ctx context.Context, wanted []statefile.Blob) error {
+// admit says what keeps a device from taking its part, of which it lacks the given blobs.
+func (s *site) admit(ctx context.Context, missing []statefile.Blob) error {
 	found, err := lookAt(ctx, s)
-	if err != nil {
-		return err
-	}
-	missing, err := s.missing(ctx, wanted)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/edgeplan/edgeplan/plan"
@@ -66,7 +67,7 @@ func (t *transition) prepareAll(ctx context.Context) error {
 	return eachOrNone(ctx, t.nodes, t.o.Devices, func(ctx context.Context, node string) error {
 		s := t.sites[node]
 		s.emit("release", "preparing release %s of %s", t.To.Release, t.Model)
-		ready, err := s.prepare(ctx, t.bundles[node], t.plan.Blobs)
+		ready, err := s.prepare(ctx, t.bundles[node], t.plan.Blobs, slices.Contains(t.Replace, node))
 		mu.Lock()
 		defer mu.Unlock()
 		t.ready[node] = ready

@@ -52,13 +52,13 @@ program=$(usable_program "$1" "$3") || { echo unknown; exit; }
 	}
 	switch key, err := parseKey(out); {
 	case out == "missing\n":
-		return worker.KeyFile + " is missing", nil
+		return worker.KeyFile + " is missing: its worker gets a new key", nil
 	case out == "unknown\n":
 		return "", nil // the program is found damaged in its own right
 	case err != nil:
 		return fmt.Sprintf("%s cannot be used: %s", worker.KeyFile, strings.TrimSpace(out)), nil
 	case known != "" && key != known:
-		return worker.KeyFile + " is another key", nil
+		return "key rotated: " + worker.KeyFile + " is another key", nil
 	}
 	return "", nil
 }

@@ -19,8 +19,12 @@ const insideLimit = 500
 // where that cannot be done, the table of formulas has a stand-in.
 type insider struct {
 	shapes ShapeInferrer
-	calls  map[string]float64 // of functions, by what is called with what
-	left   int                // graphs that may still be costed
+	calls  map[string]func() (float64, error) // of functions, by what is called with what
+	left   int                                // graphs that may still be costed
+}
+
+func newInsider(shapes ShapeInferrer) *insider {
+	return &insider{shapes: shapes, calls: map[string]func() (float64, error){}, left: insideLimit}
 }
 
 // inside finds the FLOPs of what is inside of a model's nodes.
@@ -50,6 +54,7 @@ func (c *insider) inside(m *model) {
 	}
 }
 
+// function costs a call of a function; calls that are alike are costed once.
 func (c *insider) function(m *model, n *node, f *onnxpb.FunctionProto) (float64, error) {
 	g := expand(f, n.NodeProto)
 	var given []tensor.Info
@@ -59,17 +64,14 @@ func (c *insider) function(m *model, n *node, f *onnxpb.FunctionProto) (float64,
 		}
 	}
 	key := fmt.Sprint(f.GetDomain(), f.GetName(), f.GetOverload(), g.Input, g.Output, given, n.Attribute)
-	if flops, ok := c.calls[key]; ok {
-		return flops, nil
+	if c.calls[key] == nil {
+		flops, err := c.graph(m, g, given, f.OpsetImport)
+		c.calls[key] = func() (float64, error) { return flops, err }
 	}
-	flops, err := c.graph(m, g, given, f.OpsetImport)
-	if err == nil {
-		c.calls[key] = flops
-	}
-	return flops, err
+	return c.calls[key]()
 }
 
-// branches are those of the larger branch.
+// branches costs an If by its larger branch.
 func (c *insider) branches(m *model, n *node) (float64, error) {
 	var most float64
 	for _, body := range bodies(n.NodeProto) {
@@ -82,7 +84,7 @@ func (c *insider) branches(m *model, n *node) (float64, error) {
 	return most, nil
 }
 
-// loop are those of the body, times the number of steps where that is a constant.
+// loop costs a Loop by its body, times the number of steps where that is a constant.
 // The body takes the step, the condition and the states.
 func (c *insider) loop(m *model, n *node) (float64, error) {
 	if len(n.inputs) < 2 {
@@ -102,7 +104,7 @@ func (c *insider) loop(m *model, n *node) (float64, error) {
 	return flops, err
 }
 
-// scan are those of the body, times the length of what is scanned. The body takes
+// scan costs a Scan by its body, times the length of what is scanned. The body takes
 // states, and slices of what is scanned.
 func (c *insider) scan(m *model, n *node) (float64, error) {
 	states := len(n.inputs) - int(integer(n.NodeProto, "num_scan_inputs", 0))

@@ -64,7 +64,7 @@ func (m *model) prepare(o Options) error {
 	if err := m.checkEnds(); err != nil {
 		return err
 	}
-	(&insider{shapes: o.Shapes, calls: map[string]float64{}, left: insideLimit}).inside(m)
+	newInsider(o.Shapes).inside(m)
 	m.order = m.chooseOrder()
 	return nil
 }

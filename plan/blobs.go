@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // blobs opens the content of a plan's files by digest.
@@ -17,6 +21,18 @@ func (b blobs) Open(digest string) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("blob %s is not part of this plan", digest)
 	}
 	return open()
+}
+
+// keep makes the content of a slice's files known, and gives these.
+func (b blobs) keep(cut *onnx.Slice) (graph statefile.Blob, weights []statefile.Blob) {
+	digest := DigestOf(cut.Graph)
+	b[digest] = openBytes(cut.Graph)
+	weights = []statefile.Blob{}
+	for _, weight := range cut.Weights {
+		b[weight.Digest] = weight.Open
+		weights = append(weights, statefile.Blob{Name: weight.Digest, Digest: weight.Digest, Size: weight.Size})
+	}
+	return statefile.Blob{Name: worker.GraphFile, Digest: digest, Size: int64(len(cut.Graph))}, weights
 }
 
 func openBytes(content []byte) func() (io.ReadCloser, error) {

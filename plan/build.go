@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 
 	"github.com/hashicorp/hcl/v2"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/onnx"
@@ -22,13 +21,21 @@ type Input struct {
 	// runs no stage.
 	Workers, Engines map[string]Program
 	Prior            *statefile.State
-	// Drift found on the devices; a model with drift is deployed again.
-	Drift []Drift
+	// Drift found on the devices, where they were asked (Refreshed); a model with
+	// drift is deployed again.
+	Drift     []Drift
+	Refreshed bool
 	// Held are the blobs found on each node that was asked, sizes by digest. Of
 	// the other nodes the prior state tells.
 	Held map[string]map[string]int64
 	// Replan takes a better placement even within the replan threshold.
 	Replan bool
+	// Targets limit the plan to some models, as "model.resnet50"; the others stay
+	// as they are deployed.
+	Targets []string
+	// Replace names slices, as "slice.resnet50[0]", or models whose files are
+	// pushed again and whose workers are started again.
+	Replace []string
 	// Version of edgeplan, recorded in the state.
 	Version string
 	// Explain asks for Model.Explain, for which many changed problems are solved.
@@ -64,12 +71,16 @@ func (in *Input) architecture(n *config.Node) string {
 // Diagnostics carry places in the configuration; with errors the plan is nil.
 func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	b := newBuilder(in)
-	diags := b.checkNodes()
+	diags := append(b.choose(), b.checkNodes()...)
 	if diags.HasErrors() {
 		return nil, diags
 	}
-	for _, model := range in.Config.Models {
-		diags = append(diags, b.add(ctx, model)...)
+	models, faults := b.placeBeside(ctx)
+	if diags = append(diags, faults...); diags.HasErrors() {
+		return nil, diags
+	}
+	for _, placed := range models {
+		diags = append(diags, b.add(ctx, placed)...)
 	}
 	if diags.HasErrors() {
 		return nil, diags
@@ -91,22 +102,44 @@ func Destroy(prior *statefile.State) *Plan {
 		Models:        map[string]statefile.Model{},
 		Outputs:       map[string]json.RawMessage{},
 	}
-	p := &Plan{Prior: prior, Desired: desired, Blobs: blobs{}, destroy: true}
-	p.Deployments = Diff(prior, desired)
-	p.Changes = changes(p)
+	p := &Plan{Mode: Destroying, Prior: prior, Desired: desired, Blobs: blobs{}}
+	p.derive()
 	return p
+}
+
+// DestroyTargets makes the plan that removes some models, as "model.resnet50",
+// and leaves the others as they are; without targets it is Destroy.
+func DestroyTargets(prior *statefile.State, targets []string) (*Plan, error) {
+	p := Destroy(prior)
+	if len(targets) == 0 {
+		return p, nil
+	}
+	known := map[string]bool{}
+	for name := range prior.Models {
+		known[name] = true
+	}
+	names, err := parseTargets(targets, known)
+	if err != nil {
+		return nil, err
+	}
+	p.Targets, p.Desired = names, keptOf(prior, names)
+	p.derive()
+	return p, nil
 }
 
 // builder gathers the desired state, model by model.
 type builder struct {
-	in       Input
-	nodes    map[string]*config.Node // enabled, by address
-	network  network
-	desired  *statefile.State
-	models   []Model
-	blobs    blobs
-	occupied map[string]string // node -> model whose stage runs there
-	slots    slots
+	in      Input
+	nodes   map[string]*config.Node // enabled, by address
+	network network
+	desired *statefile.State
+	models  []Model
+	blobs   blobs
+	slots   slots
+	kept    *statefile.State // what the plan leaves alone; nil without targets
+	sharing bool             // place also on the devices of the models that are left alone
+	replace []Replacement
+	unknown []string // outputs that depend on models not deployed and not planned
 }
 
 func newBuilder(in Input) *builder {
@@ -116,9 +149,7 @@ func newBuilder(in Input) *builder {
 		desired: newDesired(in),
 		blobs:   blobs{},
 		network: newNetwork(in.Config),
-
-		occupied: map[string]string{},
-		slots:    newSlots(in.Prior),
+		slots:   newSlots(in.Prior),
 	}
 	for _, node := range in.Config.Nodes {
 		if node.Enabled {
@@ -140,31 +171,25 @@ func newDesired(in Input) *statefile.State {
 	}
 }
 
-// add plans one model: place it, describe it, and keep it in the desired state.
-func (b *builder) add(ctx context.Context, model *config.Model) hcl.Diagnostics {
-	placed, diags := b.place(ctx, model)
-	if diags.HasErrors() {
-		return diags
-	}
+// add describes a placed model and keeps it in the desired state.
+func (b *builder) add(ctx context.Context, placed *placed) hcl.Diagnostics {
+	model := placed.model
 	desired, err := b.describe(placed)
 	if err != nil {
-		return append(diags, modelError(model, "Model cannot be sliced", err.Error()))
+		return hcl.Diagnostics{modelError(model, "Model cannot be sliced", err.Error())}
 	}
 	for _, node := range ReleaseNodes(desired) {
 		b.desired.Nodes[node] = b.node(node)
 	}
 	if err := b.settle(model.Name, desired); err != nil {
-		return append(diags, modelError(model, "Model cannot be deployed", err.Error()))
+		return hcl.Diagnostics{modelError(model, "Model cannot be deployed", err.Error())}
 	}
 	b.desired.Models[model.Name] = *desired
 	b.models = append(b.models, b.report(placed, desired))
 	if err := b.explain(ctx, placed); err != nil {
-		return append(diags, modelError(model, "Placement cannot be explained", err.Error()))
+		return hcl.Diagnostics{modelError(model, "Placement cannot be explained", err.Error())}
 	}
-	for _, slice := range desired.Slices {
-		b.occupied[slice.Node] = model.Name
-	}
-	return diags
+	return nil
 }
 
 // node is what the state records of a configured node. The key of its worker
@@ -184,60 +209,34 @@ func (b *builder) node(address string) statefile.Node {
 	return recorded
 }
 
-// outputs evaluates the configuration's outputs with what the models came to.
-func (b *builder) outputs() hcl.Diagnostics {
-	results := map[string]config.ModelResult{}
-	for name, model := range b.desired.Models {
-		results[name] = config.ModelResult{
-			Throughput: model.Prediction.ThroughputPerSecond,
-			Latency:    model.Prediction.LatencySeconds,
-			Release:    model.Release,
-		}
-	}
-	outputs, diags := b.in.Config.EvalOutputs(results)
-	for _, output := range outputs {
-		value, err := ctyjson.Marshal(output.Value, output.Value.Type())
-		if err != nil {
-			diags = append(diags, &hcl.Diagnostic{
-				Severity: hcl.DiagError,
-				Summary:  "Output cannot be recorded",
-				Detail:   "output." + output.Name + " has a value that JSON cannot hold: " + err.Error(),
-			})
-			continue
-		}
-		if !output.Sensitive {
-			b.desired.Outputs[output.Name] = value
-		}
-	}
-	return diags
-}
-
 // finish turns the desired state into a plan.
 func (b *builder) finish() *Plan {
-	p := &Plan{Prior: b.in.Prior, Desired: b.desired, Models: b.models, Blobs: b.blobs, configured: map[string]bool{}}
+	p := &Plan{Mode: Normal, Prior: b.in.Prior, Desired: b.desired, Models: b.models, Blobs: b.blobs,
+		Drift: b.in.Drift, Refreshed: b.in.Refreshed, Replacements: b.replace, Targets: b.in.Targets,
+		Sources: map[string]Source{}, Configuration: configurationDigests(b.in.Config), configured: map[string]bool{}}
 	for node := range b.nodes {
 		p.configured[node] = true
 	}
-	p.Deployments = withDrift(Diff(p.Prior, p.Desired), p, b.in.Drift)
-	for i := range p.Deployments {
-		p.Deployments[i].Switch = b.switchOf(p.Deployments[i])
+	for _, model := range b.in.Config.Models {
+		p.Sources[model.Name] = Source{Path: model.Source, Dimensions: model.Dimensions}
 	}
+	deployments := deployments(p)
 	for i := range p.Models {
-		p.Models[i].Switch = switchFor(p.Deployments, p.Models[i].Name)
+		p.Models[i].Switch = b.switchOf(deployments, p.Models[i].Name)
 	}
-	p.Uploads = uploads(p, b.in.Held)
-	p.Changes = changes(p)
-	addDriftReasons(p.Changes, b.in.Drift)
+	p.Uploads = uploads(p, deployments, b.in.Held)
+	p.Outputs = outputChanges(p.Prior, p.Desired, b.unknown)
+	p.derive()
 	return p
 }
 
-func switchFor(deployments []Deployment, model string) Switch {
-	for _, d := range deployments {
-		if d.Model == model {
-			return d.Switch
-		}
+// derive makes what follows from the rest of a plan: deployments and changes.
+func (p *Plan) derive() {
+	p.Deployments = deployments(p)
+	p.Changes = changes(p)
+	if p.Mode != Normal {
+		p.Outputs = outputChanges(p.Prior, p.Desired, nil)
 	}
-	return Beside
 }
 
 func modelError(model *config.Model, summary, detail string) *hcl.Diagnostic {

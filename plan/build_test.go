@@ -59,6 +59,15 @@ func folder(t *testing.T, configuration string) string {
 // build plans a folder against a prior state.
 func build(t *testing.T, dir string, prior *statefile.State, edit ...func(*plan.Input)) (*plan.Plan, hcl.Diagnostics) {
 	t.Helper()
+	in := input(t, dir, prior)
+	for _, e := range edit {
+		e(&in)
+	}
+	return plan.Build(context.Background(), in)
+}
+
+func input(t *testing.T, dir string, prior *statefile.State) plan.Input {
+	t.Helper()
 	cfg, diags := config.Load(dir, config.Options{})
 	if diags.HasErrors() {
 		t.Fatal(diags)
@@ -78,10 +87,7 @@ func build(t *testing.T, dir string, prior *statefile.State, edit ...func(*plan.
 		}
 		in.Chains[model.Name] = chain
 	}
-	for _, e := range edit {
-		e(&in)
-	}
-	return plan.Build(context.Background(), in)
+	return in
 }
 
 func program(t *testing.T, name string) plan.Program {
@@ -264,23 +270,78 @@ func TestBuildRefuses(t *testing.T) {
 	}
 }
 
-// Two models divide the devices, each keeps its own, and planning again changes
-// nothing.
+// twoModels are m and n on the cluster, n with more in its block.
+func twoModels(more string) string {
+	return cluster + "model \"n\" {\n  source = \"m.onnx\"\n" + more + "}\n"
+}
+
+// Two models share the devices: what a node or a radio does for both adds up, each
+// worker has a port of its own, and planning again changes nothing.
 func TestTwoModels(t *testing.T) {
-	six := strings.Replace(cluster, `["a", "b", "c"]`, `["a", "b", "c", "d", "e", "f"]`, 1)
-	dir := folder(t, six+"model \"n\" {\n  source = \"m.onnx\"\n}\n")
+	dir := folder(t, twoModels("  require {\n    throughput = 2\n  }\n"))
+	alone := mustBuild(t, folder(t, cluster), statefile.New()).Models[0].ThroughputPerSecond
 	p := mustBuild(t, dir, statefile.New())
-	used := map[string]string{}
+	ports, memory := map[string]string{}, map[string]int64{}
 	for name, m := range p.Desired.Models {
 		for _, slice := range m.Slices {
-			if other, taken := used[slice.Node]; taken {
-				t.Errorf("%s runs stages of %s and %s", slice.Node, name, other)
+			at := fmt.Sprint(slice.Node, slice.Port)
+			if other, taken := ports[at]; taken {
+				t.Errorf("%s and %s listen on port %d of %s", name, other, slice.Port, slice.Node)
 			}
-			used[slice.Node] = name
+			ports[at] = name
+			if memory[slice.Node] += slice.MemoryBytes; memory[slice.Node] > 256<<20 {
+				t.Errorf("the stages on %s need %d bytes", slice.Node, memory[slice.Node])
+			}
 		}
 	}
-	if again := mustBuild(t, dir, p.Desired); !again.Empty() {
+	m, n := p.Models[0], p.Models[1]
+	if ratio := n.ThroughputPerSecond / m.ThroughputPerSecond; ratio < 1.999 || ratio > 2.001 {
+		t.Errorf("throughputs %g and %g; n requires 2 where m counts 1", m.ThroughputPerSecond, n.ThroughputPerSecond)
+	}
+	if got := m.ThroughputPerSecond; got >= alone || got < alone/3*0.999 { // as if alone's placement ran three times
+		t.Errorf("m reaches %g beside twice as much of the same, and %g alone", got, alone)
+	}
+	if again := mustBuild(t, dir, p.Desired); !again.Empty() || !again.SameState() {
 		t.Errorf("planning again has %d changes, want none", len(again.Changes))
+	}
+}
+
+// A model that is added finds its place around the one that is deployed, when moving
+// that would save less than the threshold; when one goes, the other stays.
+func TestAddingAModelMovesNoOther(t *testing.T) {
+	dir := folder(t, cluster)
+	deployed := mustBuild(t, dir, statefile.New()).Desired
+	config := strings.Replace(twoModels(""), `network "lan"`, "edgeplan {\n  replan_threshold = \"90%\"\n}\nnetwork \"lan\"", 1)
+	write(t, dir, config)
+	both := mustBuild(t, dir, deployed)
+	if len(both.Deployments) != 1 || both.Deployments[0].Model != "n" {
+		t.Fatalf("%d deployments, want that of n alone", len(both.Deployments))
+	}
+	if both.Models[0].ThroughputPerSecond >= deployed.Models["m"].Prediction.ThroughputPerSecond {
+		t.Error("the prediction of m is as if it were alone")
+	}
+	write(t, dir, cluster)
+	if after := mustBuild(t, dir, both.Desired); len(after.Deployments) != 1 || after.Deployments[0].To != nil {
+		t.Errorf("removing n has %d deployments, want its removal alone", len(after.Deployments))
+	}
+}
+
+// Models that fit one by one but not together are an error at the one too many.
+func TestModelsTooLargeTogether(t *testing.T) {
+	dir := folder(t, strings.NewReplacer("256MiB", "75MiB", `"a", "b", "c"`, `"a", "b"`).Replace(twoModels("")))
+	_, diags := build(t, dir, statefile.New())
+	if !diags.HasErrors() || diags[0].Summary != "Models do not fit the cluster" || !strings.Contains(diags[0].Detail, "model n does not fit beside the other models") {
+		t.Fatal(diags)
+	}
+	if diags[0].Subject == nil {
+		t.Error("the error points nowhere")
+	}
+}
+
+func write(t *testing.T, dir, configuration string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "main.edgeplan.hcl"), []byte(configuration), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

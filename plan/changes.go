@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/edgeplan/edgeplan/statefile"
@@ -13,7 +12,7 @@ func changes(p *Plan) []Change {
 	var list []Change
 	for _, d := range p.Deployments {
 		list = append(list, sliceChanges(d, p)...)
-		if change, ok := gatewayChange(d); ok {
+		if change, ok := gatewayChange(d, p); ok {
 			list = append(list, change)
 		}
 	}
@@ -65,16 +64,17 @@ func sliceChanges(d Deployment, p *Plan) []Change {
 	before, after := slicesOf(d.From), slicesOf(d.To)
 	var list []Change
 	for i := range max(len(before), len(after)) {
-		change := Change{Model: d.Model, Address: fmt.Sprintf("slice.%s[%d]", d.Model, i)}
+		change := Change{Model: d.Model, Address: sliceAddress(d.Model, i)}
 		if i < len(before) {
 			change.Before, change.BeforeNode = &before[i], before[i].Node
 		}
 		if i < len(after) {
 			change.After, change.AfterNode = &after[i], after[i].Node
 		}
-		change.Action = actionOf(change)
-		change.Reasons = reasons(change, d, p)
-		list = append(list, change)
+		change.Action = actionOf(change, d)
+		if change.Reasons = reasons(change, d, p); len(change.Reasons) > 0 {
+			list = append(list, change)
+		}
 	}
 	return list
 }
@@ -86,33 +86,39 @@ func slicesOf(m *statefile.Model) []statefile.Slice {
 	return m.Slices
 }
 
-func actionOf(c Change) Action {
+func actionOf(c Change, d Deployment) Action {
 	switch {
 	case c.BeforeNode == "":
 		return Create
 	case c.AfterNode == "":
 		return Delete
-	case c.BeforeNode != c.AfterNode:
+	case c.BeforeNode != c.AfterNode, slices.Contains(d.Replace, c.AfterNode):
 		return Replace
 	}
 	return Update
 }
 
 // gatewayChange is the line of a gateway without a stage, before or after.
-func gatewayChange(d Deployment) (Change, bool) {
+func gatewayChange(d Deployment, p *Plan) (Change, bool) {
 	before, after := loneGateway(d.From), loneGateway(d.To)
 	if before == "" && after == "" {
 		return Change{}, false
 	}
 	change := Change{Model: d.Model, Address: "gateway." + d.Model, BeforeNode: before, AfterNode: after}
-	change.Action = actionOf(change)
-	switch change.Action {
-	case Replace:
+	change.Action = actionOf(change, d)
+	switch {
+	case change.Action == Create && d.From != nil:
+		change.Reasons = []string{"the gateway runs no stage"}
+	case change.Action == Create:
+		change.Reasons = []string{createReason(d)}
+	case change.Action == Delete:
+		change.Reasons = deleteReasons(change, d, p)
+	case change.BeforeNode != change.AfterNode:
 		change.Reasons = []string{"the gateway moved"}
-	case Update:
-		change.Reasons = []string{companyReason(d)}
+	default:
+		change.Reasons = keptReasons(change, d, p)
 	}
-	return change, true
+	return change, len(change.Reasons) > 0
 }
 
 // loneGateway is the gateway node of a model when no stage runs there.

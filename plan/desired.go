@@ -1,11 +1,7 @@
 package plan
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	"github.com/edgeplan/edgeplan/config"
-	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
@@ -61,21 +57,9 @@ func (b *builder) slice(p *placed, stage solver.Placed) (statefile.Slice, error)
 		LastNode:     p.chain.Segments[stage.LastSegment].Node,
 		Inputs:       cut.Inputs,
 		Outputs:      cut.Outputs,
-		Graph:        b.keepGraph(cut),
-		Weights:      []statefile.Blob{},
 	}
-	for _, weight := range cut.Weights {
-		b.blobs[weight.Digest] = weight.Open
-		slice.Weights = append(slice.Weights, statefile.Blob{Name: weight.Digest, Digest: weight.Digest, Size: weight.Size})
-	}
+	slice.Graph, slice.Weights = b.blobs.keep(cut)
 	return slice, nil
-}
-
-func (b *builder) keepGraph(cut *onnx.Slice) statefile.Blob {
-	sum := sha256.Sum256(cut.Graph)
-	digest := hex.EncodeToString(sum[:])
-	b.blobs[digest] = openBytes(cut.Graph)
-	return statefile.Blob{Name: worker.GraphFile, Digest: digest, Size: int64(len(cut.Graph))}
 }
 
 // addPrograms gives every node of the release its worker, and an engine where a

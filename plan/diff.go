@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -52,17 +53,63 @@ func newDeployment(name string, from, to *statefile.Model, nodes map[string]stat
 	return d
 }
 
-// withDrift adds the models that are unchanged but no longer whole on their devices.
-func withDrift(deployments []Deployment, p *Plan, drift []Drift) []Deployment {
-	for _, d := range drift {
-		known := slices.ContainsFunc(deployments, func(have Deployment) bool { return have.Model == d.Model })
-		to := model(p.Desired, d.Model)
-		if !known && to != nil {
-			deployments = append(deployments, newDeployment(d.Model, model(p.Prior, d.Model), to, p.Desired.Nodes))
+// deployments are the models that change, those that are unchanged but no longer
+// whole on their devices, and those with a slice to replace.
+func deployments(p *Plan) []Deployment {
+	if p.Mode == RefreshOnly {
+		return nil
+	}
+	list := Diff(p.Prior, p.Desired)
+	for _, name := range p.touched() {
+		to := model(p.Desired, name)
+		if _, known := deploymentOf(list, name); !known && to != nil {
+			list = append(list, newDeployment(name, model(p.Prior, name), to, p.Desired.Nodes))
 		}
 	}
-	slices.SortFunc(deployments, func(a, b Deployment) int { return strings.Compare(a.Model, b.Model) })
-	return deployments
+	slices.SortFunc(list, func(a, b Deployment) int { return strings.Compare(a.Model, b.Model) })
+	for i := range list {
+		list[i].Replace = p.replaced(list[i])
+		for _, m := range p.Models {
+			if m.Name == list[i].Model {
+				list[i].Switch = m.Switch
+			}
+		}
+	}
+	return list
+}
+
+// touched are the models with drift or a slice to replace, but for those that
+// the plan is not about.
+func (p *Plan) touched() []string {
+	names := map[string]bool{}
+	for _, d := range p.Drift {
+		names[d.Model] = true
+	}
+	for _, r := range p.Replacements {
+		names[r.Model] = true
+	}
+	maps.DeleteFunc(names, func(name string, _ bool) bool { return len(p.Targets) > 0 && !slices.Contains(p.Targets, name) })
+	return sortedKeys(names)
+}
+
+// replaced are the nodes of a deployment whose slice is replaced on demand.
+func (p *Plan) replaced(d Deployment) []string {
+	if d.To == nil {
+		return nil
+	}
+	carrying := ReleaseNodes(d.To)
+	nodes := map[string]bool{}
+	for _, r := range p.Replacements {
+		if r.Model == d.Model && slices.Contains(carrying, r.Node) {
+			nodes[r.Node] = true
+		}
+	}
+	return sortedKeys(nodes)
+}
+
+// repairs says whether the deployed release stays and is only made whole.
+func (d Deployment) repairs() bool {
+	return d.From != nil && d.To != nil && d.From.Release == d.To.Release
 }
 
 // SameState says whether applying the plan would leave the state as it is:

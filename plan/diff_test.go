@@ -17,9 +17,9 @@ func planOf(from, to *statefile.State) *Plan {
 	for node := range to.Nodes {
 		p.configured[node] = true
 	}
-	p.Deployments = Diff(from, to)
-	p.Uploads = uploads(p, nil)
-	p.Changes = changes(p)
+	p.Mode = Normal
+	p.Uploads = uploads(p, Diff(from, to), nil)
+	p.derive()
 	return p
 }
 
@@ -52,8 +52,8 @@ func TestChanges(t *testing.T) {
 		{"nothing to nothing", none, none, nil},
 		{"the same", two, two, nil},
 		{"first deployment", none, two, []string{
-			"+ slice.m[0] >a 6211",
-			"+ slice.m[1] >b 6215",
+			"+ slice.m[0] >a 6211 # not deployed yet",
+			"+ slice.m[1] >b 6215 # not deployed yet",
 		}},
 		{"destroy", two, none, []string{
 			"- slice.m[0] a>  0 # model left the configuration",
@@ -73,7 +73,7 @@ func TestChanges(t *testing.T) {
 			stateOf(map[string]statefile.Model{"m": pipeline("abc", 4, 2, 3)}), []string{
 				"~ slice.m[0] a>a 0 # neighbour moved",
 				"~ slice.m[1] b>b 10 # boundary moved: n2 .. n3 -> n2 .. n2",
-				"+ slice.m[2] >c 6113",
+				"+ slice.m[2] >c 6113 # the pipeline gets another stage",
 			}},
 		{"a setting", two, stateOf(map[string]statefile.Model{"m": disabled}), []string{
 			"~ slice.m[0] a>a 0 # optimization extended -> disabled",
@@ -83,7 +83,7 @@ func TestChanges(t *testing.T) {
 			stateOf(map[string]statefile.Model{"m": pipeline("b", 4)}), []string{
 				"-/+ slice.m[0] a>b 211 # a better placement was found; boundary moved: n0 .. n1 -> n0 .. n3",
 				"- slice.m[1] b>  0 # fewer stages are needed",
-				"+ gateway.m >a 0",
+				"+ gateway.m >a 0 # the gateway runs no stage",
 			}},
 	}
 	for _, test := range tests {

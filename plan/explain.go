@@ -63,7 +63,11 @@ func (b *builder) explain(ctx context.Context, p *placed) error {
 		return nil
 	}
 	name := func(r solver.Resource) string { return b.resourceName(p.problem, r) }
-	x, err := solver.Explain(ctx, p.problem, p.solution, solver.ExplainOptions{Name: name})
+	problem, solution := p.problem, p.solution
+	if p.together != nil {
+		problem, solution = p.together.problem, p.together.solution
+	}
+	x, err := solver.Explain(ctx, problem, solution, solver.ExplainOptions{Name: name})
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package plan
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -21,6 +20,7 @@ type placed struct {
 	problem  *solver.Problem
 	solution *solver.Solution
 	offer    *Offer
+	together *together // nil for a model that has the cluster to itself
 }
 
 // checkNodes finds nodes that no stage can run on, and nodes whose folder moved
@@ -59,17 +59,9 @@ func (b *builder) checkNodes() hcl.Diagnostics {
 	return diags
 }
 
-// place chooses the cuts and nodes of a model. A node runs stages of one model,
-// so that each prediction holds. Models that are not deployed yet share the free
-// nodes evenly; nodes that another model is deployed on are taken from it only
-// where there is no other way.
+// place chooses the cuts and nodes of a model that has the cluster to itself.
 func (b *builder) place(ctx context.Context, model *config.Model) (*placed, hcl.Diagnostics) {
-	must := b.excluded()
-	may, waiting := b.leaveOthers(model, must)
-	result, err := b.solve(ctx, model, may, waiting)
-	if err == nil && result.solution.Status == solver.Infeasible && len(may) > len(must) {
-		result, err = b.solve(ctx, model, must, len(b.in.Config.Models)-len(b.desired.Models))
-	}
+	result, err := b.solve(ctx, model)
 	if err != nil {
 		return nil, hcl.Diagnostics{modelError(model, "Placement cannot be computed", err.Error())}
 	}
@@ -80,44 +72,22 @@ func (b *builder) place(ctx context.Context, model *config.Model) (*placed, hcl.
 	return result, append(b.checkRequired(result), b.checkGateway(result)...)
 }
 
-// excluded are nodes without an engine and nodes that run another model's stage.
+// excluded are nodes without an engine, and those of models that are left alone.
 func (b *builder) excluded() map[string]bool {
 	excluded := map[string]bool{}
+	if !b.sharing {
+		excluded = b.keptNodes()
+	}
 	for _, node := range b.cluster() {
-		_, engine := b.in.Engines[b.in.architecture(node)]
-		_, taken := b.occupied[node.Address]
-		if !engine || taken {
+		if _, engine := b.in.Engines[b.in.architecture(node)]; !engine {
 			excluded[node.Address] = true
 		}
 	}
 	return excluded
 }
 
-// leaveOthers adds the nodes where models still to be planned are deployed, and
-// counts the models that share the rest: this one, and those deployed nowhere.
-func (b *builder) leaveOthers(model *config.Model, excluded map[string]bool) (all map[string]bool, waiting int) {
-	all, waiting = maps.Clone(excluded), 1
-	for _, other := range b.in.Config.Models {
-		if _, planned := b.desired.Models[other.Name]; planned || other == model {
-			continue
-		}
-		deployed, ok := b.in.Prior.Models[other.Name]
-		if !ok {
-			waiting++
-		}
-		for _, slice := range deployed.Slices {
-			if _, here := b.nodes[slice.Node]; here {
-				all[slice.Node] = true
-			}
-		}
-	}
-	return all, waiting
-}
-
-func (b *builder) solve(ctx context.Context, model *config.Model, excluded map[string]bool, waiting int) (*placed, error) {
-	problem := b.problemOf(model, excluded)
-	share := (len(problem.Nodes) - len(excluded)) / waiting
-	problem.MaxStages = max(1, share, len(problem.Start))
+func (b *builder) solve(ctx context.Context, model *config.Model) (*placed, error) {
+	problem := b.problemOf(model, b.excluded())
 	solution, err := solver.Solve(ctx, problem, solver.Options{
 		Algorithm: solver.Algorithm(model.Solver.Algorithm),
 		TimeLimit: model.Solver.TimeLimit,
@@ -125,19 +95,24 @@ func (b *builder) solve(ctx context.Context, model *config.Model, excluded map[s
 	if err != nil {
 		return nil, err
 	}
-	if err := solver.Verify(problem, solution); err != nil {
-		return nil, fmt.Errorf("the answer of the solver does not verify, which is a fault of edgeplan: %w", err)
+	if err := verify(problem, solution); err != nil {
+		return nil, err
 	}
 	return &placed{model: model, chain: b.in.Chains[model.Name], problem: problem, solution: solution}, nil
+}
+
+// verify checks an answer of the solver without trusting how it was found.
+func verify(p *solver.Problem, s *solver.Solution) error {
+	if err := solver.Verify(p, s); err != nil {
+		return fmt.Errorf("the answer of the solver does not verify, which is a fault of edgeplan: %w", err)
+	}
+	return nil
 }
 
 func (b *builder) checkSolution(p *placed) hcl.Diagnostics {
 	switch p.solution.Status {
 	case solver.Infeasible:
 		detail := whyInfeasible(p.solution) + "." + b.whereNodes(p)
-		if len(b.occupied) > 0 {
-			detail += " Nodes that run a stage of another model were not considered."
-		}
 		return hcl.Diagnostics{modelError(p.model, "Model does not fit the cluster", detail)}
 	case solver.Unknown:
 		detail := fmt.Sprintf("no placement was found and none was proven impossible: %s. Give the solver block a longer time_limit.", p.solution.Reason)

@@ -5,7 +5,6 @@ package plan
 
 import (
 	"io"
-	"time"
 
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/solver"
@@ -40,8 +39,19 @@ type Change struct {
 	UploadBytes int64
 }
 
+// Mode is what a plan is for.
+type Mode string
+
+// The modes.
+const (
+	Normal      Mode = "normal"       // bring the devices to what the configuration says
+	Destroying  Mode = "destroy"      // remove what is deployed
+	RefreshOnly Mode = "refresh-only" // tell what was found, and change no device
+)
+
 // Plan is what would happen: a value that can be printed, or handed to the deployer.
 type Plan struct {
+	Mode    Mode
 	Prior   *statefile.State
 	Desired *statefile.State // Nodes, Models and Outputs as they shall be
 
@@ -55,8 +65,27 @@ type Plan struct {
 	// Blobs opens the content of every blob of Desired, by digest.
 	Blobs BlobSource
 
-	destroy    bool            // made by Destroy
+	Outputs []OutputChange // in order of name; those that change
+	// Drift is what was found on the devices, where they were asked.
+	Drift     []Drift
+	Refreshed bool // whether they were asked
+	// Replacements are the slices to push and start again on demand, and Targets
+	// the models that the plan is limited to; none is no limit.
+	Replacements []Replacement
+	Targets      []string
+	// Sources of the desired models by name, for reading them again.
+	Sources map[string]Source
+	// Configuration holds the sha256 digests of the configuration files by name,
+	// to tell when they have been edited since.
+	Configuration map[string]string
+
 	configured map[string]bool // enabled nodes of the configuration
+}
+
+// Source is where a model was read from.
+type Source struct {
+	Path       string           `json:"path"` // of the .onnx file
+	Dimensions map[string]int64 `json:"dimensions,omitempty"`
 }
 
 // Deployment is one pipeline going from one release to another.
@@ -66,12 +95,19 @@ type Deployment struct {
 	Switch   Switch
 	// Manifests of To by node address; nil when To is nil.
 	Manifests map[string]worker.Manifest
+	// Replace are the nodes whose files are pushed again, whatever is there, and
+	// whose workers are started again.
+	Replace []string
 }
 
 // Drift is something found on a device that differs from the state.
 type Drift struct {
-	Model, Node string
-	Problem     string // "the worker is not running", "release 1f… is missing"
+	Model   string `json:"model"`
+	Node    string `json:"node"`
+	Problem string `json:"problem"` // "the worker is not running", "release 1f… is missing"
+	// NewKey says that the worker has or gets another key, which all devices of
+	// the pipeline then have to learn.
+	NewKey bool `json:"new_key,omitempty"`
 }
 
 // BlobSource opens blobs by digest.
@@ -82,8 +118,8 @@ type BlobSource interface {
 
 // Upload is one blob that one node lacks.
 type Upload struct {
-	Node string
-	Blob statefile.Blob
+	Node string         `json:"node"`
+	Blob statefile.Blob `json:"blob"`
 }
 
 // Switch is how a pipeline goes from one release to the next.
@@ -100,61 +136,62 @@ const (
 
 // Model is one desired pipeline with what the solver said of it.
 type Model struct {
-	Name      string
-	Gateway   string
-	Status    solver.Status
-	Algorithm solver.Algorithm
-	Reason    string // why the solver stopped before a proof
-	Gap       float64
-	// Nodes of the cluster, and the stages that the model may have on them beside
-	// other models: a node runs stages of one model.
-	Nodes, MaxStages int
-	Stages           []Stage
-	Transfers        []Transfer
+	Name      string           `json:"name"`
+	Gateway   string           `json:"gateway"`
+	Status    solver.Status    `json:"status"`
+	Algorithm solver.Algorithm `json:"algorithm"`
+	Reason    string           `json:"reason,omitempty"` // why the solver stopped before a proof
+	Gap       float64          `json:"gap"`
+	Stages    []Stage          `json:"stages"`
+	Transfers []Transfer       `json:"transfers"`
 	// Bottleneck by name: "node node.pi[\"hall\"]", "link a -> b", "network wifi".
-	Bottleneck          string
-	BottleneckSeconds   float64
-	LowerBoundSeconds   float64
-	ThroughputPerSecond float64
-	LatencySeconds      float64
-	Switch              Switch // how it replaces what is deployed
+	// Where there are several models it is what all of them keep busiest together,
+	// and its seconds are those between two inferences of this one.
+	Bottleneck          string  `json:"bottleneck"`
+	BottleneckSeconds   float64 `json:"bottleneck_seconds"`
+	LowerBoundSeconds   float64 `json:"lower_bound_seconds"`
+	ThroughputPerSecond float64 `json:"throughput_per_second"`
+	LatencySeconds      float64 `json:"latency_seconds"`
+	Switch              Switch  `json:"switch"` // how it replaces what is deployed
 	// Before is the prediction of the deployed release; nil when there is none.
-	Before *statefile.Prediction
+	Before *statefile.Prediction `json:"before,omitempty"`
 	// Offer is a better placement that is not taken because it saves less than
 	// the threshold; nil when there is none.
-	Offer *Offer
+	Offer *Offer `json:"offer,omitempty"`
 	// Explain is what limits the placement; nil unless the input asks for it.
 	Explain *Explanation `json:"explain,omitempty"`
 }
 
 // Offer is a better placement within the replan threshold.
 type Offer struct {
-	ThroughputPerSecond float64
-	Gain                float64 // share of the bottleneck that it would save
+	ThroughputPerSecond float64 `json:"throughput_per_second"`
+	Gain                float64 `json:"gain"` // share of the bottleneck that it would save
 }
 
 // Stage is one printed stage.
 type Stage struct {
-	Index       int
-	Node        string // the device
-	FirstNode   string // of the graph
-	LastNode    string
-	Segments    int
-	WeightBytes int64
-	MemoryBytes int64 // needed
-	MemoryLimit int64 // allowed
-	Seconds     float64
-	FLOPs       int64
+	Index       int     `json:"index"`
+	Node        string  `json:"node"`       // the device
+	FirstNode   string  `json:"first_node"` // of the graph
+	LastNode    string  `json:"last_node"`
+	Segments    int     `json:"segments"`
+	WeightBytes int64   `json:"weight_bytes"`
+	MemoryBytes int64   `json:"memory_bytes"` // needed
+	MemoryLimit int64   `json:"memory_limit"` // allowed
+	Seconds     float64 `json:"seconds"`
+	FLOPs       int64   `json:"flops"`
 }
 
 // Transfer is one printed transfer.
 type Transfer struct {
-	From, To string
-	Via      string // link.hall_gate or network.wifi
-	Tensors  []tensor.Info
-	Bytes    int64
-	Seconds  float64
-	Latency  time.Duration
+	From    string        `json:"from"`
+	To      string        `json:"to"`
+	Via     string        `json:"via"` // link.hall_gate or network.wifi
+	Tensors []tensor.Info `json:"tensors"`
+	Bytes   int64         `json:"bytes"`
+	Seconds float64       `json:"seconds"`
+	// LatencySeconds of the connection, one way.
+	LatencySeconds float64 `json:"latency_seconds"`
 }
 
 // Empty says whether there is nothing to do.

@@ -101,7 +101,7 @@ func (b *builder) problemNode(node *config.Node, model *config.Model, chain *onn
 	}
 	return solver.Node{
 		Name:           node.Address,
-		MemoryBytes:    node.Memory,
+		MemoryBytes:    max(0, node.Memory-b.keptBytes(node.Address)),
 		BaseBytes:      EngineBaseBytes + b.gatewayBytes(node.Address, model),
 		SegmentSeconds: seconds,
 	}

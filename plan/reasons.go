@@ -4,23 +4,29 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 
 	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
 )
 
-// reasons says why a slice changes, the most telling first.
+// reasons says why a slice changes, the most telling first. A slice without a
+// reason is left alone.
 func reasons(c Change, d Deployment, p *Plan) []string {
 	switch c.Action {
 	case Create:
-		return nil
+		return []string{createReason(d)}
 	case Delete:
 		return deleteReasons(c, d, p)
 	}
+	if d.repairs() {
+		return keptReasons(c, d, p)
+	}
 	var list []string
-	if c.Action == Replace {
+	if c.BeforeNode != c.AfterNode {
 		list = append(list, moveReason(c, p))
 	}
+	list = append(list, foundReasons(c, d, p)...)
 	if c.Before.FirstSegment != c.After.FirstSegment || c.Before.LastSegment != c.After.LastSegment {
 		list = append(list, fmt.Sprintf("boundary moved: %s .. %s -> %s .. %s",
 			c.Before.FirstNode, c.Before.LastNode, c.After.FirstNode, c.After.LastNode))
@@ -35,12 +41,46 @@ func reasons(c Change, d Deployment, p *Plan) []string {
 	return list
 }
 
+func createReason(d Deployment) string {
+	if d.From == nil {
+		return "not deployed yet"
+	}
+	return "the pipeline gets another stage"
+}
+
+// keptReasons says why a worker that stays where it is changes: for itself, or
+// because a release is of the whole pipeline.
+func keptReasons(c Change, d Deployment, p *Plan) []string {
+	list := foundReasons(c, d, p)
+	switch {
+	case len(list) > 0:
+		return list
+	case !d.repairs():
+		return []string{companyReason(d)}
+	case slices.ContainsFunc(p.Drift, func(f Drift) bool { return f.Model == d.Model && f.NewKey }):
+		return []string{"the key of another device rotated"}
+	}
+	return nil
+}
+
+// foundReasons tells what was asked for and what was found on the device.
+func foundReasons(c Change, d Deployment, p *Plan) []string {
+	var list []string
+	if slices.Contains(d.Replace, c.AfterNode) {
+		list = append(list, "-replace asks for it")
+	}
+	for _, found := range p.Drift {
+		if found.Model == d.Model && found.Node == c.AfterNode {
+			list = append(list, "changed outside of edgeplan: "+found.Problem)
+		}
+	}
+	return list
+}
+
 // companyReason is why a slice that is the same itself is part of a new release:
 // a release is of the whole pipeline.
 func companyReason(d Deployment) string {
 	switch {
-	case d.From.Release == d.To.Release:
-		return "restarts with the pipeline"
 	case d.From.Gateway != d.To.Gateway:
 		return fmt.Sprintf("gateway %s -> %s", d.From.Gateway, d.To.Gateway)
 	case !samePlacement(d.From, d.To):
@@ -59,8 +99,8 @@ func samePlacement(a, b *statefile.Model) bool {
 
 func deleteReasons(c Change, d Deployment, p *Plan) []string {
 	switch {
-	case p.destroy:
-		return nil
+	case p.Mode == Destroying:
+		return []string{"destroy was asked for"}
 	case d.To == nil:
 		return []string{"model left the configuration"}
 	case left(c.BeforeNode, p):
@@ -93,9 +133,16 @@ func settingReasons(d Deployment) []string {
 		list = append(list, "access for clients changed")
 	}
 	if d.From.Threads != d.To.Threads {
-		list = append(list, fmt.Sprintf("threads %d -> %d", d.From.Threads, d.To.Threads))
+		list = append(list, fmt.Sprintf("threads %s -> %s", threadsText(d.From.Threads), threadsText(d.To.Threads)))
 	}
 	return list
+}
+
+func threadsText(n int) string {
+	if n == 0 {
+		return "as the engine chooses"
+	}
+	return strconv.Itoa(n)
 }
 
 func sameAccess(a, b *statefile.Access) bool {
@@ -134,15 +181,4 @@ func programBlob(m *statefile.Model, node, name string) (statefile.Blob, bool) {
 // WorkerProgram is the worker program of a model on a node, if it has one.
 func WorkerProgram(m *statefile.Model, node string) (statefile.Blob, bool) {
 	return programBlob(m, node, worker.ProgramFile)
-}
-
-// addDriftReasons tells on which devices something was found changed.
-func addDriftReasons(list []Change, drift []Drift) {
-	for i := range list {
-		for _, d := range drift {
-			if d.Model == list[i].Model && d.Node == list[i].AfterNode {
-				list[i].Reasons = append([]string{"changed outside of edgeplan: " + d.Problem}, list[i].Reasons...)
-			}
-		}
-	}
 }

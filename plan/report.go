@@ -1,8 +1,6 @@
 package plan
 
 import (
-	"time"
-
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
@@ -22,21 +20,19 @@ func (b *builder) report(p *placed, desired *statefile.Model) Model {
 		ThroughputPerSecond: desired.Prediction.ThroughputPerSecond,
 		LatencySeconds:      cost.LatencySeconds,
 		Offer:               p.offer,
-		Nodes:               len(p.problem.Nodes),
-		MaxStages:           min(p.problem.MaxStages, len(p.problem.Nodes)-len(p.problem.ExcludedNodes)),
 	}
-	for i, stage := range p.solution.Stages {
-		m.Stages = append(m.Stages, reportStage(p, desired, i, stage.Node))
+	for i := range p.solution.Stages {
+		m.Stages = append(m.Stages, b.reportStage(p, desired, i))
 	}
 	for _, transfer := range cost.Transfers {
 		from, to := p.problem.Nodes[transfer.From].Name, p.problem.Nodes[transfer.To].Name
 		m.Transfers = append(m.Transfers, Transfer{
 			From: from, To: to,
-			Via:     b.network.connections[pair{from, to}].via,
-			Tensors: p.chain.Cuts[transfer.Cut].Tensors,
-			Bytes:   transfer.Bytes,
-			Seconds: transfer.Seconds,
-			Latency: time.Duration(transfer.Latency * float64(time.Second)),
+			Via:            b.network.connections[pair{from, to}].via,
+			Tensors:        p.chain.Cuts[transfer.Cut].Tensors,
+			Bytes:          transfer.Bytes,
+			Seconds:        transfer.Seconds,
+			LatencySeconds: transfer.Latency,
 		})
 	}
 	if prior, ok := b.in.Prior.Models[p.model.Name]; ok {
@@ -45,7 +41,7 @@ func (b *builder) report(p *placed, desired *statefile.Model) Model {
 	return m
 }
 
-func reportStage(p *placed, desired *statefile.Model, index, node int) Stage {
+func (b *builder) reportStage(p *placed, desired *statefile.Model, index int) Stage {
 	slice := desired.Slices[index]
 	stage := Stage{
 		Index:       index,
@@ -54,7 +50,7 @@ func reportStage(p *placed, desired *statefile.Model, index, node int) Stage {
 		LastNode:    slice.LastNode,
 		Segments:    slice.LastSegment - slice.FirstSegment + 1,
 		MemoryBytes: slice.MemoryBytes,
-		MemoryLimit: p.problem.Nodes[node].MemoryBytes,
+		MemoryLimit: b.nodes[slice.Node].Memory,
 		Seconds:     p.solution.Cost.Stages[index].Seconds,
 	}
 	for _, segment := range p.chain.Segments[slice.FirstSegment : slice.LastSegment+1] {

@@ -1,29 +1,58 @@
 package plan
 
 import (
+	"slices"
+
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
 // switchOf is how a deployment replaces what is deployed: beside it, unless the
 // memory of some node does not hold it together with what runs there.
-func (b *builder) switchOf(d Deployment) Switch {
-	if d.To == nil {
+func (b *builder) switchOf(deployments []Deployment, model string) Switch {
+	d, ok := deploymentOf(deployments, model)
+	if !ok || d.To == nil {
 		return Beside
 	}
 	if d.From != nil && d.From.Release == d.To.Release {
 		return StopFirst // the same release, repaired: its ports are its own
 	}
 	for _, node := range ReleaseNodes(d.To) {
-		needed := workerBytes(d.To, node)
-		for _, running := range b.in.Prior.Models {
-			needed += workerBytes(&running, node)
+		needed := workerBytes(d.To, node) + b.othersBytes(d.Model, node)
+		if d.From != nil {
+			needed += workerBytes(d.From, node)
 		}
 		if needed > b.nodes[node].Memory {
 			return StopFirst
 		}
 	}
 	return Beside
+}
+
+func deploymentOf(deployments []Deployment, model string) (Deployment, bool) {
+	i := slices.IndexFunc(deployments, func(d Deployment) bool { return d.Model == model })
+	if i < 0 {
+		return Deployment{}, false
+	}
+	return deployments[i], true
+}
+
+// othersBytes is what the workers of the other models on a node use at most while a
+// model is deployed: each has its old release, or already its new one.
+func (b *builder) othersBytes(model, node string) (total int64) {
+	names := map[string]bool{}
+	for name := range b.in.Prior.Models {
+		names[name] = true
+	}
+	for name := range b.desired.Models {
+		names[name] = true
+	}
+	delete(names, model)
+	for name := range names {
+		running, next := b.in.Prior.Models[name], b.desired.Models[name]
+		total += max(workerBytes(&running, node), workerBytes(&next, node))
+	}
+	return total
 }
 
 // workerBytes is what a model's worker on a node is expected to use.

@@ -7,12 +7,18 @@ import (
 )
 
 // uploads are the blobs that nodes lack, by node and in order of name. A node
-// holds what was found on it, or else what the prior state put there.
-func uploads(p *Plan, held map[string]map[string]int64) []Upload {
+// holds what was found on it, or else what the prior state put there; where a
+// slice is replaced that counts for nothing.
+func uploads(p *Plan, deployments []Deployment, held map[string]map[string]int64) []Upload {
 	have := recorded(p.Prior)
 	maps.Copy(have, held)
+	for _, d := range deployments {
+		for _, node := range d.Replace {
+			have[node] = nil
+		}
+	}
 	wanted := map[string][]statefile.Blob{}
-	for _, d := range p.Deployments {
+	for _, d := range deployments {
 		if d.To == nil {
 			continue
 		}

@@ -35,3 +35,12 @@ func (c computing) Err() error {
 func withComputing(ctx context.Context, limit time.Duration) context.Context {
 	return computing{ctx, processTime() + limit}
 }
+
+// mostMemory is the most that this process had resident, in bytes.
+func mostMemory() int64 {
+	var u syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return int64(u.Maxrss) << 10
+}

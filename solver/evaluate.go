@@ -2,6 +2,7 @@ package solver
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -22,20 +23,33 @@ import (
 // the order of Cost.Resources.
 //
 // A placement that breaks a rule gets a *PlacementError, an invalid problem the
-// error of Validate.
+// error of Validate. Several models run at once: EvaluateModels adds up what each
+// of them costs.
 func Evaluate(p *Problem, stages []Placed) (*Cost, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
+	}
+	if p.Models != nil {
+		return nil, fmt.Errorf("the problem has %d models, which need a placement each", len(p.Models))
 	}
 	return p.evaluate(stages)
 }
 
 // evaluate is Evaluate for a problem that is known to be valid.
 func (p *Problem) evaluate(stages []Placed) (*Cost, error) {
+	e, err := p.evaluated(stages)
+	if err != nil {
+		return nil, err
+	}
+	return e.cost, nil
+}
+
+// evaluated is the whole evaluation.
+func (p *Problem) evaluated(stages []Placed) (*evaluation, error) {
 	if err := p.checkRules(stages); err != nil {
 		return nil, err
 	}
-	e := evaluation{p: p, stages: stages, media: p.media(), cost: &Cost{}}
+	e := &evaluation{p: p, stages: stages, media: p.media(), cost: &Cost{}}
 	for k := range stages {
 		if err := e.memory(k); err != nil {
 			return nil, err
@@ -48,7 +62,8 @@ func (p *Problem) evaluate(stages []Placed) (*Cost, error) {
 		e.stage(k)
 	}
 	e.resources()
-	return e.cost, nil
+	e.cost.LatencySeconds = toSeconds(e.latency)
+	return e, nil
 }
 
 // evaluation is one run of Evaluate.
@@ -230,5 +245,4 @@ func (e *evaluation) resources() {
 		}
 	}
 	e.cost.BottleneckSeconds = e.cost.Bottleneck.Seconds
-	e.cost.LatencySeconds = toSeconds(e.latency)
 }

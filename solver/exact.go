@@ -4,11 +4,11 @@ import "slices"
 
 // Exact: the proven optimum of cuts and nodes together.
 //
-// The bottleneck is bisected between a proven lower bound and the best placement
-// known. Each threshold is decided exactly: without shared networks by the bit
-// sets of threshold.go; where these find a placement whose networks are too busy,
-// by the labels of labels.go, which minimise the busiest network. Then the ties
-// are decided among all placements with the optimal bottleneck.
+// Where no times add up, narrow.go has mostly proven the bottleneck already. What gap
+// it left is bisected here, and each threshold decided exactly: by the bit sets of
+// threshold.go, and where these find a placement whose shared networks are too busy, by
+// the labels of labels.go, which minimise the busiest network. Then the ties are
+// decided among all placements with the optimal bottleneck.
 
 // maxCells bounds the bit sets of the exact search to half a gibibyte, easyWork
 // what Auto takes on: word operations for one threshold.
@@ -41,7 +41,13 @@ func (r *run) exact(u uses) {
 			r.low = r.best.peak
 			break
 		}
+		low, high := r.low, r.best.peak
 		if !r.decide(u, at) {
+			return
+		}
+		if r.low <= low && r.best.peak >= high {
+			// Each round must move one side; one that does not would be repeated for ever.
+			r.reason = "stopped: the exact search gained nothing in a round; this is a fault of the solver"
 			return
 		}
 	}

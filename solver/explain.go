@@ -59,7 +59,8 @@ const (
 
 // Explain says what limits a solution, and what would help: it changes one thing
 // of the problem after the other and solves again, starting from the solution. The
-// same input gives the same explanation, as long as the context does not end.
+// same input gives the same explanation, as long as the context does not end. Of a
+// problem with models it says what limits them, and tries no changes.
 func Explain(ctx context.Context, p *Problem, s *Solution, o ExplainOptions) (*Explanation, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -75,7 +76,7 @@ func Explain(ctx context.Context, p *Problem, s *Solution, o ExplainOptions) (*E
 	}
 	x := &explaining{ctx: ctx, p: startingFrom(p, s), s: s, name: o.Name, left: o.WorkLimit, out: &Explanation{}}
 	x.slack()
-	if s.Cost.BottleneckSeconds > 0 {
+	if s.Cost.BottleneckSeconds > 0 && p.Models == nil {
 		x.gains()
 	}
 	return x.out, nil

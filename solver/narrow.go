@@ -6,6 +6,7 @@ package solver
 
 const (
 	firstWidth = 64
+	wideGap    = 8 // above this part of the bottleneck a gap is halved, below it its values are
 	// narrowWork bounds the search where no time limit does.
 	narrowWork = 1 << 28
 )
@@ -38,6 +39,9 @@ func (r *run) sweep(p *pricing, values []int64, width int, end int64) bool {
 			return true
 		}
 		at, some := middle(values, floor, r.best.peak)
+		if wide := r.best.peak - floor; wide > r.best.peak/wideGap {
+			at, some = floor+wide/2, true // most values may lie at one end
+		}
 		if !some {
 			if floor == r.low && !r.m.sums() {
 				r.low = r.best.peak
@@ -55,6 +59,20 @@ func (r *run) sweep(p *pricing, values []int64, width int, end int64) bool {
 		}
 	}
 	return true
+}
+
+// find looks for any placement where the walks found none, by prices at no
+// threshold at all, or proves that there is none.
+func (r *run) find() {
+	p, t := newPricing(r.m, r.b), newTable(r.m, never)
+	got := p.at(t, true)
+	for width := firstWidth; got.found == nil && !got.proven && !r.b.over && r.b.work < narrowWork && width < maxSpots/r.m.stages; width *= 4 {
+		got.found, got.proven = searchWithin(p, got, t, width, r.b)
+	}
+	if got.found != nil {
+		r.offer(r.m.improve(got.found, r.b))
+	}
+	r.infeasible = got.proven
 }
 
 // sums says whether times add up over several stages or transfers, so that the
@@ -77,7 +95,7 @@ func (r *run) probe(p *pricing, at int64, width int) verdict {
 		r.offer(way)
 		r.offer(r.m.improve(way, r.b))
 	}
-	if r.best.peak <= at || r.mend(at, mendTrials(width)) {
+	if r.best.peak <= at || !p.large && r.mend(at, mendTrials(width)) {
 		return placed
 	}
 	return open
@@ -87,11 +105,21 @@ func mendTrials(width int) int { return min(width/8, 64) }
 
 // searchWithin runs the guided search with the prices of a threshold.
 func searchWithin(p *pricing, got priced, t *table, width int, b *budget) (way path, proven bool) {
-	lead := newWalks(t)
-	lead.charge(mixed(got.prices, p.within(t)))
 	got.w.charge(got.prices)
-	if got.w.solve() >= never || lead.solve() >= never {
+	if got.w.solve() >= never {
 		return nil, true
+	}
+	lead := got.w
+	if !p.large {
+		inner := p.within(t)
+		if inner.proven || inner.found != nil || b.over {
+			return inner.found, inner.proven
+		}
+		lead = inner.w
+		lead.charge(mixed(got.prices, inner.prices))
+		if lead.solve() >= never {
+			return nil, true
+		}
 	}
 	return newGuided(got.w, lead, width).solve(b)
 }

@@ -8,11 +8,12 @@ import "slices"
 // and where these prove nothing they still lead the search of guided.go.
 
 const (
-	priceRounds   = 2000 // of column generation, for one threshold
-	interiorFirst = 600  // rounds of multiplicative weights
-	interiorAgain = 200  // when they go on from a threshold nearby
-	priceFine     = 1 << 11
-	priceClose    = 0.9995
+	priceRounds    = 2000    // of column generation, for one threshold
+	interiorRounds = 600     // of multiplicative weights; a third, when they go on from a threshold nearby
+	largeRounds    = 90      // the same in large problems
+	largePrices    = 1 << 16 // classes times positions that make a problem large
+	priceFine      = 1 << 11 // the bisection ends at this part of the bottleneck
+	priceClose     = 0.9995  // how near to the best prices is good enough
 )
 
 // pricing finds prices, for one threshold after the other.
@@ -22,6 +23,8 @@ type pricing struct {
 	right    []float64 // how often each class, and in the end a stage, may be used
 	known    []walk
 	interior []float64
+	rounds   int  // of within
+	large    bool // column generation would take too long
 }
 
 // walk is a column of the programme.
@@ -30,7 +33,7 @@ type walk struct {
 	use []float64
 }
 
-// offerings is what is known of a threshold after pricing.
+// priced is what is known of a threshold after pricing.
 type priced struct {
 	w      *walks    // with the best prices
 	prices []float64 // these prices
@@ -39,7 +42,10 @@ type priced struct {
 }
 
 func newPricing(m *model, b *budget) *pricing {
-	p := &pricing{m: m, b: b}
+	p := &pricing{m: m, b: b, rounds: interiorRounds, large: len(m.classes)*m.end > largePrices}
+	if p.large {
+		p.rounds = largeRounds
+	}
 	for _, c := range m.classes {
 		p.right = append(p.right, float64(len(c.members)))
 	}
@@ -57,8 +63,12 @@ func (p *pricing) even() []float64 {
 }
 
 // at finds the best prices of a threshold by column generation. Unless full, it
-// stops as soon as no prices can prove anything.
+// stops as soon as no prices can prove anything. In a large problem the prices are
+// those of within.
 func (p *pricing) at(t *table, full bool) priced {
+	if p.large {
+		return p.within(t)
+	}
 	out := priced{w: newWalks(t)}
 	lp := newPacking(p.right)
 	for _, k := range p.known {
@@ -142,48 +152,53 @@ func (p *pricing) usesOf(way path) []float64 {
 // class that the cheapest walk uses too often gets dearer, one that it leaves out
 // gets cheaper. Of the best prices the programme gives an extreme point, with many
 // zeros and many equal numbers; these tell more apart.
-func (p *pricing) within(t *table) []float64 {
-	rounds, prices := interiorAgain, slices.Clone(p.interior)
-	if prices == nil {
-		rounds, prices = interiorFirst, p.even()
+func (p *pricing) within(t *table) priced {
+	out := priced{w: newWalks(t), prices: p.even()}
+	rounds, done := p.rounds, 0
+	if p.interior != nil {
+		copy(out.prices, p.interior)
+		rounds, done = (rounds+2)/3, rounds/3
 	}
-	w, mean, n := newWalks(t), make([]float64, len(prices)), len(p.m.classes)
-	used := make([]int, n)
+	mean, used := make([]float64, len(p.right)), make([]int, len(p.m.classes))
 	for k := range rounds {
-		w.charge(prices)
-		if w.solve() >= never || !p.b.spend(w.cost()/workUnit) {
-			break
+		out.w.charge(out.prices)
+		if out.proven = out.w.solve() >= never; out.proven || !p.b.spend(out.w.cost()/workUnit) {
+			return out
+		}
+		way := out.w.best()
+		if p.m.places(way) {
+			out.found = way
+			return out
 		}
 		clear(used)
-		for _, s := range w.best() {
+		for _, s := range way {
 			used[s.class]++
 		}
-		step := 0.3 / (1 + float64(k)/20)
-		if p.interior != nil {
-			step = 0.3 / (1 + float64(k+200)/20)
+		step := 0.3 / (1 + float64(k+done)/20)
+		for c, n := range used {
+			over := float64(n) / p.right[c]
+			out.prices[c] = max(1e-9, out.prices[c]*(1+step*(min(over, 4)-1)))
 		}
-		for c := range n {
-			over := float64(used[c]) / p.right[c]
-			prices[c] = max(1e-9, prices[c]*(1+step*(min(over, 4)-1)))
-		}
-		all := p.m.allOf(prices)
-		for c := range n {
-			prices[c] /= all
+		all := p.m.allOf(out.prices)
+		for c := range used {
+			out.prices[c] /= all
 			if k >= rounds/2 {
-				mean[c] += prices[c]
+				mean[c] += out.prices[c]
 			}
 		}
 	}
-	if p.m.allOf(mean) == 0 {
-		return prices
-	}
-	p.interior = mean
-	return mean
+	p.interior, out.prices = mean, mean
+	return out
 }
 
 // price raises the lower bound by prices, bisecting the gap to the best placement
 // known; a better placement that it comes by is taken.
+//
+// In a large problem narrow does both at once.
 func (r *run) price(p *pricing) {
+	if p.large {
+		return
+	}
 	high := r.best.peak
 	for r.low < high && high-r.low > high/priceFine && !r.b.over {
 		mid := r.low + (high-r.low)/2

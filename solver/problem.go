@@ -15,6 +15,7 @@ import "encoding/json"
 
 // Problem is a chain of L segments, numbered 0..L-1, and a cluster of n nodes.
 // Position b, 0..L, lies before segment b; the tensors alive there are cut b.
+// With Models there are several chains on the cluster.
 type Problem struct {
 	Name string `json:"name,omitempty"`
 
@@ -67,9 +68,14 @@ type Problem struct {
 	// HeldBytes[v][s] are the bytes of segment s that node v already has; nil is
 	// none. Among equal bottlenecks the fewest bytes to move win.
 	HeldBytes [][]int64 `json:"-"`
+
+	// Models are several chains on the one cluster, each in place of what the
+	// problem says of its chain (multi.go defines what they cost together). Then
+	// only Name, Nodes, Bandwidth, Latency, Shared and Overlap are the problem's.
+	Models []Model `json:"models,omitempty"`
 }
 
-// Node is a device that can run one stage.
+// Node is a device that can run one stage of each model.
 type Node struct {
 	Name string `json:"name"`
 	// MemoryBytes is what the stage may use in all; BaseBytes of it are used
@@ -78,6 +84,9 @@ type Node struct {
 	BaseBytes   int64 `json:"base_bytes,omitempty"`
 	// SegmentSeconds has L entries: how long each segment takes here.
 	SegmentSeconds []float64 `json:"segment_seconds"`
+	// ModelSeconds stands for SegmentSeconds where the problem has models: one list
+	// for each model.
+	ModelSeconds [][]float64 `json:"-"`
 	// CPUSecondsPerByte is added to the stage's time for every byte in and out
 	// that crosses a link.
 	CPUSecondsPerByte float64 `json:"cpu_seconds_per_byte,omitempty"`
@@ -88,6 +97,9 @@ type Node struct {
 	// RangeSeconds are measured: a stage of exactly these segments takes that
 	// long, whatever its segments take one by one.
 	RangeSeconds []Range `json:"range_seconds,omitempty"`
+	// ModelRanges stands for RangeSeconds where the problem has models: one list
+	// for each model, or nil.
+	ModelRanges [][]Range `json:"-"`
 }
 
 // Range is the measured time of segments First..Last, both included.

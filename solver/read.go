@@ -15,7 +15,11 @@ func ReadProblem(r io.Reader) (*Problem, error) {
 	}
 	p := &Problem{}
 	var f faults
-	f.object("", raw, p.fields(&f), "cut_bytes", "segment_bytes", "nodes", "bandwidth_bytes_per_second")
+	if hasModels(raw) {
+		f.object("", raw, p.modelsFields(&f), "models", "nodes", "bandwidth_bytes_per_second")
+	} else {
+		f.object("", raw, p.fields(&f), "cut_bytes", "segment_bytes", "nodes", "bandwidth_bytes_per_second")
+	}
 	f.addValidated(p)
 	if len(f.all) > 0 {
 		return nil, located(src, f.all)
@@ -32,7 +36,7 @@ func (p *Problem) fields(f *faults) map[string]field {
 		"activation_bytes":           listInto(f, &p.ActivationBytes),
 		"in_buffers":                 into(f, &p.InBuffers),
 		"out_buffers":                into(f, &p.OutBuffers),
-		"gateway":                    p.gatewayField(f),
+		"gateway":                    gatewayInto(f, &p.Gateway),
 		"nodes":                      objectsInto(f, &p.Nodes, nodeFields, "memory_bytes", "segment_seconds"),
 		"bandwidth_bytes_per_second": rowsInto(f, &p.Bandwidth),
 		"latency_seconds":            rowsInto(f, &p.Latency),
@@ -43,13 +47,14 @@ func (p *Problem) fields(f *faults) map[string]field {
 		"excluded_nodes":             listInto(f, &p.ExcludedNodes),
 		"overlap":                    p.overlapField(f),
 		"start":                      objectsInto(f, &p.Start, placedFields, "node", "first_segment", "last_segment"),
+		"models":                     objectsInto(f, &p.Models, modelFields, "cut_bytes", "segment_bytes"),
 	}
 }
 
-func (p *Problem) gatewayField(f *faults) field {
+func gatewayInto(f *faults, to **int) field {
 	return func(path string, raw json.RawMessage) {
-		p.Gateway = new(int)
-		into(f, p.Gateway)(path, raw)
+		*to = new(int)
+		into(f, *to)(path, raw)
 	}
 }
 

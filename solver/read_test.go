@@ -199,6 +199,7 @@ func (blanks) Read(p []byte) (int, error) {
 // refused has a path and a place within the file.
 func FuzzReadProblem(f *testing.F) {
 	f.Add([]byte(valid))
+	f.Add([]byte(validModels))
 	f.Add([]byte(strings.Replace(valid, "[4, 5]", "[4, NaN]", 1)))
 	f.Add([]byte(strings.NewReplacer(`"base_bytes": 1`, `"base": 1`, "[4, 5]", `[-4, "x"]`).Replace(valid)))
 	for _, name := range []string{"paper.json", "gateway.json"} {
@@ -223,8 +224,13 @@ func FuzzReadProblem(f *testing.F) {
 			}
 			return
 		}
-		if len(p.Nodes) > 6 || p.Segments() > 20 {
+		if len(p.Nodes) > 6 || p.Segments() > 20 || len(p.Models) > 3 {
 			return
+		}
+		for _, m := range p.Models {
+			if len(m.SegmentBytes) > 8 {
+				return
+			}
 		}
 		s, err := Solve(t.Context(), p, Options{})
 		if err != nil {

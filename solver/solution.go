@@ -18,7 +18,7 @@ type Algorithm string
 
 // The algorithms.
 const (
-	Auto   Algorithm = "auto"   // exact where that is quick, else the best heuristic with a bound
+	Auto   Algorithm = "auto"   // both sides of the gap narrowed, and ties settled where that is quick
 	Exact  Algorithm = "exact"  // a proven optimum of cuts and nodes together
 	Greedy Algorithm = "greedy" // best of simple walks; quick, no proof
 	KPath  Algorithm = "kpath"  // the paper's: cuts of least bytes, then k-path matching
@@ -44,16 +44,23 @@ type Options struct {
 // Solution is an answer of Solve.
 type Solution struct {
 	Status Status
-	// Stages in pipeline order; nil unless Status is Optimal or Feasible.
+	// Stages in pipeline order; nil unless Status is Optimal or Feasible, and where
+	// the problem has models.
 	Stages []Placed
-	// Cost of Stages as Evaluate defines it; nil when there are none.
+	// Placements are the stages of each model where the problem has models; nil
+	// unless Status is Optimal or Feasible.
+	Placements [][]Placed
+	// Model is the one that Reason is about where the problem has models and is
+	// infeasible because of one; nil else.
+	Model *int
+	// Cost as Evaluate or EvaluateModels defines it; nil when there are no stages.
 	Cost *Cost
 	// LowerBoundSeconds is proven: no placement has a smaller bottleneck.
 	// It is rounded down.
 	LowerBoundSeconds float64
 	Algorithm         Algorithm
 	// Reason is why the search stopped early, or which limit makes the problem
-	// infeasible and by how much; "" for a proven optimum.
+	// infeasible and by how much; "" for a proven optimum with its ties settled.
 	Reason string
 	// Conflict is why nothing fits; nil unless Status is Infeasible. Reason says it
 	// in one sentence.
@@ -70,15 +77,17 @@ func (s *Solution) Gap() float64 {
 	return max(0, (s.Cost.BottleneckSeconds-s.LowerBoundSeconds)/s.Cost.BottleneckSeconds)
 }
 
-// Cost is what a placement costs per inference.
+// Cost is what a placement costs per inference. Where the problem has models it is
+// what the placements of all of them cost together, and Models has what each costs.
 type Cost struct {
 	// BottleneckSeconds is the time of the busiest resource; the throughput is
-	// its reciprocal.
+	// its reciprocal. With models it is the time for as many inferences of each as
+	// its required throughput.
 	BottleneckSeconds float64
 	// Bottleneck is that resource.
 	Bottleneck Resource
 	// LatencySeconds is one inference through an empty pipeline: every stage
-	// and every transfer, propagation included.
+	// and every transfer, propagation included. With models it is the longest.
 	LatencySeconds float64
 	// MovedBytes are weights that the nodes of the placement do not hold yet.
 	MovedBytes int64
@@ -89,6 +98,18 @@ type Cost struct {
 	// Resources are all busy resources with their seconds per inference, in a
 	// fixed order: nodes, links, shared networks, interfaces.
 	Resources []Resource
+	// Models has one entry for each model of the problem; Stages and Transfers are
+	// then in these.
+	Models []ModelCost
+}
+
+// ModelCost is one model of a Cost.
+type ModelCost struct {
+	// Throughput in inferences per second that the model reaches while all others
+	// run too: its required throughput over the bottleneck.
+	Throughput float64
+	// Alone is what one inference costs while no other model runs.
+	Alone *Cost
 }
 
 // StageCost is one stage of a Cost.

@@ -30,6 +30,9 @@ func Solve(ctx context.Context, p *Problem, o Options) (*Solution, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, o.TimeLimit, errTimeLimit)
 		defer cancel()
 	}
+	if p.Models != nil {
+		return solveModels(ctx, p, o)
+	}
 	r := &run{p: p, m: newModel(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, seed: o.Seed, cheap: o.cheap}
 	r.begin()
 	r.search()
@@ -159,8 +162,12 @@ func (r *run) refine(rest *least) {
 	r.heuristics(rest)
 	u := m.uses()
 	can := m.cells(u) > 0 && (r.algorithm == Exact || m.easy(u))
-	if r.way == nil && can && !r.b.over {
+	switch {
+	case r.way != nil || r.b.over:
+	case can:
 		r.prove(u)
+	default:
+		r.find()
 	}
 	if r.way == nil || r.b.over {
 		return
@@ -178,6 +185,8 @@ func (r *run) refine(rest *least) {
 		r.exact(u)
 	case r.low < r.best.peak:
 		r.reason = "the cluster is too large to close the gap"
+	case !r.keepsStart():
+		r.reason = "the bottleneck is proven; its ties are not settled, as the cluster is too large"
 	}
 }
 

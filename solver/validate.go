@@ -74,6 +74,9 @@ func (f *faults) number(path string, v float64) {
 // numbers, lists of the wrong length, unknown indexes, and sums that overflow.
 // The error joins one *FieldError for each.
 func (p *Problem) Validate() error {
+	if p.Models != nil {
+		return p.validateModels()
+	}
 	var f faults
 	p.checkChain(&f)
 	p.checkNodes(&f)

@@ -20,6 +20,9 @@ func Verify(p *Problem, s *Solution) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
+	if p.Models != nil {
+		return verifyModels(p, s)
+	}
 	if !(s.LowerBoundSeconds >= 0) || math.IsInf(s.LowerBoundSeconds, 0) {
 		return fmt.Errorf("the lower bound, %g s, is no time", s.LowerBoundSeconds)
 	}

@@ -200,3 +200,25 @@ func TestLockInAMissingFolder(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A killed run leaves the info file: force-unlock clears it away by its ID. The
+// lock of a run that lives is not taken away.
+func TestForceUnlock(t *testing.T) {
+	dir := t.TempDir()
+	h, id := startHolder(t, dir)
+	var held *LockError
+	if err := Open(dir).ForceUnlock(t.Context(), id); !errors.As(err, &held) || held.Info.ID != id {
+		t.Fatalf("the holder lives: got %v, want its lock", err)
+	}
+	h.kill()
+	if err := Open(dir).ForceUnlock(t.Context(), "another"); !errors.As(err, &held) || held.Info.ID != id {
+		t.Errorf("another ID: got %v", err)
+	}
+	if err := Open(dir).ForceUnlock(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	onlyFiles(t, dir, "."+StateFile+".lock")
+	if err := Open(dir).ForceUnlock(t.Context(), id); !errors.Is(err, ErrNotLocked) {
+		t.Errorf("again: got %v, want ErrNotLocked", err)
+	}
+}

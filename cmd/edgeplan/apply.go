@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/edgeplan/edgeplan/deployer"
@@ -12,29 +13,36 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
-const applyHelp = `[options]
+const applyHelp = `[options] [PLAN]
 
 Makes a plan, shows it, asks, and carries it out: pushes what devices lack,
 starts the new release beside the old one, checks it with an inference, switches
 over and records every step. When a step fails the old release goes on serving,
 and the next apply continues.
 
+With PLAN, a file of ` + "`edgeplan plan -out`" + `, it carries out that plan without
+asking. It is refused when the state, a model file, the collected programs, the
+version of edgeplan or a device is no longer what it was made from.
+
+The first interrupt (Ctrl-C) finishes the step in hand, saves and ends; the
+second ends at once.
+
 Examples:
   edgeplan apply
   edgeplan apply -auto-approve
+  edgeplan apply monday.plan
+  edgeplan apply -target model.resnet50
 `
 
 // approval are the options of commands that change devices.
 type approval struct {
-	auto        bool
-	input       bool
-	lockTimeout time.Duration
+	auto  bool
+	input bool
 }
 
 func (a *approval) add(flags *flag.FlagSet) {
 	flags.BoolVar(&a.auto, "auto-approve", false, "do not ask")
 	flags.BoolVar(&a.input, "input", true, "-input=false fails instead of asking")
-	flags.DurationVar(&a.lockTimeout, "lock-timeout", 0, "wait for the lock of the state for this `duration`, as 30s")
 }
 
 func runApply(ctx context.Context, c *cli, args []string) error {
@@ -43,36 +51,99 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 	var approve approval
 	options.add(c, flags)
 	approve.add(flags)
-	if err := c.parseNone(flags, applyHelp, args); err != nil {
+	files, err := c.parse(flags, applyHelp, args)
+	if err != nil {
 		return err
 	}
-	return c.withState(ctx, "apply", approve, func(states *statefile.Manager, prior *statefile.State) error {
+	if err := options.check(c); err != nil {
+		return err
+	}
+	switch len(files) {
+	case 0:
+	case 1:
+		if err := checkSavedOptions(flags, files[0]); err != nil {
+			return err
+		}
+		return c.applySaved(ctx, files[0], options.lock)
+	default:
+		return fmt.Errorf("edgeplan apply takes one saved plan, and %d were given: %s", len(files), strings.Join(files, ", "))
+	}
+	return c.withState(ctx, "apply", options.lock, func(states *statefile.Manager, prior *statefile.State) error {
 		p, err := c.makePlan(ctx, options, prior)
 		if err != nil {
 			return err
 		}
-		if p.Empty() {
+		if p.Empty() && p.Mode == plan.Normal {
+			c.printOffers(p)
 			c.printUnchanged(p)
-			return c.recordUnchanged(p, states)
+		} else {
+			c.printPlan(p)
 		}
-		c.printPlan(p)
-		return c.carryOut(ctx, p, states, approve, "Do you want to perform these actions?", "Apply complete!")
+		return c.carryOut(ctx, p, states, approve)
 	})
 }
 
-// withState runs a change of the state under its lock.
-func (c *cli) withState(ctx context.Context, operation string, a approval, change func(*statefile.Manager, *statefile.State) error) error {
+// shapesPlan are the options that a saved plan has been made with already.
+var shapesPlan = map[string]bool{"var": true, "var-file": true, "refresh": true, "refresh-only": true, "replan": true,
+	"destroy": true, "replace": true, "target": true}
+
+// checkSavedOptions refuses options that would have no effect on a saved plan.
+func checkSavedOptions(flags *flag.FlagSet, file string) error {
+	var err error
+	flags.Visit(func(f *flag.Flag) {
+		if shapesPlan[f.Name] && err == nil {
+			err = fmt.Errorf("-%s shapes a plan, and %s is one already: give it to `edgeplan plan -out`, or leave the file out", f.Name, file)
+		}
+	})
+	return err
+}
+
+// applySaved carries out a saved plan. It was approved by whoever hands it over.
+func (c *cli) applySaved(ctx context.Context, path string, lock locking) error {
+	p, err := c.readPlan(path)
+	if err != nil {
+		return err
+	}
+	return c.withState(ctx, "apply", lock, func(states *statefile.Manager, prior *statefile.State) error {
+		if err := c.reopen(ctx, p, prior); err != nil {
+			if outdated(err) {
+				return refused(path, err)
+			}
+			return err
+		}
+		c.noteEdits(p, path)
+		c.printSummary(p)
+		return c.carryOut(ctx, p, states, approval{auto: true})
+	})
+}
+
+// outdated says whether an error means that the world has moved on from a plan.
+func outdated(err error) bool {
+	for _, reason := range []error{plan.ErrStale, plan.ErrModelChanged, plan.ErrProgramChanged, plan.ErrDeviceChanged, plan.ErrInconsistent} {
+		if errors.Is(err, reason) {
+			return true
+		}
+	}
+	return false
+}
+
+// withState runs with the state and, unless that is off, under its lock.
+func (c *cli) withState(ctx context.Context, operation string, l locking, change func(*statefile.Manager, *statefile.State) error) error {
 	states, err := c.state(ctx)
 	if err != nil {
 		return err
 	}
-	return c.locked(ctx, states, operation, a.lockTimeout, func() error {
+	run := func() error {
 		prior, err := states.Load(ctx)
 		if err != nil {
 			return err
 		}
 		return change(states, prior)
-	})
+	}
+	if l.off {
+		return run()
+	}
+	return c.locked(ctx, states, operation, l.timeout, run)
 }
 
 // locked runs do under the lock of the state.
@@ -85,34 +156,49 @@ func (c *cli) locked(ctx context.Context, states *statefile.Manager, operation s
 		},
 	})
 	if err != nil {
-		return err
+		return lockProblem(ctx, operation, err)
 	}
 	return errors.Join(do(), lock.Unlock())
 }
 
-// recordUnchanged keeps predictions and outputs that changed without anything
-// to do on devices.
-func (c *cli) recordUnchanged(p *plan.Plan, states *statefile.Manager) error {
+// lockProblem adds what can be done when the lock cannot be had.
+func lockProblem(ctx context.Context, operation string, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("interrupted while waiting for the lock of the state: nothing was changed")
+	case operation == "plan" && !errors.Is(err, statefile.ErrLocked):
+		return fmt.Errorf("%w\n-lock=false plans without the lock", err)
+	}
+	return err
+}
+
+// The words around an approval, by what the plan does.
+func approvalWords(p *plan.Plan) (question, done string) {
+	switch {
+	case p.Mode == plan.Destroying && len(p.Targets) == 0:
+		return "Do you really want to destroy all of this? There is no undo.", "Destroy complete!"
+	case p.Mode == plan.Destroying:
+		return "Do you really want to destroy this? There is no undo.", "Destroy complete!"
+	case p.Mode == plan.RefreshOnly || p.Empty():
+		return "Do you want to bring the state up to date?", "Apply complete!"
+	}
+	return "Do you want to perform these actions?", "Apply complete!"
+}
+
+// carryOut asks and applies. What only brings the state up to date to a
+// configuration needs no approval, as nothing is lost by it.
+func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Manager, a approval) error {
 	if p.SameState() {
 		return nil
 	}
-	if err := states.Record(p.Desired); err != nil {
-		return err
-	}
-	fmt.Fprintf(c.stdout, "%s The state was brought up to date.\n", c.paint(c.stdout, green, "Apply complete!"))
-	c.printOutputs(p.Desired)
-	return nil
-}
-
-// carryOut asks and applies.
-func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Manager, a approval, question, done string) error {
-	if !a.auto && !a.input {
-		return errors.New("approval is needed and -input=false forbids asking: give -auto-approve")
-	}
-	if !a.auto {
-		if err := c.approve(ctx, question); err != nil {
+	question, done := approvalWords(p)
+	if needsApproval := !p.Empty() || p.Mode == plan.RefreshOnly; needsApproval && !a.auto {
+		if err := c.ask(ctx, a, question); err != nil {
 			return err
 		}
+	}
+	if p.Empty() {
+		return c.recordUnchanged(p, states)
 	}
 	start := time.Now()
 	if err := deployer.Apply(ctx, p, states, c.deployOptions()); err != nil {
@@ -125,7 +211,26 @@ func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Mana
 	return nil
 }
 
+// ask is for approval, where asking is allowed.
+func (c *cli) ask(ctx context.Context, a approval, question string) error {
+	if !a.input {
+		return errors.New("approval is needed and -input=false forbids asking: nothing was changed; give -auto-approve, or apply a saved plan")
+	}
+	return c.approve(ctx, question)
+}
+
+// recordUnchanged keeps predictions and outputs that changed without anything
+// to do on devices.
+func (c *cli) recordUnchanged(p *plan.Plan, states *statefile.Manager) error {
+	if err := states.Record(p.Desired); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "%s The state was brought up to date.\n", c.paint(c.stdout, green, "Apply complete!"))
+	c.printOutputs(p.Desired)
+	return nil
+}
+
 // deployOptions is how devices are reached, with progress on standard error.
 func (c *cli) deployOptions() deployer.Options {
-	return deployer.Options{Progress: c.progress}
+	return deployer.Options{Progress: c.progress, Devices: c.parallelism}
 }

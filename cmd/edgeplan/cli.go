@@ -24,6 +24,12 @@ type cli struct {
 	stderr  io.Writer
 	dir     string // the configuration folder
 	noColor bool   // -no-color
+
+	parallelism     int  // -parallelism
+	compactWarnings bool // -compact-warnings
+
+	complete *completion // what is being completed; nil when a command runs
+	secrets  *redactor
 }
 
 func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
@@ -59,7 +65,7 @@ func (c *cli) globalFlags(args []string) ([]string, error) {
 			}
 			c.dir = filepath.Clean(value)
 		case "version", "v":
-			return []string{"version"}, nil
+			return append([]string{"version"}, args[1:]...), nil
 		case "help", "h":
 			fmt.Fprint(c.stdout, usage())
 			return nil, errHelp
@@ -80,6 +86,10 @@ func (e *shownError) Error() string { return e.diags.Error() }
 // when one of them is.
 func (c *cli) check(diags hcl.Diagnostics, files map[string]*hcl.File) error {
 	if len(diags) == 0 {
+		return nil
+	}
+	if c.compactWarnings && !diags.HasErrors() {
+		c.printCompact(diags)
 		return nil
 	}
 	text := diagnostic.Text{Width: c.width(c.stderr), Color: c.color(c.stderr)}
@@ -136,6 +146,33 @@ func (c *cli) width(stream io.Writer) uint {
 		}
 	}
 	return 78
+}
+
+// printCompact prints warnings as one line each, alike ones together.
+func (c *cli) printCompact(diags hcl.Diagnostics) {
+	var order []string
+	places := map[string][]string{}
+	for _, d := range diags {
+		if _, known := places[d.Summary]; !known {
+			order = append(order, d.Summary)
+			places[d.Summary] = nil
+		}
+		if d.Subject != nil {
+			places[d.Summary] = append(places[d.Summary], fmt.Sprintf("%s:%d", d.Subject.Filename, d.Subject.Start.Line))
+		}
+	}
+	for _, summary := range order {
+		line := summary
+		if at := places[summary]; len(at) > 0 {
+			line += " at " + strings.Join(at, ", ")
+		}
+		c.warnf("%s", line)
+	}
+}
+
+// warnf prints a warning.
+func (c *cli) warnf(format string, args ...any) {
+	c.notef("%s "+format, append([]any{c.paint(c.stderr, yellow, "Warning:")}, args...)...)
 }
 
 // notef prints progress.

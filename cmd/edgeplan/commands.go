@@ -39,6 +39,7 @@ func commands() []command {
 		{"slice", "Cut a model into slices that any runtime opens", runSlice},
 		{"solve", "Solve a placement problem in a JSON file", runSolve},
 		{"demo", "Run the whole way on three embedded devices", runDemo},
+		{"completion", "Print a completion script for bash, zsh or fish", runCompletion},
 		{"version", "Print the version", runVersion},
 	}
 }
@@ -78,6 +79,10 @@ var errHelp = errors.New("help was printed")
 // two, and prints the command's help when asked for it.
 func (c *cli) parse(flags *flag.FlagSet, help string, args []string) ([]string, error) {
 	flags.SetOutput(io.Discard)
+	if c.complete != nil {
+		c.complete.flags = flags
+		return nil, errHelp
+	}
 	var positional []string
 	for len(args) > 0 {
 		err := flags.Parse(args)

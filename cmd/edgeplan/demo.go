@@ -21,6 +21,10 @@ ResNet-style model into a temporary folder, starts three embedded devices (an
 SSH and SFTP server each, on loopback, with a home folder of its own and real
 worker processes), and runs init, plan, apply, infer -verify, apply again and
 destroy. Needs Linux, and npm or a filled cache for ONNX Runtime.
+
+Examples:
+  edgeplan demo
+  edgeplan demo -keep         # leave it running, to try commands on
 `
 
 func runDemo(ctx context.Context, c *cli, args []string) error {

@@ -47,6 +47,9 @@ func (c *cli) printExplanation(x *plan.Explanation) {
 	}
 	printTable(c.stdout, rows)
 	c.printMore(len(x.Resources)-mostResources, "less busy")
+	if x.Tried+x.Untried == 0 {
+		return
+	}
 	fmt.Fprintln(c.stdout)
 	if len(x.Gains) == 0 {
 		fmt.Fprintf(c.stdout, "  None of %s that were tried gives more throughput.\n", count(x.Tried, "change"))

@@ -33,6 +33,7 @@ takes the state along.
 
 Examples:
   edgeplan init
+  edgeplan init -upgrade      # accept other files than the lock names
   edgeplan init -backend-config=bucket=states -backend-config=secrets.hcl
   edgeplan init -migrate-state
 `

@@ -3,7 +3,8 @@
 //
 // Rules of the interface: data on standard output; errors, warnings, prompts
 // and progress on standard error. Exit codes: 0 done; 1 an error, a declined
-// prompt, a held lock or an interrupt; 127 no or an unknown command.
+// prompt, a saved plan that is refused, a held lock or an interrupt; 127 no or an
+// unknown command. Commands with more of their own say so in their help.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -35,6 +37,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := interruptible()
 	defer stop()
 	c := newCLI(stdin, stdout, stderr)
+	if err := c.startLog(stderr); err != nil {
+		return c.exitCode(err)
+	}
 	args, err := c.globalFlags(args)
 	if err != nil {
 		return c.exitCode(err)
@@ -43,12 +48,25 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprint(stderr, usage())
 		return exitUsage
 	}
+	switch args[0] {
+	case completeCommand:
+		runComplete(ctx, c, args[1:])
+		return exitOK
+	case "help":
+		if args = args[1:]; len(args) == 0 {
+			fmt.Fprint(c.stdout, usage())
+			return c.exitCode(c.stdout.err)
+		}
+		args = []string{args[0], "-help"}
+	}
 	cmd, ok := findCommand(args[0])
 	if !ok {
 		fmt.Fprintf(stderr, "edgeplan has no command %q.%s\n\n%s", args[0], didYouMean(args[0]), usage())
 		return exitUsage
 	}
+	logCommand(ctx, args)
 	err = cmd.run(ctx, c, args[1:])
+	slog.Info("command ended", "error", err)
 	return c.exitCode(errors.Join(err, c.stdout.err))
 }
 
@@ -65,6 +83,7 @@ func interruptible() (context.Context, func()) {
 		fmt.Fprintln(os.Stderr, "\nInterrupt received: finishing the step in hand. Interrupt again to stop at once.")
 		cancel()
 		if _, ok := <-signals; ok {
+			fmt.Fprintln(os.Stderr, "Stopped at once. The state says what is deployed; the next apply finishes what was begun.")
 			os.Exit(exitError)
 		}
 	}()

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"log/slog"
+
+	"github.com/hashicorp/hcl/v2"
 
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/deployer"
@@ -14,52 +16,79 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
-// planFlags are the options that plan and apply share.
-type planFlags struct {
-	vars    variables
-	refresh bool
-	replan  bool
-	explain bool // of plan alone
-}
-
-func (f *planFlags) add(c *cli, flags *flag.FlagSet) {
-	f.vars.add(flags)
-	flags.BoolVar(&f.refresh, "refresh", true, "ask the devices what runs on them; -refresh=false trusts the state")
-	flags.BoolVar(&f.replan, "replan", false, "take a better placement even when it saves less than replan_threshold")
-	c.addNoColor(flags)
-}
-
-// makePlan computes the plan for the folder against a state.
-func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State) (*plan.Plan, error) {
+// planInput is what a plan of the folder is made of; its models are read and its
+// devices are asked.
+func (c *cli) planInput(ctx context.Context, f planFlags, prior *statefile.State) (*plan.Input, error) {
 	p, err := c.loadProject(ctx, f.vars)
 	if err != nil {
 		return nil, err
 	}
-	input := plan.Input{
+	input := &plan.Input{
 		Config:  p.config,
 		Chains:  p.chains,
 		Prior:   prior,
 		Replan:  f.replan,
+		Targets: f.targets,
+		Replace: f.replace,
 		Version: version.Version,
 		Explain: f.explain,
+	}
+	if err := input.CheckOptions(); err != nil {
+		return nil, err
 	}
 	if input.Architectures, err = c.architectures(ctx, p.config, prior); err != nil {
 		return nil, err
 	}
-	if err := addPrograms(&input, p.set); err != nil {
+	if err := addPrograms(input, p.set); err != nil {
 		return nil, err
 	}
-	if f.refresh {
-		if err := c.refresh(ctx, &input); err != nil {
-			return nil, err
+	return input, c.refreshInto(ctx, f, input)
+}
+
+// makePlan computes the plan for the folder against a state.
+func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State) (*plan.Plan, error) {
+	switch {
+	case f.destroy:
+		return plan.DestroyTargets(prior, f.targets)
+	case f.refreshOnly:
+		return c.makeRefresh(ctx, f, prior)
+	}
+	input, err := c.planInput(ctx, f, prior)
+	if err != nil {
+		return nil, err
+	}
+	made, diags := plan.Build(ctx, *input)
+	if made != nil {
+		for _, m := range made.Models {
+			slog.Info("placed", "model", m.Name, "stages", len(m.Stages), "status", m.Status, "gap", m.Gap, "reason", m.Reason)
 		}
 	}
-	made, diags := plan.Build(ctx, input)
-	if err := c.check(diags, p.config.Sources); err != nil {
+	return c.checkPlan(ctx, made, diags, input.Config)
+}
+
+// makeRefresh looks at the devices and plans nothing for them.
+func (c *cli) makeRefresh(ctx context.Context, f planFlags, prior *statefile.State) (*plan.Plan, error) {
+	cfg, err := c.loadConfig(f.vars)
+	if err != nil {
 		return nil, err
 	}
+	input := &plan.Input{Config: cfg, Prior: prior, Version: version.Version}
+	if err := c.refreshInto(ctx, f, input); err != nil {
+		return nil, err
+	}
+	made, diags := plan.Refresh(*input)
+	return c.checkPlan(ctx, made, diags, cfg)
+}
+
+func (c *cli) checkPlan(ctx context.Context, made *plan.Plan, diags hcl.Diagnostics, cfg *config.Config) (*plan.Plan, error) {
 	if ctx.Err() != nil {
 		return nil, errors.New("interrupted: nothing was changed")
+	}
+	if err := c.check(diags, cfg.Sources); err != nil {
+		return nil, err
+	}
+	if len(made.Targets) > 0 {
+		c.warnf("-target leaves the other models as they are deployed, so what is planned is not all that the configuration says.")
 	}
 	return made, nil
 }
@@ -67,8 +96,12 @@ func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State)
 // addPrograms adds the collected worker and engine of every architecture in use.
 // An architecture may have no engine.
 func addPrograms(in *plan.Input, set *artifact.Set) error {
+	return addProgramsFor(in, set, in.Platforms())
+}
+
+func addProgramsFor(in *plan.Input, set *artifact.Set, platforms []string) error {
 	in.Workers, in.Engines = map[string]plan.Program{}, map[string]plan.Program{}
-	for _, platform := range in.Platforms() {
+	for _, platform := range platforms {
 		worker, err := set.Worker(platform)
 		if err != nil {
 			return err
@@ -119,30 +152,56 @@ func (c *cli) architectures(ctx context.Context, cfg *config.Config, prior *stat
 	return known, nil
 }
 
-// refresh looks at what is deployed on the enabled nodes and adds what differs
-// from the state. What is on other nodes only has to be cleaned.
-func (c *cli) refresh(ctx context.Context, in *plan.Input) error {
+// refreshInto adds what is found on the devices to what a plan is made of.
+func (c *cli) refreshInto(ctx context.Context, f planFlags, in *plan.Input) error {
+	if !f.refresh {
+		return nil
+	}
+	seen, err := c.refresh(ctx, asConfigured(in.Prior, in.Config), enabledNodes(in.Config))
+	if err != nil {
+		return err
+	}
+	in.Drift, in.Held, in.Refreshed = seen.Drift, seen.Held, true
+	return nil
+}
+
+func enabledNodes(cfg *config.Config) []string {
+	var nodes []string
+	for _, node := range cfg.Nodes {
+		if node.Enabled {
+			nodes = append(nodes, node.Address)
+		}
+	}
+	return nodes
+}
+
+// refresh looks at what is deployed on the given nodes. What is on others only
+// has to be cleaned.
+func (c *cli) refresh(ctx context.Context, state *statefile.State, nodes []string) (deployer.Observation, error) {
 	skip := map[string]bool{}
-	for node := range in.Prior.Nodes {
+	for node := range state.Nodes {
 		skip[node] = true
 	}
 	asked := 0
-	for _, node := range in.Config.Nodes {
-		if node.Enabled && skip[node.Address] {
-			delete(skip, node.Address)
+	for _, node := range nodes {
+		if skip[node] {
+			delete(skip, node)
 			asked++
 		}
 	}
-	if asked == 0 || len(in.Prior.Models) == 0 {
-		return nil
+	if asked == 0 || len(state.Models) == 0 {
+		return deployer.Observation{}, nil
 	}
 	c.notef("Refreshing: asking %s what runs there…", count(asked, "node"))
-	seen, err := deployer.Refresh(ctx, asConfigured(in.Prior, in.Config), skip, c.deployOptions())
-	if err != nil {
-		return fmt.Errorf("%w\nA device that is gone for now is left out with enabled = false in its node block. -refresh=false plans from the state without asking", err)
+	seen, err := deployer.Refresh(ctx, state, skip, c.deployOptions())
+	if ctx.Err() != nil {
+		return deployer.Observation{}, errors.New("interrupted: nothing was changed")
 	}
-	in.Drift, in.Held = seen.Drift, seen.Held
-	return nil
+	if err != nil {
+		return deployer.Observation{}, fmt.Errorf("%w\nA device that is gone for now is left out with enabled = false in its node block. -refresh=false plans from the state without asking", err)
+	}
+	slog.Info("refreshed", "nodes", asked, "drift", len(seen.Drift))
+	return seen, nil
 }
 
 // asConfigured is a state whose devices are reached as the configuration says

@@ -12,18 +12,19 @@ import (
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/solver"
-	"github.com/edgeplan/edgeplan/statefile"
 )
 
 // printPlan shows every model's placement, and then what would change.
 func (c *cli) printPlan(p *plan.Plan) {
 	for _, model := range p.Models {
-		c.printModel(model)
-		c.printUploads(p, model.Name)
+		c.printModel(p, model)
 		if model.Explain != nil {
 			c.printExplanation(model.Explain)
 			fmt.Fprintln(c.stdout)
 		}
+	}
+	if p.Mode == plan.RefreshOnly {
+		c.printFound(p)
 	}
 	if p.Empty() {
 		c.printUnchanged(p)
@@ -34,38 +35,90 @@ func (c *cli) printPlan(p *plan.Plan) {
 		c.printChange(change)
 	}
 	c.printSwitches(p)
-	added, changed, destroyed := tally(p.Changes)
-	fmt.Fprintf(c.stdout, "\n%s %d to add, %d to change, %d to destroy.", c.paint(c.stdout, bold, "Plan:"), added, changed, destroyed)
-	if p.UploadBytes() > 0 {
-		fmt.Fprintf(c.stdout, " Upload: %s.", quantity.FormatBytes(p.UploadBytes()))
-	}
 	fmt.Fprintln(c.stdout)
+	c.printOutputChanges(p)
+	c.printSummary(p)
+}
+
+// printSummary counts what the plan does.
+func (c *cli) printSummary(p *plan.Plan) {
+	if p.Empty() {
+		c.printUnchanged(p)
+		return
+	}
+	added, changed, destroyed := tally(p.Changes)
+	text := fmt.Sprintf("%d to add, %d to change, %d to destroy.", added, changed, destroyed)
+	if p.UploadBytes() > 0 {
+		text += fmt.Sprintf(" Upload: %s.", quantity.FormatBytes(p.UploadBytes()))
+	}
+	c.printWrapped(c.paint(c.stdout, bold, "Plan:")+" ", len("Plan: "), text)
 }
 
 func (c *cli) printUnchanged(p *plan.Plan) {
-	fmt.Fprintf(c.stdout, "%s What is deployed matches the configuration.\n", c.paint(c.stdout, green, "No changes."))
-	if !p.SameState() {
-		fmt.Fprintln(c.stdout, "Only the state differs: addresses, predictions or outputs.")
+	title, text := "No changes.", "What is deployed matches the configuration."
+	switch {
+	case !p.SameState():
+		title, text = "No changes on devices.", "Only the state differs: addresses, predictions or outputs."
+		c.printOutputChanges(p)
+	case p.Mode == plan.RefreshOnly:
+		text = "The state is up to date, and -refresh-only changes no device."
+	case p.Mode == plan.Destroying:
+		text = "Nothing is deployed."
 	}
+	c.printWrapped(c.paint(c.stdout, green, title)+" ", len(title)+1, text)
 }
 
-func (c *cli) printModel(m plan.Model) {
-	fmt.Fprintf(c.stdout, "%s: %s, %s\n\n", c.paint(c.stdout, bold, "model."+m.Name), count(len(m.Stages), "stage"), proof(m))
-	printTable(c.stdout, stageRows(m))
+func (c *cli) printModel(p *plan.Plan, m plan.Model) {
+	c.printWrapped(c.paint(c.stdout, bold, "model."+m.Name)+": ", 2, fmt.Sprintf("%s, %s", count(len(m.Stages), "stage"), proof(m)))
+	fmt.Fprintln(c.stdout)
+	c.printTable(stageRows(m))
 	fmt.Fprintln(c.stdout)
 	if len(m.Transfers) > 0 {
-		printTable(c.stdout, transferRows(m))
+		c.printTable(transferRows(m))
 		fmt.Fprintln(c.stdout)
 	}
-	printTable(c.stdout, [][]string{
+	facts := [][2]string{
 		{"bottleneck", fmt.Sprintf("%s, %s per inference", m.Bottleneck, quantity.FormatSeconds(m.BottleneckSeconds))},
 		{"throughput", throughput(m)},
 		{"latency", latency(m)},
-	})
-	if m.Offer != nil {
-		fmt.Fprintf(c.stdout, "  offer       %s inferences/s with another placement, %.1f %% better: less than replan_threshold; -replan takes it\n",
-			quantity.FormatNumber(m.Offer.ThroughputPerSecond), 100*m.Offer.Gain)
 	}
+	if m.Offer != nil {
+		facts = append(facts, [2]string{"offer", offer(m)})
+	}
+	if keys := newKeys(p, m.Name); keys != "" {
+		facts = append(facts, [2]string{"keys", keys})
+	}
+	c.printFacts(append(facts, [2]string{"upload", uploadsOf(p, m.Name)}))
+	fmt.Fprintln(c.stdout)
+}
+
+func offer(m plan.Model) string {
+	return fmt.Sprintf("%s inferences/s with another placement, %.1f %% better: less than replan_threshold; -replan takes it",
+		quantity.FormatNumber(m.Offer.ThroughputPerSecond), 100*m.Offer.Gain)
+}
+
+// printOffers tells of better placements that are not taken.
+func (c *cli) printOffers(p *plan.Plan) {
+	for _, m := range p.Models {
+		if m.Offer != nil {
+			c.printWrapped("", 2, "model."+m.Name+": "+offer(m))
+		}
+	}
+}
+
+// newKeys names the devices whose worker makes its key with this plan.
+func newKeys(p *plan.Plan, model string) string {
+	var nodes []string
+	m := p.Desired.Models[model]
+	for _, node := range plan.ReleaseNodes(&m) {
+		if p.Desired.Nodes[node].PublicKey == "" {
+			nodes = append(nodes, node)
+		}
+	}
+	if len(nodes) == 0 {
+		return ""
+	}
+	return "(known after apply) on " + strings.Join(nodes, ", ")
 }
 
 // proof says how good the placement is known to be, and among which.
@@ -79,9 +132,6 @@ func proof(m plan.Model) string {
 		text = fmt.Sprintf("at most %.1f %% from optimal (%s)", 100*m.Gap, m.Reason)
 	default:
 		text = fmt.Sprintf("at most %.1f %% from optimal", 100*m.Gap)
-	}
-	if m.MaxStages < m.Nodes {
-		text += fmt.Sprintf(" on %d of %d nodes (a node runs one model)", m.MaxStages, m.Nodes)
 	}
 	return text
 }
@@ -143,8 +193,8 @@ func latency(m plan.Model) string {
 	return text
 }
 
-// printUploads tells which device gets how many bytes for a model.
-func (c *cli) printUploads(p *plan.Plan, model string) {
+// uploadsOf tells which device gets how many bytes for a model.
+func uploadsOf(p *plan.Plan, model string) string {
 	perNode := map[string]int64{}
 	for _, change := range p.Changes {
 		if change.Model == model && change.UploadBytes > 0 {
@@ -156,91 +206,9 @@ func (c *cli) printUploads(p *plan.Plan, model string) {
 		parts = append(parts, fmt.Sprintf("%s to %s", quantity.FormatBytes(perNode[node]), node))
 	}
 	if len(parts) == 0 {
-		parts = []string{"nothing"}
+		return "nothing"
 	}
-	fmt.Fprintf(c.stdout, "  upload      %s\n\n", strings.Join(parts, ", "))
-}
-
-func (c *cli) printChange(change plan.Change) {
-	symbol := fmt.Sprintf("%3s", string(change.Action))
-	line := strings.TrimRight(change.Address+" "+where(change), " ")
-	fmt.Fprintf(c.stdout, "%s %s\n", c.paint(c.stdout, actionColor(change.Action), symbol), line)
-	for _, reason := range change.Reasons {
-		fmt.Fprintf(c.stdout, "      # %s\n", reason)
-	}
-}
-
-// where says on which device a change happens, what is there, and the upload.
-func where(change plan.Change) string {
-	text := "on " + change.AfterNode
-	switch change.Action {
-	case plan.Delete:
-		if change.Address == change.BeforeNode {
-			return ""
-		}
-		return "on " + change.BeforeNode
-	case plan.Replace:
-		text = change.BeforeNode + " -> " + change.AfterNode
-	}
-	if change.After != nil {
-		text += fmt.Sprintf(": %s .. %s", change.After.FirstNode, change.After.LastNode)
-	}
-	if change.UploadBytes > 0 {
-		text += fmt.Sprintf(" (upload %s)", quantity.FormatBytes(change.UploadBytes))
-	}
-	return text
-}
-
-func actionColor(a plan.Action) string {
-	switch a {
-	case plan.Create:
-		return green
-	case plan.Delete:
-		return red
-	}
-	return yellow
-}
-
-// printSwitches warns of every pipeline that pauses.
-func (c *cli) printSwitches(p *plan.Plan) {
-	for _, d := range p.Deployments {
-		switch {
-		case d.Switch != plan.StopFirst || d.From == nil:
-		case d.From.Release == d.To.Release:
-			fmt.Fprintf(c.stdout, "\n  model.%s pauses: its release is started again on every device.\n", d.Model)
-		default:
-			fmt.Fprintf(c.stdout, "\n  model.%s pauses: the old release stops before the new one starts, because both do not fit side by side.\n", d.Model)
-		}
-	}
-}
-
-// tally counts changes as Terraform does: a replacement is one added and one destroyed.
-func tally(changes []plan.Change) (added, changed, destroyed int) {
-	for _, change := range changes {
-		switch change.Action {
-		case plan.Create:
-			added++
-		case plan.Update:
-			changed++
-		case plan.Delete:
-			destroyed++
-		case plan.Replace:
-			added++
-			destroyed++
-		}
-	}
-	return added, changed, destroyed
-}
-
-// printOutputs shows the outputs of the configuration.
-func (c *cli) printOutputs(state *statefile.State) {
-	if len(state.Outputs) == 0 {
-		return
-	}
-	fmt.Fprint(c.stdout, "\nOutputs:\n\n")
-	for _, name := range sortedKeys(state.Outputs) {
-		fmt.Fprintf(c.stdout, "%s = %s\n", name, state.Outputs[name])
-	}
+	return strings.Join(parts, ", ")
 }
 
 // printTable prints rows in columns, indented.

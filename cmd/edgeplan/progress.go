@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 
 	"github.com/edgeplan/edgeplan/deployer"
 )
@@ -11,5 +12,6 @@ func (c *cli) progress(e deployer.Event) {
 	if e.Message == "" {
 		return
 	}
+	slog.Debug("step", "node", e.Node, "kind", e.Kind, "bytes", e.Total, "message", e.Message)
 	fmt.Fprintf(c.stderr, "%s: %s\n", e.Node, e.Message)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -45,13 +46,14 @@ func (v *variables) add(flags *flag.FlagSet) {
 
 // loadConfig reads and checks the configuration of the folder.
 func (c *cli) loadConfig(vars variables) (*config.Config, error) {
-	cfg, diags := c.readConfig(vars)
+	cfg, diags := config.Load(c.dir, configOptions(vars))
+	c.secrets.add(cfg.Secrets())
+	slog.Info("configuration read", "folder", c.dir, "nodes", len(cfg.Nodes), "models", len(cfg.Models))
 	return cfg, c.check(diags, cfg.Sources)
 }
 
-// readConfig reads and checks the configuration, and prints nothing.
-func (c *cli) readConfig(vars variables) (*config.Config, hcl.Diagnostics) {
-	return config.Load(c.dir, config.Options{Version: version.Version, Variables: vars, Environment: os.Environ()})
+func configOptions(vars variables) config.Options {
+	return config.Options{Version: version.Version, Variables: vars, Environment: os.Environ()}
 }
 
 // loadProject reads configuration, collected files and models.
@@ -93,6 +95,9 @@ func loadModels(ctx context.Context, cfg *config.Config, shapes onnx.ShapeInferr
 	chains := map[string]*onnx.Chain{}
 	var diags hcl.Diagnostics
 	for _, model := range cfg.Models {
+		if model.Source == "" {
+			continue // a variable without a value would tell
+		}
 		chain, err := onnx.Load(ctx, model.Source, onnx.Options{Dimensions: model.Dimensions, Shapes: shapes})
 		if errors.Is(err, context.Canceled) {
 			return nil, append(diags, &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Interrupted", Detail: "Nothing was changed."})

@@ -115,6 +115,7 @@ type devices struct {
 	t      testing.TB
 	byName map[string]started
 	key    key
+	held   map[string]held
 }
 
 func params(t *testing.T, dir string, start bed) testscript.Params {
@@ -131,6 +132,11 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"model":     writeModel,
 			"cmpplan":   comparePlans,
 			"build":     buildModel,
+			"tty":       onTerminal,
+			"pretend":   pretend,
+			"hold":      hold,
+			"held":      awaitHeld,
+			"release":   release,
 			"states":    startStates,
 			"status":    checkStatus,
 			"freeport":  freePort,
@@ -161,7 +167,7 @@ func setUp(env *testscript.Env, engine string) error {
 	env.Setenv("EXAMPLES", absolute("../../examples"))
 	env.Setenv("PATH", program+":"+os.Getenv("PATH"))
 	t := env.T().(testing.TB)
-	env.Values[devicesKey{}] = &devices{t: t, byName: map[string]started{}, key: newKey(t)}
+	env.Values[devicesKey{}] = &devices{t: t, byName: map[string]started{}, key: newKey(t), held: map[string]held{}}
 	return nil
 }
 

@@ -4,28 +4,58 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"strings"
 
 	"github.com/edgeplan/edgeplan/internal/quantity"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
-const showHelp = `[options]
+const showHelp = `[options] [PLAN]
 
-Shows what the state says is deployed, without asking any device.
+Shows what the state says is deployed, without asking any device; with PLAN, a
+file of ` + "`edgeplan plan -out`" + `, what that plan would do.
+
+Examples:
+  edgeplan show
+  edgeplan show monday.plan
+  edgeplan show -json monday.plan     # docs/plan-json.md describes the document
 `
 
 func runShow(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("show", flag.ContinueOnError)
-	asJSON := flags.Bool("json", false, "print the state as JSON")
+	asJSON := flags.Bool("json", false, "print the state, or the plan, as JSON")
 	c.addNoColor(flags)
-	if err := c.parseNone(flags, showHelp, args); err != nil {
+	files, err := c.parse(flags, showHelp, args)
+	if err != nil {
 		return err
 	}
+	switch len(files) {
+	case 0:
+		return c.showState(ctx, *asJSON)
+	case 1:
+		return c.showPlan(files[0], *asJSON)
+	}
+	return fmt.Errorf("edgeplan show takes one saved plan, and %d were given: %s", len(files), strings.Join(files, ", "))
+}
+
+func (c *cli) showPlan(path string, asJSON bool) error {
+	p, err := c.readPlan(path)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return c.printPlanJSON(p)
+	}
+	c.printPlan(p)
+	return nil
+}
+
+func (c *cli) showState(ctx context.Context, asJSON bool) error {
 	state, err := c.loadState(ctx)
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if asJSON {
 		encoded, err := statefile.EncodeState(state)
 		if err != nil {
 			return err
@@ -62,7 +92,7 @@ func (c *cli) printDeployed(name string, m statefile.Model) {
 			quantity.FormatBytes(slice.MemoryBytes),
 		})
 	}
-	printTable(c.stdout, rows)
+	c.printTable(rows)
 	fmt.Fprintln(c.stdout)
 }
 

@@ -93,6 +93,9 @@ func runSlice(ctx context.Context, c *cli, args []string) error {
 		return err
 	}
 	slices, err := chain.WriteSlices(ctx, options.out, options.at)
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("interrupted before any slice was written: the weights that are in %s are whole, and the same command goes on from them", options.out)
+	}
 	if err != nil {
 		return err
 	}

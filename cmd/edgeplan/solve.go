@@ -20,6 +20,21 @@ model and no device is needed. The answer has the placement, its bottleneck, and
 lower bound that no placement can go below; where the two meet, the placement is
 proven optimal.
 
+docs/problem.md of edgeplan describes the file. A small one:
+
+  {
+    "cut_bytes": [0, 20, 0], "segment_bytes": [50, 60],
+    "nodes": [
+      {"name": "a", "memory_bytes": 80, "segment_seconds": [1, 2]},
+      {"name": "b", "memory_bytes": 80, "segment_seconds": [2, 1]}
+    ],
+    "bandwidth_bytes_per_second": [[0, 30], [30, 0]]
+  }
+
+Several models on one cluster stand in "models", each with its own cut_bytes and
+segment_bytes and a "required_throughput"; segment_seconds is then one list for each
+model. The smallest throughput / required throughput is made as large as possible.
+
 Examples:
   edgeplan solve problem.json
   edgeplan solve -algorithm=exact -time-limit=1m -json problem.json | jq .status

@@ -74,7 +74,7 @@ func known(state *statefile.State, address string) error {
 
 // changeState loads the state under its lock, changes and records it.
 func (c *cli) changeState(ctx context.Context, operation string, timeout time.Duration, change func(*statefile.State) error) error {
-	return c.withState(ctx, operation, approval{lockTimeout: timeout}, func(states *statefile.Manager, state *statefile.State) error {
+	return c.withState(ctx, operation, locking{timeout: timeout}, func(states *statefile.Manager, state *statefile.State) error {
 		if err := change(state); err != nil {
 			return err
 		}

@@ -17,7 +17,8 @@ import (
 const validateHelp = `[options]
 
 Checks the configuration of the folder and reads its models, without reaching
-any device. Models whose file does not describe all its tensors need the engine
+any device. Variables need no value, as in continuous integration: what depends
+on them is then not checked, and a warning says so. Models whose file does not describe all its tensors need the engine
 that ` + "`edgeplan init`" + ` collects.
 
 With -json the result is one JSON object on standard output, in the shape of
@@ -55,7 +56,9 @@ func runValidate(ctx context.Context, c *cli, args []string) error {
 // validate finds what is wrong with configuration and models. An error is what
 // keeps it from looking.
 func (c *cli) validate(ctx context.Context, vars variables) (*config.Config, hcl.Diagnostics, error) {
-	cfg, diags := c.readConfig(vars)
+	options := configOptions(vars)
+	options.Partial = true
+	cfg, diags := config.Load(c.dir, options)
 	if diags.HasErrors() {
 		return cfg, diags, nil
 	}

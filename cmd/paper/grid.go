@@ -21,7 +21,7 @@ const (
 	timeLimit     = time.Second // of each search of the solver
 	trials        = 50          // networks of each size
 	mostClasses   = 20          // of the figures that the paper prints
-	nodesForever  = paper.MaxNodes
+	manyNodes     = paper.MaxNodes
 	networkStream = 1
 )
 
@@ -36,7 +36,7 @@ func (r row) capacity() int64 { return r.mib * paper.Mebibyte }
 
 // transfers says that the model does not fit one node by the published count.
 func (r row) transfers() bool {
-	_, err := r.chain.Partition(r.capacity(), nodesForever)
+	_, err := r.chain.Partition(r.capacity(), manyNodes)
 	return !errors.Is(err, paper.ErrOneNode)
 }
 

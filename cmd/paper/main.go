@@ -2,7 +2,8 @@
 // B. Krishnamachari, arXiv 2210.12219, with its tables and plots. It runs all
 // algorithms on all instances of the paper's grid, writes what they gave to
 // instances.csv, how long they took to seconds.csv, and the report from these two
-// alone; with -report-only it writes the report of the files that are there.
+// alone; with -report-only it writes the report of the files that are there. With -problem
+// it writes the joint problem of one instance for edgeplan solve.
 package main
 
 import (
@@ -23,7 +24,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "paper:", err)
 		os.Exit(1)
 	}
@@ -35,9 +36,10 @@ type options struct {
 	parallel   int
 	limit      time.Duration
 	reportOnly bool
+	problem    string
 }
 
-func run(ctx context.Context, args []string, progress io.Writer) error {
+func run(ctx context.Context, args []string, stdout, progress io.Writer) error {
 	var o options
 	flags := flag.NewFlagSet("paper", flag.ExitOnError)
 	flags.StringVar(&o.docs, "docs", "docs", "`folder` of paper.md; the other files go to its folder paper")
@@ -45,6 +47,7 @@ func run(ctx context.Context, args []string, progress io.Writer) error {
 	flags.IntVar(&o.parallel, "parallel", 2, "instances at a time")
 	flags.DurationVar(&o.limit, "time-limit", timeLimit, "of each search of the solver")
 	flags.BoolVar(&o.reportOnly, "report-only", false, "run nothing, write the report of the last run")
+	flags.StringVar(&o.problem, "problem", "", "write the problem of one `instance`, model,mib,nodes,network, for edgeplan solve")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -53,6 +56,9 @@ func run(ctx context.Context, args []string, progress io.Writer) error {
 	}
 	if o.trials < 2 || o.trials > trials || o.parallel < 1 {
 		return fmt.Errorf("-networks is 2 to %d, -parallel at least 1", trials)
+	}
+	if o.problem != "" {
+		return writeProblem(stdout, o.problem)
 	}
 	if !o.reportOnly {
 		if err := o.measure(ctx, progress); err != nil {

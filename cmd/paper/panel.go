@@ -29,7 +29,7 @@ type series struct {
 }
 
 func (s *series) add(x float64, e estimate) {
-	if e.n > 0 {
+	if e.n > 1 || e.n == 1 && !s.look.wide {
 		s.x, s.e = append(s.x, x), append(s.e, e)
 	}
 }
@@ -136,9 +136,10 @@ func (p *panel) scale(out *plot.Plot) {
 	if p.logY {
 		out.Y.Scale = plot.LogScale{}
 		out.Y.Tick.Marker = ticks(oneTwoFive(out.Y.Min, out.Y.Max))
+	} else {
+		out.Y.Tick.Marker = ticks(even(out.Y.Min, out.Y.Max))
 	}
 	if p.one {
-		out.Y.Min = min(out.Y.Min, 0.99)
 		line := plotter.NewFunction(func(float64) float64 { return 1 })
 		line.Color, line.Width = color.Black, 0.5
 		out.Add(line)
@@ -157,6 +158,9 @@ func (p *panel) extent() (xs []float64, low, high float64) {
 			low, high = min(low, e.mean-below), max(high, e.mean+above)
 		}
 		xs = append(xs, s.x...)
+	}
+	if p.one {
+		low = min(low, 1)
 	}
 	slices.Sort(xs)
 	return slices.Compact(xs), low, high
@@ -180,6 +184,17 @@ func oneTwoFive(low, high float64) (out []float64) {
 				out = append(out, x)
 			}
 		}
+	}
+	return out
+}
+
+// even are some multiples of a round step between two bounds.
+func even(low, high float64) (out []float64) {
+	const most = 6
+	steps := oneTwoFive((high-low)/most, high-low)
+	step := steps[0]
+	for x := math.Ceil(low/step) * step; x <= high; x += step {
+		out = append(out, x)
 	}
 	return out
 }

@@ -24,7 +24,7 @@ type report struct {
 func newReport(instances []instance, spent map[timed]spent) *report {
 	r := &report{spent: spent, cuts: map[rowName]int{}}
 	for _, row := range rowsWithTransfers() {
-		cuts, _ := row.chain.Partition(row.capacity(), nodesForever)
+		cuts, _ := row.chain.Partition(row.capacity(), manyNodes)
 		r.cuts[rowName{row.chain.Model, row.mib}] = len(cuts)
 	}
 	for i := range instances {

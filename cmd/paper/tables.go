@@ -18,7 +18,7 @@ func (r *report) Models() string {
 		cells := []string{m.chain.Model, fmt.Sprint(len(m.graph.Layers)), thousands(m.graph.Params()),
 			fmt.Sprint(len(m.chain.Points)), fmt.Sprintf("%.1f", mebibytes(m.chain.Block))}
 		for _, at := range rows[i : i+len(capacities)] {
-			cuts, _ := at.chain.Partition(at.capacity(), nodesForever)
+			cuts, _ := at.chain.Partition(at.capacity(), manyNodes)
 			cells = append(cells, fmt.Sprint(len(cuts)+1))
 		}
 		t.row(cells...)

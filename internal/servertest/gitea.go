@@ -32,7 +32,7 @@ func StartHTTP(t testing.TB) HTTP {
 	h := HTTP{base: "http://" + address + "/api/packages/operator/terraform/state", Username: "operator", Password: "a-secret-of-this-test"}
 	gitea := func(args ...string) *exec.Cmd {
 		command := exec.Command(executable, append([]string{"--config", config, "--work-path", dir}, args...)...)
-		command.Env = append(os.Environ(), "HOME="+dir, "USER=root", "GITEA_I_AM_BEING_UNSAFE_RUNNING_AS_ROOT=true")
+		command.Env = append(os.Environ(), "HOME="+dir, "GITEA_I_AM_BEING_UNSAFE_RUNNING_AS_ROOT=true")
 		return command
 	}
 	for _, args := range [][]string{

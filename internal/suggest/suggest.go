@@ -14,7 +14,7 @@ const shown = 10
 // Sentence ends an error about an unknown name: the candidate most like it, else
 // what there is to choose from. Candidates are things of a kind, as "output".
 func Sentence(given string, candidates []string, kind string) string {
-	if best := nearest(given, candidates); best != "" {
+	if best := Nearest(given, candidates); best != "" {
 		return fmt.Sprintf("Did you mean %s?", best)
 	}
 	switch n := len(candidates); {
@@ -26,8 +26,9 @@ func Sentence(given string, candidates []string, kind string) string {
 	return fmt.Sprintf("Choose from %s.", strings.Join(candidates, ", "))
 }
 
-// nearest is the candidate most like a name, or "". Of equals the first wins.
-func nearest(given string, candidates []string) string {
+// Nearest is the candidate most like a name, or "" when none is like it. Of equals
+// the first wins.
+func Nearest(given string, candidates []string) string {
 	best, limit := "", max(2, len(given)/3)+1
 	for _, candidate := range candidates {
 		distance := levenshtein.Distance(strings.ToLower(given), strings.ToLower(candidate), nil)

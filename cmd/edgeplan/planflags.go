@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// planFlags are the options that plan, apply and destroy share.
+type planFlags struct {
+	vars        variables
+	refresh     bool
+	refreshOnly bool
+	replan      bool
+	destroy     bool
+	explain     bool // of plan alone
+	targets     list
+	replace     list
+	lock        locking
+}
+
+// list is an option that may be repeated.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(value string) error {
+	if value == "" {
+		return errors.New("write an address")
+	}
+	*l = append(*l, value)
+	return nil
+}
+
+// locking is how a command takes the lock of the state.
+type locking struct {
+	off     bool
+	timeout time.Duration
+}
+
+func (l *locking) add(flags *flag.FlagSet) {
+	flags.DurationVar(&l.timeout, "lock-timeout", 0, "wait for the lock of the state for this `duration`, as 30s")
+}
+
+func (f *planFlags) add(c *cli, flags *flag.FlagSet) {
+	f.vars.add(flags)
+	flags.BoolVar(&f.refresh, "refresh", true, "ask the devices what runs on them; -refresh=false trusts the state")
+	flags.BoolVar(&f.refreshOnly, "refresh-only", false, "only tell what was found on the devices, and bring outputs and addresses of the state up to date")
+	flags.BoolVar(&f.replan, "replan", false, "take a better placement even when it saves less than replan_threshold")
+	flags.BoolVar(&f.destroy, "destroy", false, "plan to remove what is deployed")
+	flags.Var(&f.replace, "replace", "push the files of a `slice`, as slice.resnet50[0], again and start its worker again; a model means all its slices; may be repeated")
+	f.addShared(c, flags)
+}
+
+// addShared adds what also destroy takes.
+func (f *planFlags) addShared(c *cli, flags *flag.FlagSet) {
+	flags.Var(&f.targets, "target", "plan only for this `model`, as model.resnet50, and leave the others as they are; may be repeated")
+	f.lock.add(flags)
+	flags.IntVar(&c.parallelism, "parallelism", defaultParallelism, "work on at most `N` devices at once")
+	flags.BoolVar(&c.compactWarnings, "compact-warnings", false, "print warnings without their details, when there is no error")
+	c.addNoColor(flags)
+}
+
+// defaultParallelism is how many devices are worked on at once.
+const defaultParallelism = 16
+
+// check refuses options that exclude each other.
+func (f *planFlags) check(c *cli) error {
+	switch {
+	case c.parallelism < 1:
+		return fmt.Errorf("-parallelism=%d: write 1 or more", c.parallelism)
+	case f.destroy && f.refreshOnly:
+		return errors.New("-destroy and -refresh-only exclude each other: give one of them")
+	case f.destroy && len(f.replace) > 0:
+		return errors.New("-destroy and -replace exclude each other: what is removed is not pushed again")
+	case f.destroy && f.replan:
+		return errors.New("-destroy and -replan exclude each other: what is removed is not placed")
+	case f.refreshOnly && !f.refresh:
+		return errors.New("-refresh-only and -refresh=false exclude each other: one asks the devices and the other does not")
+	case f.refreshOnly && (len(f.targets) > 0 || len(f.replace) > 0 || f.replan):
+		return errors.New("-refresh-only changes no device, so -target, -replace and -replan have no meaning with it: leave them out")
+	}
+	return nil
+}
+
+// addUnused adds what destroy takes so that one set of options serves a script's
+// commands: a destroy needs no variable and asks no device before it begins.
+func (f *planFlags) addUnused(flags *flag.FlagSet) {
+	f.vars.add(flags)
+	flags.BoolVar(&f.refresh, "refresh", true, "accepted as by apply; destroy works from the state")
+}
