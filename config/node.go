@@ -31,9 +31,6 @@ func (f *frame) node(r *reader) cty.Value {
 	n := &Node{Address: r.inst.address, Range: r.rng}
 	n.SSH = r.sshOver(f.defaults())
 	n.SSH.Host = r.host()
-	if n.SSH.User == "" {
-		n.SSH.User = r.operator()
-	}
 	n.Memory = needed(r, "memory", quantity.ParseBytes)
 	n.Compute = needed(r, "compute", quantity.ParseCompute)
 	n.Architecture = r.architecture()
@@ -46,16 +43,6 @@ func (f *frame) node(r *reader) cty.Value {
 	f.config.Nodes = append(f.config.Nodes, n)
 	r.seen[idAttribute] = cty.StringVal(n.Address)
 	return r.object(nodeType())
-}
-
-// operator is the user to connect as when the configuration names none.
-func (r *reader) operator() string {
-	name := operatorName()
-	if name == "" {
-		r.fault(&r.rng, missingArgument, "%s has no user, and the name of yours is not known. Add a line such as:\n  user = \"pi\"", r.name)
-	}
-	r.seen["user"] = cty.StringVal(name)
-	return name
 }
 
 func (r *reader) architecture() string {
