@@ -148,10 +148,14 @@ func (w wayfinder) jumps(to hop, settings sshconfig.Settings, device bool) ([]ss
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", to.name, err)
 	}
-	if len(jumps) == 1 && jumps[0].Host == to.name {
+	if len(jumps) == 1 && isSelf(jumps[0], to) {
 		return nil, nil // "Host *" with ProxyJump holds for the bastion as well
 	}
 	return jumps, nil
+}
+
+func isSelf(jump sshconfig.Jump, h hop) bool {
+	return jump.Host == h.name && (jump.Port == 0 || jump.Port == h.port) && (jump.User == "" || jump.User == h.user)
 }
 
 func (w wayfinder) hop(to sshconfig.Jump, settings sshconfig.Settings, device bool) (hop, error) {

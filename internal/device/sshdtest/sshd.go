@@ -108,15 +108,23 @@ func (s *Server) Kill() {
 	_ = s.process.Wait()
 }
 
-// children are the processes that serve single connections.
+// children are the processes that serve single connections. Not every kernel
+// lists them, so all processes are asked for their parent.
 func children(pid int) []int {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil
 	}
 	var pids []int
-	for _, field := range strings.Fields(string(content)) {
-		if child, err := strconv.Atoi(field); err == nil {
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(content), ") ") // the name before may hold anything else
+		fields := strings.Fields(rest)
+		child, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
 			pids = append(pids, child)
 		}
 	}
