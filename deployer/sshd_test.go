@@ -618,7 +618,7 @@ func TestNoSFTP(t *testing.T) {
 }
 
 // shell runs what an error tells a person to type.
-func shell(t *testing.T, line string) {
+func shell(t testing.TB, line string) {
 	t.Helper()
 	if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", line, err, out)
