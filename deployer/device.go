@@ -81,10 +81,14 @@ func (d *device) connect(ctx context.Context, o Options) (*link, error) {
 		return nil, err
 	}
 	l, err := o.Connections.acquire(ctx, hops, o)
-	if err == nil {
-		d.way = hops
+	if err != nil {
+		return nil, err
 	}
-	return l, err
+	d.way = hops
+	if d.node.SSH.User == "" {
+		d.node.SSH.User = hops[len(hops)-1].user // for what is said of it
+	}
+	return l, nil
 }
 
 func (d *device) release() {
