@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/internal/sshconfig"
 )
 
 const (
@@ -32,6 +33,8 @@ func nodeType() cty.Type {
 func (f *frame) node(r *reader) cty.Value {
 	n := &Node{Address: r.inst.address, Range: r.rng}
 	n.SSH = r.sshOver(f.defaults())
+	r.fill("user", cty.StringVal(sshconfig.Operator()))
+	r.fill("port", cty.NumberIntVal(defaultSSHPort))
 	n.SSH.Host = r.host()
 	n.Memory = needed(r, "memory", quantity.ParseBytes)
 	n.Compute = needed(r, "compute", quantity.ParseCompute)

@@ -48,7 +48,7 @@ func (r *reader) sshOver(base SSH) SSH {
 	return base
 }
 
-// user is "" where nothing gives it, and null to references.
+// user is "" where nothing gives it.
 func (r *reader) user(def string) string {
 	a, ok := r.get("user", cty.String)
 	switch {
@@ -62,7 +62,7 @@ func (r *reader) user(def string) string {
 	return def
 }
 
-// port is 0 where nothing gives it, and null to references.
+// port is 0 where nothing gives it.
 func (r *reader) port(def int) int {
 	a, ok := r.get("port", cty.Number)
 	if !ok {

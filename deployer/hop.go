@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -165,7 +164,7 @@ func (w wayfinder) hop(to sshconfig.Jump, settings sshconfig.Settings, device bo
 	setDefault(&h.port, settings.Port)
 	setDefault(&h.port, 22)
 	setDefault(&h.user, settings.User)
-	setDefault(&h.user, operatorName())
+	setDefault(&h.user, sshconfig.Operator())
 	if h.user == "" {
 		return hop{}, fmt.Errorf("%s has no user, and the name of yours is not known: write user in its ssh settings", to.Host)
 	}
@@ -214,12 +213,4 @@ func agentSocket(given string) string {
 		return os.Getenv("SSH_AUTH_SOCK")
 	}
 	return given
-}
-
-// operatorName is the name of the user who runs edgeplan.
-func operatorName() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return os.Getenv("USER")
 }

@@ -2,6 +2,7 @@ package sshconfig
 
 import (
 	"fmt"
+	"os"
 	"os/user"
 	"slices"
 	"strings"
@@ -42,10 +43,7 @@ type lookup struct {
 // Lookup finds what holds for a host as it is named, where the caller already
 // knows the user ("": it does not). Of each keyword the first value counts, as in ssh.
 func (c *Config) Lookup(host, as string) (Settings, error) {
-	l := &lookup{host: host, user: as, set: map[string]bool{}}
-	if u, err := user.Current(); err == nil {
-		l.localUser = u.Username
-	}
+	l := &lookup{host: host, user: as, localUser: Operator(), set: map[string]bool{}}
 	if err := l.apply(c.lines, true); err != nil {
 		return Settings{}, err
 	}
@@ -59,6 +57,14 @@ func (c *Config) Lookup(host, as string) (Settings, error) {
 		}
 	}
 	return l.finish()
+}
+
+// Operator is the name of the user who runs this; "" when it is not known.
+func Operator() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return os.Getenv("USER")
 }
 
 func (l *lookup) apply(lines []line, within bool) error {
