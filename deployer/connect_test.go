@@ -366,6 +366,9 @@ func (f freezer) copy(to io.Writer, from io.Reader) {
 		n, err := from.Read(buffer)
 		select {
 		case <-f.frozen:
+			if err != nil {
+				return
+			}
 			continue // packets are dropped
 		default:
 		}
