@@ -255,16 +255,10 @@ func TestIPv6(t *testing.T) {
 func TestAgentWithManyKeys(t *testing.T) {
 	c := emptyCluster(t)
 	var keys []ed25519.PrivateKey
+	var right ssh.Signer // the last one
 	for range 12 {
-		_, key, err := ed25519.GenerateKey(rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys = append(keys, key)
-	}
-	right, err := ssh.NewSignerFromKey(keys[11])
-	if err != nil {
-		t.Fatal(err)
+		key, signer := newKey(t)
+		keys, right = append(keys, key), signer
 	}
 	c.key = right.PublicKey()
 	a := c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
@@ -291,7 +285,7 @@ func TestAgentWithManyKeys(t *testing.T) {
 	}
 	wrong, _ := writeIdentity(t)
 	c.sshConfig("IdentityFile %s\nIdentitiesOnly yes\n", wrong)
-	err = c.hello("a")
+	err := c.hello("a")
 	if mentions(t, err, wrong); strings.Contains(err.Error(), "the agent's") {
 		t.Errorf("IdentitiesOnly and others: %v", err)
 	}
@@ -318,14 +312,7 @@ func (a *asked) ask(_ context.Context, question string) (string, error) {
 
 func TestPassphrases(t *testing.T) {
 	c := emptyCluster(t)
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, signer := newKey(t)
 	c.key = signer.PublicKey()
 	c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
 	c.addSSHD("b", sshdtest.Options{}, ".edgeplan")
@@ -363,14 +350,7 @@ func TestPassphrases(t *testing.T) {
 // Typing may take longer than a handshake may.
 func TestPassphraseTakesItsTime(t *testing.T) {
 	c := emptyCluster(t)
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, signer := newKey(t)
 	c.key = signer.PublicKey()
 	c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
 	c.with("a", func(s *statefile.SSH) { s.IdentityFile = encryptedIdentity(t, key) })
