@@ -70,10 +70,10 @@ func (c *Connections) dialOnce(ctx context.Context, hops []hop, keys hostKeys, o
 	if err != nil {
 		conn.Close()
 		if via != nil {
-			c.release(hops[:len(hops)-1])
 			if lost := via.lost(); lost != nil && ctx.Err() == nil {
-				err = &JumpError{Jump: hops[len(hops)-2].address(), Err: lost}
+				err = &JumpError{Jump: via.hop.address(), Err: lost}
 			}
+			c.release(hops[:len(hops)-1])
 		}
 		return nil, err
 	}

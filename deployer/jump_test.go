@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/statefile"
 )
