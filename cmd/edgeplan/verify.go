@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/ort"
 	"github.com/edgeplan/edgeplan/internal/tensor"
@@ -151,5 +149,5 @@ func writeNPY(path string, value tensor.Tensor) error {
 	if err := tensor.WriteNPY(&content, value); err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, content.Bytes(), 0o644)
+	return writeWhole(path, content.Bytes(), 0o644)
 }
