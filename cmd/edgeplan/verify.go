@@ -37,7 +37,11 @@ func (c *cli) verify(ctx context.Context, vars variables, state *statefile.State
 	if err != nil {
 		return err
 	}
-	return c.printVerdict(v)
+	err = c.printVerdict(v)
+	if !v.match {
+		c.notef("A file on a device may be damaged: `edgeplan apply -replace=model.%s` pushes all of them again.", name)
+	}
+	return err
 }
 
 func configuredModel(cfg *config.Config, name string) (*config.Model, error) {
