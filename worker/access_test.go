@@ -187,7 +187,7 @@ func TestStrangersAreHungUpOn(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	for begin := time.Now(); ; {
 		response, err := client.Get("https://" + strings.Replace(a.HTTP, "0.0.0.0", "127.0.0.1", 1) + "/v2/health/live")
-		if err != nil && time.Since(begin) < 5*time.Second {
+		if err != nil && time.Since(begin) < 20*time.Second {
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
