@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -47,6 +48,7 @@ type Access struct {
 const (
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 2 * time.Minute
+	clientStreams = 16 // requests under way on one HTTP/2 connection
 	// jsonElement is the most bytes of an element as JSON, with what stands around it.
 	// Clients write a float32, and even a float16, with all the digits of a float64:
 	// "[-2.2250738585072014e-308], ".
@@ -139,7 +141,8 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 	})
 	return &http.Server{
 		Handler: guarded, TLSConfig: config, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
-		ReadTimeout: s.gateway.timeout(), MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(),
+		ReadTimeout: s.gateway.timeout(), WriteTimeout: 2 * s.gateway.timeout(), MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(),
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: clientStreams},
 	}, nil
 }
 
@@ -168,6 +171,7 @@ func (s *server) grpcServer(a Access) (*grpc.Server, error) {
 		return nil
 	}
 	options := append(serverOptions(messageLimit(s.manifest.Gateway.Inputs, true), inFlight(s.manifest)),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout, Time: pingEvery, Timeout: pingTimeout}),
 		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			if err := guard(ctx); err != nil {
 				return nil, err

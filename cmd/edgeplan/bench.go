@@ -67,6 +67,10 @@ func runBench(ctx context.Context, c *cli, args []string) error {
 	return nil
 }
 
+// The rates of an open loop: one request in a quarter of an hour, and far more than
+// a gateway takes.
+const minRate, maxRate = 0.001, 1e6
+
 // check completes the options for a model.
 func (o *benchFlags) check(m statefile.Model) error {
 	switch {
@@ -74,8 +78,8 @@ func (o *benchFlags) check(m statefile.Model) error {
 		return errors.New("-duration must be more than 0")
 	case o.load.Concurrency < 0:
 		return errors.New("-concurrency must be 1 or more")
-	case o.load.Rate < 0:
-		return errors.New("-rate must be more than 0")
+	case !(o.load.Rate == 0 || o.load.Rate >= minRate && o.load.Rate <= maxRate):
+		return fmt.Errorf("-rate must be from %v to %v requests a second, or 0 for a closed loop", minRate, maxRate)
 	case o.load.Concurrency > 0:
 	case o.load.Rate > 0:
 		o.load.Concurrency = 1000

@@ -65,6 +65,10 @@ func (c *cli) logs(ctx context.Context, state *statefile.State, name string, nod
 		w := &prefixed{prefix: nodes[i] + "  ", out: c.stdout, mu: &mu}
 		failures[i] = deployer.Logs(ctx, state, name, nodes[i], lines, follow, w, c.deployOptions())
 		w.flush()
+		if failures[i] != nil && follow {
+			c.printError(failures[i]) // the others go on
+			failures[i] = errLogLost
+		}
 	}
 	var group sync.WaitGroup
 	for i := range nodes {
@@ -75,8 +79,14 @@ func (c *cli) logs(ctx context.Context, state *statefile.State, name string, nod
 		}
 	}
 	group.Wait()
+	if slices.Contains(failures, errLogLost) {
+		return errLogLost
+	}
 	return errors.Join(failures...)
 }
+
+// errLogLost is the end of logs -f where a device's log broke off, which was told.
+var errLogLost = errors.New("not all logs could be followed")
 
 // prefixed writes whole lines, each behind a prefix. Bytes that would move a
 // terminal's cursor are left out: a device is not trusted with the operator's
