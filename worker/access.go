@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,6 +19,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/reflection"
@@ -25,6 +27,7 @@ import (
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
 	"github.com/edgeplan/edgeplan/internal/oiprest"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
 // Access is where clients reach the pipeline without SSH. On a loopback address
@@ -47,9 +50,11 @@ type Access struct {
 const (
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 2 * time.Minute
-	// jsonBytes is how much longer than its bytes a tensor is as JSON, at most:
-	// a one-byte element takes "255, ", a float32 "-1.17549435e-38, ".
-	jsonBytes = 5
+	clientStreams = 16 // requests under way on one HTTP/2 connection
+	// jsonElement is the most bytes of an element as JSON, with what stands around it.
+	// Clients write a float32, and even a float16, with all the digits of a float64:
+	// "[-2.2250738585072014e-308], ".
+	jsonElement = 32
 )
 
 func (a Access) check() error {
@@ -124,12 +129,13 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/v2/", oiprest.Handler(s.clients(), jsonBytes*int64(messageLimit(s.manifest.Gateway.Inputs, false))))
+	mux.Handle("/v2/", oiprest.Handler(s.clients(), jsonLimit(s.manifest.Gateway.Inputs)))
 	mux.Handle("/v2", http.RedirectHandler("/v2/", http.StatusPermanentRedirect))
 	mux.Handle("GET /metrics", s.metrics.handler())
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.permits(r.Header.Get("Authorization")) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
+			w.Header().Set("Connection", "close") // a stranger holds no place of maxConnections
 			http.Error(w, `{"error": "`+noToken+`"}`, http.StatusUnauthorized)
 			return
 		}
@@ -137,11 +143,23 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 	})
 	return &http.Server{
 		Handler: guarded, TLSConfig: config, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
-		ReadTimeout: s.gateway.timeout(), MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return peer.NewContext(ctx, &peer.Peer{Addr: c.RemoteAddr()})
 		},
+		ReadTimeout: s.gateway.timeout(), WriteTimeout: 2 * s.gateway.timeout(), MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(),
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: clientStreams},
 	}, nil
+}
+
+// jsonLimit is the most bytes of a request with these tensors as JSON.
+func jsonLimit(infos []tensor.Info) int64 {
+	total := int64(messageLimit(infos, false))
+	for _, info := range infos {
+		if elements, err := info.Elements(); err == nil {
+			total += min(elements, math.MaxInt32) * jsonElement
+		}
+	}
+	return total
 }
 
 // grpcServer serves the gRPC form.
@@ -158,6 +176,7 @@ func (s *server) grpcServer(a Access) (*grpc.Server, error) {
 		return nil
 	}
 	options := append(serverOptions(messageLimit(s.manifest.Gateway.Inputs, true), inFlight(s.manifest)),
+		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout, Time: pingEvery, Timeout: pingTimeout}),
 		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			if err := guard(ctx); err != nil {
 				return nil, err

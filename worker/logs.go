@@ -18,27 +18,29 @@ const followEvery = 250 * time.Millisecond
 // follow what is added to it, until ctx ends. A log that is put aside for a new
 // one is followed there. That there is no log yet is no error.
 func Logs(ctx context.Context, dir string, lines int, follow bool, w io.Writer) error {
-	path := filepath.Join(dir, LogFile)
-	offset, err := lastLines(path, lines, w)
+	f := follower{path: filepath.Join(dir, LogFile), out: w}
+	err := f.lastLines(lines)
 	for err == nil && follow && ctx.Err() == nil {
 		select {
 		case <-time.After(followEvery):
-			offset, err = copyFrom(path, offset, w)
+			err = f.rest()
 		case <-ctx.Done():
 		}
 	}
 	return err
 }
 
-// lastLines writes the last lines of a file and gives its length.
-func lastLines(path string, lines int, w io.Writer) (int64, error) {
-	data, err := os.ReadFile(path) // at most maxLogBytes and what was written since
-	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
+// follower reads a file that grows.
+type follower struct {
+	path   string
+	out    io.Writer
+	seen   os.FileInfo // the file that offset is of; nil before there was one
+	offset int64
+}
+
+// lastLines writes the last lines of the file.
+func (f *follower) lastLines(lines int) error {
+	data, err := f.read(0)
 	start := len(data)
 	for end := len(bytes.TrimSuffix(data, []byte("\n"))); lines > 0; lines-- {
 		start = bytes.LastIndexByte(data[:end], '\n') + 1
@@ -47,28 +49,40 @@ func lastLines(path string, lines int, w io.Writer) (int64, error) {
 		}
 		end = start - 1
 	}
-	_, err = w.Write(data[start:])
-	return int64(len(data)), err
+	if err == nil {
+		_, err = f.out.Write(data[start:])
+	}
+	return err
 }
 
-// copyFrom writes what stands behind an offset and gives the new length; a file
-// that has become shorter is another one, and is written whole.
-func copyFrom(path string, offset int64, w io.Writer) (int64, error) {
-	f, err := os.Open(path)
+// rest writes what was added since.
+func (f *follower) rest() error {
+	data, err := f.read(f.offset)
+	if err == nil {
+		_, err = f.out.Write(data)
+	}
+	return err
+}
+
+// read gives what stands behind an offset; all of it where the file is another one
+// or was cut. There is nothing in a file that is not there.
+func (f *follower) read(offset int64) ([]byte, error) {
+	file, err := os.Open(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return nil, nil
 	}
 	if err != nil {
-		return offset, err
+		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil {
-		return offset, err
+		return nil, err
 	}
-	if info.Size() < offset {
+	if f.seen != nil && !os.SameFile(f.seen, info) || info.Size() < offset {
 		offset = 0
 	}
-	n, err := io.Copy(w, io.NewSectionReader(f, offset, info.Size()-offset))
-	return offset + n, err
+	data, err := io.ReadAll(io.NewSectionReader(file, offset, info.Size()-offset)) // at most maxLogBytes and what was written since
+	f.seen, f.offset = info, offset+int64(len(data))
+	return data, err
 }

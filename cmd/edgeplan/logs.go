@@ -32,7 +32,6 @@ func runLogs(ctx context.Context, c *cli, args []string) error {
 	lines := flags.Int("n", 50, "print the last `COUNT` lines of each worker")
 	follow := flags.Bool("f", false, "go on with what is logged from now on")
 	only := flags.String("node", "", "only the worker on the device with this `ADDRESS`")
-	c.addNoColor(flags)
 	state, name, err := c.parseDeployed(ctx, flags, logsHelp, args)
 	if err != nil {
 		return err
@@ -66,6 +65,10 @@ func (c *cli) logs(ctx context.Context, state *statefile.State, name string, nod
 		w := &prefixed{prefix: nodes[i] + "  ", out: c.stdout, mu: &mu}
 		failures[i] = deployer.Logs(ctx, state, name, nodes[i], lines, follow, w, c.deployOptions())
 		w.flush()
+		if failures[i] != nil && follow {
+			c.printError(failures[i]) // the others go on
+			failures[i] = errLogLost
+		}
 	}
 	var group sync.WaitGroup
 	for i := range nodes {
@@ -76,8 +79,14 @@ func (c *cli) logs(ctx context.Context, state *statefile.State, name string, nod
 		}
 	}
 	group.Wait()
+	if slices.Contains(failures, errLogLost) {
+		return errLogLost
+	}
 	return errors.Join(failures...)
 }
+
+// errLogLost is the end of logs -f where a device's log broke off, which was told.
+var errLogLost = errors.New("not all logs could be followed")
 
 // prefixed writes whole lines, each behind a prefix. Bytes that would move a
 // terminal's cursor are left out: a device is not trusted with the operator's
