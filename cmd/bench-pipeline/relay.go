@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"net"
 	"sync"
@@ -48,11 +47,8 @@ func (r *relay) join(from net.Conn) {
 	}
 	defer to.Close()
 	r.note(from, to)
-	// Small buffers, so that what a link holds does not hide its rate.
-	err = errors.Join(from.(*net.TCPConn).SetReadBuffer(chunk*4), to.(*net.TCPConn).SetWriteBuffer(chunk*4))
-	if err != nil {
-		return
-	}
+	// Buffers are as the system makes them: a device's kernel takes bytes in also while its
+	// programs wait for their share of the processor.
 	go func() {
 		_, _ = io.Copy(from, to)
 		from.Close()
@@ -91,7 +87,7 @@ func (r *relay) close() {
 	}
 }
 
-// pace lets bytes through at a rate: a token bucket that holds a few milliseconds, as much
+// pace lets bytes through at a rate: a token bucket that holds some milliseconds, as much
 // as a timer is late.
 type pace struct {
 	rate float64 // bytes per second
@@ -99,7 +95,7 @@ type pace struct {
 	due  time.Time
 }
 
-const slack = 5 * time.Millisecond
+const slack = 20 * time.Millisecond
 
 func (p *pace) wait(n int) {
 	p.mu.Lock()
