@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 )
 
 // starter starts the worker of a release folder that does not run.
@@ -95,28 +94,46 @@ func (s *starter) launch(ctx context.Context, logFile *os.File) (Status, error) 
 	if err != nil {
 		return Status{}, err
 	}
+	said, says, err := os.Pipe()
+	if err != nil {
+		return Status{}, err
+	}
+	defer said.Close()
 	command := exec.Command(args[0], args[1:]...)
 	command.Dir = s.dir
-	command.Stdout, command.Stderr = logFile, logFile
+	command.Stdout, command.Stderr = says, logFile
 	// A session of its own: no terminal, no hang-up when the session of its parent ends.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := command.Start(); err != nil {
+	err = command.Start()
+	says.Close()
+	if err != nil {
 		return Status{}, fmt.Errorf("cannot start the worker: %w", err)
 	}
-	exited := make(chan error, 1)
-	go func() {
-		defer close(exited)
-		exited <- command.Wait()
-	}()
-	status, err := waitReady(ctx, s.dir, exited)
+	status, err := s.hear(ctx, command, said)
 	if err != nil {
 		syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // the supervisor and its worker
-		select {
-		case <-exited:
-		case <-time.After(killGrace):
-		}
 	}
 	return status, err
+}
+
+// hear waits until the supervisor says that its worker is ready, or ends.
+func (s *starter) hear(ctx context.Context, supervisor *exec.Cmd, said *os.File) (Status, error) {
+	exited := make(chan error, 1)
+	go func() { exited <- supervisor.Wait() }()
+	ready := make(chan bool, 1)
+	go func() {
+		if _, err := said.Read(make([]byte, 1)); err == nil {
+			ready <- true
+		}
+	}()
+	select {
+	case <-ready:
+		return ReadStatus(s.dir)
+	case err := <-exited:
+		return exitedEarly(s.dir, err)
+	case <-ctx.Done():
+		return Status{}, fmt.Errorf("the worker did not start: %w", context.Cause(ctx))
+	}
 }
 
 func (s *starter) startUnit(ctx context.Context) (Status, error) {

@@ -21,9 +21,9 @@ type SuperviseOptions struct {
 	Program string
 	// Key is the file of the device's key; empty is KeyPath of the folder.
 	Key string
-	// FailFast ends the supervisor when its first worker does not become ready.
-	// Without it, as after a reboot, it tries for ever.
-	FailFast bool
+	// Ready is called when the first worker is ready; one that does not become
+	// ready then ends the supervisor. With nil, as after a reboot, it tries for ever.
+	Ready func() error
 }
 
 // A worker that ends is started again after firstPause, and after twice the
@@ -72,20 +72,20 @@ type supervisor struct {
 func (s *supervisor) run(ctx context.Context) error {
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval, pause.Multiplier = firstPause, longestPause, 2
-	strict := s.o.FailFast
+	first := s.o.Ready != nil
 	for {
 		if err := s.adopt(ctx); err != nil {
 			return nil // stopped
 		}
 		began := time.Now()
-		err := s.once(ctx, strict)
+		err := s.once(ctx, first)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, errNotStarted):
 			return err
 		}
-		strict = false
+		first = false
 		if time.Since(began) >= ranWell {
 			pause.Reset()
 		}
@@ -126,7 +126,7 @@ var errNotStarted = errors.New("the worker did not become ready")
 
 // once runs one worker until it ends or ctx does. It gets SIGTERM then, and
 // SIGKILL when that does not end it.
-func (s *supervisor) once(ctx context.Context, strict bool) error {
+func (s *supervisor) once(ctx context.Context, first bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	command, err := workerCommand(ctx, s.dir, s.o.Program, s.o.Key)
@@ -144,8 +144,12 @@ func (s *supervisor) once(ctx context.Context, strict bool) error {
 		defer close(exited)
 		exited <- command.Wait()
 	}()
-	if strict {
-		if _, err := waitReady(ctx, s.dir, exited); err != nil {
+	if first {
+		_, err := waitReady(ctx, s.dir, exited)
+		if err == nil {
+			err = s.o.Ready()
+		}
+		if err != nil {
 			cancel()
 			for range exited {
 			}

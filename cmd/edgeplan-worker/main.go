@@ -120,7 +120,14 @@ func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader,
 		status, err := worker.Start(ctx, ".", worker.StartOptions{Key: a.key, Timeout: a.timeout})
 		return errors.Join(err, printJSON(stdout, status))
 	case "supervise":
-		return worker.Supervise(ctx, ".", worker.SuperviseOptions{Key: a.key, FailFast: a.failFast})
+		o := worker.SuperviseOptions{Key: a.key}
+		if a.failFast { // start waits for the line
+			o.Ready = func() error {
+				_, err := fmt.Fprintln(stdout, "ready")
+				return err
+			}
+		}
+		return worker.Supervise(ctx, ".", o)
 	case "stop":
 		if a.forget {
 			return worker.Forget(ctx, ".")
