@@ -53,6 +53,15 @@ func (u unit) Pause() string  { return firstPause.String() }
 func (u unit) Longest() int   { return int(longestPause.Seconds()) }
 func (u unit) Folder() string { return filepath.Dir(filepath.Dir(filepath.Dir(u.Dir))) }
 
+// Command starts with a program whose name systemd takes: it refuses quotes and
+// backslashes in the first word alone.
+func (u unit) Command() string {
+	if strings.ContainsAny(u.Program, "\"'\\") {
+		return "/usr/bin/env " + unitQuote(u.Program)
+	}
+	return unitQuote(u.Program)
+}
+
 // Log is the worker's log, which the unit appends to.
 func (u unit) Log() string { return filepath.Join(u.Dir, LogFile) }
 
