@@ -53,10 +53,10 @@ func (u unit) Pause() string  { return firstPause.String() }
 func (u unit) Longest() int   { return int(longestPause.Seconds()) }
 func (u unit) Folder() string { return filepath.Dir(filepath.Dir(filepath.Dir(u.Dir))) }
 
-// Command starts with a program whose name systemd takes: it refuses quotes and
-// backslashes in the first word alone.
+// Command starts with a program whose name systemd takes: in the first word alone
+// it refuses quotes and backslashes, and takes $$ for two dollars.
 func (u unit) Command() string {
-	if strings.ContainsAny(u.Program, "\"'\\") {
+	if strings.ContainsAny(u.Program, "\"'\\$") {
 		return "/usr/bin/env " + unitQuote(u.Program)
 	}
 	return unitQuote(u.Program)
