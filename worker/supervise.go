@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -84,6 +85,8 @@ func (s *supervisor) run(ctx context.Context) error {
 			return nil
 		case errors.Is(err, errNotStarted):
 			return err
+		case s.removed():
+			return nil // nobody will ever stop it
 		}
 		first = false
 		if time.Since(began) >= ranWell {
@@ -98,6 +101,12 @@ func (s *supervisor) run(ctx context.Context) error {
 		case <-time.After(wait):
 		}
 	}
+}
+
+// removed says whether the release folder is gone.
+func (s *supervisor) removed() bool {
+	_, err := os.Stat(s.dir)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func errorText(err error) string {

@@ -121,6 +121,26 @@ func TestOneSupervisorAFolder(t *testing.T) {
 	}
 }
 
+// A supervisor does not outlive its release.
+func TestSupervisorEndsWithItsFolder(t *testing.T) {
+	dir := gatewayOnly(t)
+	supervisor := exec.Command(os.Args[0], "supervise", dir)
+	supervisor.Env = append(os.Environ(), asWorker+"=1")
+	if err := supervisor.Start(); err != nil {
+		t.Fatal(err)
+	}
+	status := becomes(t, "start", dir, 15*time.Second, func(s worker.Status) bool { return s.Ready })
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	kill(t, status.PID, syscall.SIGKILL)
+	limit := time.AfterFunc(10*time.Second, func() { supervisor.Process.Kill() })
+	defer limit.Stop()
+	if err := supervisor.Wait(); err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A worker that cannot start is tried again with growing pauses, as after a
 // reboot, and serves once it can.
 func TestSupervisorBacksOff(t *testing.T) {
