@@ -66,7 +66,6 @@ func runInfer(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("infer", flag.ContinueOnError)
 	var options inferFlags
 	options.add(flags)
-	c.addNoColor(flags)
 	state, name, err := c.parseDeployed(ctx, flags, inferHelp, args)
 	if err != nil {
 		return err
