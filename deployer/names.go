@@ -131,7 +131,8 @@ func checkModel(name string, m *statefile.Model) error {
 
 func checkBlob(b statefile.Blob) error {
 	switch b.Name {
-	case worker.ManifestFile, worker.PeersFile, worker.SocketFile, worker.LogFile, worker.LockFile, sumsFile:
+	case worker.ManifestFile, worker.PeersFile, worker.SocketFile, worker.LogFile, worker.LockFile,
+		worker.SupervisorFile, worker.MarkFile, sumsFile:
 		return fmt.Errorf("a blob cannot be named %s", b.Name)
 	}
 	switch {

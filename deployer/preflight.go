@@ -20,10 +20,7 @@ const releaseSlack = 1 << 20
 // lookScript looks at a device and changes nothing. $1 is edgeplan's folder.
 // Prints the system, the machine, the width of its programs, the nearest folder
 // that exists, whether it can be written, and the C library's loaders.
-const lookScript = `
-uname -s
-uname -m
-getconf LONG_BIT 2>/dev/null || echo unknown
+const lookScript = machineScript + `
 d=$1
 while [ ! -e "$d" ] && [ -n "$d" ]; do d=${d%/*}; done
 [ -n "$d" ] || d=/

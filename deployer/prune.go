@@ -64,7 +64,7 @@ func (s *site) anyDeployment(ctx context.Context) (bool, error) {
 // removeDeployment stops all of a deployment and removes its folder.
 func (s *site) removeDeployment(ctx context.Context, deployment string) error {
 	s.emit("clean", "removing %s", deployment)
-	if err := s.stopOthers(ctx, deployment, ""); err != nil {
+	if err := s.forgetAll(ctx, deployment); err != nil {
 		return err
 	}
 	return s.removeTree(ctx, s.deployment(deployment))
@@ -92,7 +92,7 @@ func (s *site) pruneReleases(ctx context.Context, deployment string, keep []stri
 		}
 		if !half {
 			s.emit("clean", "removing release %s of %s", id, deployment)
-			if err := s.stop(ctx, deployment, id); err != nil {
+			if err := s.forget(ctx, deployment, id); err != nil {
 				return err
 			}
 		}

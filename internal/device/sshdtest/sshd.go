@@ -193,7 +193,7 @@ func quote(s string) string { return `"` + s + `"` }
 
 func sessionScript(home string) string {
 	quoted := "'" + strings.ReplaceAll(home, "'", `'\''`) + "'"
-	return "#!/bin/sh\nHOME=" + quoted + "\nexport HOME\ncd \"$HOME\" || exit 1\n" +
+	return "#!/bin/sh\nHOME=" + quoted + "\nEDGEPLAN_SUPERVISION=none\nexport HOME EDGEPLAN_SUPERVISION\ncd \"$HOME\" || exit 1\n" +
 		"[ \"$SSH_ORIGINAL_COMMAND\" = " + sftpServerPath + " ] && exec " + sftpServerPath + "\n" +
 		"exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n"
 }
