@@ -25,6 +25,8 @@ type Options struct {
 
 	probe prober // replaced by tests
 	log   *sync.Mutex
+
+	compressor *compressor
 }
 
 // Event is one step on one device.
@@ -53,6 +55,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.log == nil {
 		o.log = new(sync.Mutex)
+	}
+	if o.compressor == nil {
+		o.compressor = &compressor{done: map[string][]byte{}}
 	}
 	return o
 }
