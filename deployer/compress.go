@@ -39,7 +39,7 @@ func (u *uploading) compressed(p parcel, content body) (body, bool) {
 	if p.packed() || !u.gzip || content.size < leastCompressed || content.size > mostCompressed {
 		return body{}, false
 	}
-	if p.part > 0 && p.found == plain || p.part == 0 && !u.isSlow(worthwhile) {
+	if p.part > 0 && p.found == plain || p.part == 0 && !u.isSlow(1) {
 		return body{}, false // what was begun is continued
 	}
 	out := u.o.compressor.of(u.source, p.blobs[0])
