@@ -7,12 +7,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -52,87 +49,6 @@ func (c *cluster) open(node string) *site {
 		c.t.Fatal(err)
 	}
 	return s
-}
-
-// relay stands before a node, counts what goes there and can slow it down.
-type relay struct {
-	target string
-	sent   atomic.Int64 // bytes to the device
-	rate   float64      // bytes per second to the device; 0 does not slow down
-	cutAt  atomic.Int64 // bytes after which connections are cut; 0 is never
-
-	mu    sync.Mutex
-	conns []net.Conn
-}
-
-// through makes a node be reached through a relay.
-func (c *cluster) through(node string, rate float64) *relay {
-	c.t.Helper()
-	known := c.nodes[node]
-	r := &relay{target: net.JoinHostPort(known.SSH.Host, fmt.Sprint(known.SSH.Port)), rate: rate}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	c.t.Cleanup(func() { listener.Close(); r.close() })
-	go r.serve(listener)
-	at := listener.Addr().(*net.TCPAddr)
-	known.SSH.Host, known.SSH.Port = at.IP.String(), at.Port
-	c.nodes[node] = known
-	return r
-}
-
-func (r *relay) serve(listener net.Listener) {
-	for {
-		client, err := listener.Accept()
-		if err != nil {
-			return
-		}
-		server, err := net.Dial("tcp", r.target)
-		if err != nil {
-			client.Close()
-			continue
-		}
-		r.mu.Lock()
-		r.conns = append(r.conns, client, server)
-		r.mu.Unlock()
-		go func() { r.pump(server, client, r.rate, &r.sent); server.Close() }()
-		go func() { r.pump(client, server, 0, nil); client.Close() }()
-	}
-}
-
-func (r *relay) pump(to, from net.Conn, rate float64, counted *atomic.Int64) {
-	buffer := make([]byte, 16<<10)
-	next := time.Now()
-	for {
-		n, err := from.Read(buffer)
-		if counted != nil && n > 0 {
-			sent := counted.Add(int64(n))
-			if cut := r.cutAt.Load(); cut > 0 && sent > cut {
-				r.close()
-				return
-			}
-		}
-		if rate > 0 {
-			if now := time.Now(); next.Before(now) {
-				next = now
-			}
-			next = next.Add(time.Duration(float64(n) / rate * float64(time.Second)))
-			time.Sleep(time.Until(next))
-		}
-		if _, werr := to.Write(buffer[:n]); err != nil || werr != nil {
-			return
-		}
-	}
-}
-
-func (r *relay) close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, conn := range r.conns {
-		conn.Close()
-	}
-	r.conns = nil
 }
 
 // inPlace checks that all blobs have their names and content, and nothing else is there.
@@ -218,7 +134,7 @@ func TestPlannedBytesAreSent(t *testing.T) {
 			} else {
 				c.addDevice("a", embedded.Options{})
 			}
-			line := c.through("a", 0)
+			line := c.through("a", 0, 0)
 			m := c.model("net", "1", 7433, "a")
 			for i := range 40 {
 				m.Slices[0].Weights = append(m.Slices[0].Weights, c.blobs.add("", noise(uint64(i), 100_000+i*20_000)))
@@ -247,7 +163,7 @@ func TestUploadIsContinued(t *testing.T) {
 			t.Parallel()
 			c := bareCluster(t)
 			c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
-			line := c.through("a", 0)
+			line := c.through("a", 0, 0)
 			blobs := []statefile.Blob{c.blobs.add("", noise(1, 24<<20))}
 			line.cutAt.Store(16 << 20)
 			if err := c.open("a").upload(context.Background(), c.blobs, blobs); err == nil {
@@ -312,7 +228,7 @@ func damageAt(t *testing.T, file string, at int64) {
 // On a slow line what can be compressed is, and what cannot is not.
 func TestCompressedOnASlowLine(t *testing.T) {
 	c := newCluster(t, "a")
-	line := c.through("a", 2<<20)
+	line := c.through("a", 2<<20, 0)
 	blobs := []statefile.Blob{c.blobs.add("", text(4<<20)), c.blobs.add("", noise(1, 2<<20)), c.blobs.add("", noise(2, 128<<10))}
 	if err := c.open("a").upload(context.Background(), c.blobs, blobs); err != nil {
 		t.Fatal(err)
@@ -326,7 +242,7 @@ func TestCompressedOnASlowLine(t *testing.T) {
 // A compressed part file is continued as well.
 func TestCompressedUploadIsContinued(t *testing.T) {
 	c := newCluster(t, "a")
-	line := c.through("a", 4<<20)
+	line := c.through("a", 4<<20, 0)
 	blobs := []statefile.Blob{c.blobs.add("", text(16<<20)), c.blobs.add("", noise(2, 128<<10))}
 	line.cutAt.Store(5 << 20)
 	if err := c.open("a").upload(context.Background(), c.blobs, blobs); err == nil {
