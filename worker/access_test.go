@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
 const testToken = "open sesame"
@@ -176,6 +177,31 @@ func TestClientsFromElsewhere(t *testing.T) {
 	}
 }
 
+// A client without the token keeps no connection: strangers would take the places
+// of all others.
+func TestStrangersAreHungUpOn(t *testing.T) {
+	c := newCluster(t, layout{stages: 1, gateway: 0})
+	a := c.open("0.0.0.0", func(a *Access) { a.TokenSHA256, a.GRPC = digestOf(testToken), "" })
+	c.makeCurrent(0)
+	c.start()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for begin := time.Now(); ; {
+		response, err := client.Get("https://" + strings.Replace(a.HTTP, "0.0.0.0", "127.0.0.1", 1) + "/v2/health/live")
+		if err != nil && time.Since(begin) < 20*time.Second {
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusUnauthorized || !response.Close {
+			t.Errorf("%s, connection closed: %v", response.Status, response.Close)
+		}
+		return
+	}
+}
+
 // askBoth gives the status of a REST request, 0 where there is no connection, and
 // the error of a gRPC one.
 func askBoth(t *testing.T, a *Access, config *tls.Config, token string) (int, error) {
@@ -290,6 +316,32 @@ func (c *cluster) successor(i int, release string) int {
 	c.write(next, ManifestFile, m)
 	c.startOne(next)
 	return next
+}
+
+// What common clients write fits: every digit of a float64 for a float32, each
+// element in brackets of its own.
+func TestJSONLimit(t *testing.T) {
+	const elements = 150528
+	for _, test := range []struct {
+		kind    tensor.Type
+		element string
+	}{
+		{tensor.Float32, "-0.10000000149011612, "},
+		{tensor.Float32, "[-1.1754943508222875e-38], "},
+		{tensor.Float16, "-0.0999755859375, "},
+		{tensor.Float64, "-2.2250738585072014e-308, "},
+		{tensor.Int8, "-128, "},
+		{tensor.Int64, "-9223372036854775808, "},
+		{tensor.Bool, "false, "},
+	} {
+		limit := jsonLimit([]tensor.Info{{Name: "x", Type: test.kind, Shape: []int64{1, 3, 224, 224}}})
+		if need := elements * int64(len(test.element)); limit < need {
+			t.Errorf("%v: %d bytes are let in, and elements like %q take %d", test.kind, limit, test.element, need)
+		}
+	}
+	if limit := jsonLimit([]tensor.Info{{Name: "x", Type: tensor.String, Shape: []int64{1}}}); limit < unknownBytes {
+		t.Errorf("a tensor of unknown size may take %d bytes", limit)
+	}
 }
 
 func TestAccessCheck(t *testing.T) {

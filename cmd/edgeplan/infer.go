@@ -66,7 +66,6 @@ func runInfer(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("infer", flag.ContinueOnError)
 	var options inferFlags
 	options.add(flags)
-	c.addNoColor(flags)
 	state, name, err := c.parseDeployed(ctx, flags, inferHelp, args)
 	if err != nil {
 		return err
@@ -74,6 +73,11 @@ func runInfer(ctx context.Context, c *cli, args []string) error {
 	inputs, err := readInputs(options, state.Models[name].Inputs)
 	if err != nil {
 		return err
+	}
+	if options.out != "" && len(state.Models[name].Outputs) == 1 {
+		if err := checkWritable(options.out); err != nil {
+			return err
+		}
 	}
 	outputs, err := c.inferOnce(ctx, state, name, inputs)
 	if err != nil {

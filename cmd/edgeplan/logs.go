@@ -32,7 +32,6 @@ func runLogs(ctx context.Context, c *cli, args []string) error {
 	lines := flags.Int("n", 50, "print the last `COUNT` lines of each worker")
 	follow := flags.Bool("f", false, "go on with what is logged from now on")
 	only := flags.String("node", "", "only the worker on the device with this `ADDRESS`")
-	c.addNoColor(flags)
 	state, name, err := c.parseDeployed(ctx, flags, logsHelp, args)
 	if err != nil {
 		return err

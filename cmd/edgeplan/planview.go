@@ -82,6 +82,9 @@ func (c *cli) printModel(p *plan.Plan, m plan.Model) {
 		{"throughput", throughput(m)},
 		{"latency", latency(m)},
 	}
+	if others := beside(p, m); others != "" {
+		facts = slices.Insert(facts, 2, [2]string{"beside", others})
+	}
 	if m.Offer != nil {
 		facts = append(facts, [2]string{"offer", offer(m)})
 	}
@@ -93,7 +96,7 @@ func (c *cli) printModel(p *plan.Plan, m plan.Model) {
 }
 
 func offer(m plan.Model) string {
-	return fmt.Sprintf("%s inferences/s with another placement, %.1f %% better: less than replan_threshold; -replan takes it",
+	return fmt.Sprintf("%s inferences/s with another placement, %.1f%% better: less than replan_threshold; -replan takes it",
 		quantity.FormatNumber(m.Offer.ThroughputPerSecond), 100*m.Offer.Gain)
 }
 
@@ -127,11 +130,11 @@ func proof(m plan.Model) string {
 	switch {
 	case m.Status == solver.Optimal:
 	case m.Offer != nil:
-		text = fmt.Sprintf("as deployed, at most %.1f %% from optimal", 100*m.Gap)
+		text = fmt.Sprintf("as deployed, at most %.1f%% from optimal", 100*m.Gap)
 	case m.Reason != "":
-		text = fmt.Sprintf("at most %.1f %% from optimal (%s)", 100*m.Gap, m.Reason)
+		text = fmt.Sprintf("at most %.1f%% from optimal (%s)", 100*m.Gap, m.Reason)
 	default:
-		text = fmt.Sprintf("at most %.1f %% from optimal", 100*m.Gap)
+		text = fmt.Sprintf("at most %.1f%% from optimal", 100*m.Gap)
 	}
 	return text
 }
@@ -183,6 +186,18 @@ func throughput(m plan.Model) string {
 		text = quantity.FormatNumber(m.Before.ThroughputPerSecond) + " -> " + text
 	}
 	return text
+}
+
+// beside names what runs at the same time, on which the throughput depends: the
+// models of a plan are placed together.
+func beside(p *plan.Plan, m plan.Model) string {
+	var others []string
+	for _, other := range p.Models {
+		if other.Name != m.Name {
+			others = append(others, fmt.Sprintf("model.%s at %s inferences/s", other.Name, quantity.FormatNumber(other.ThroughputPerSecond)))
+		}
+	}
+	return strings.Join(others, ", ")
 }
 
 func latency(m plan.Model) string {
