@@ -158,6 +158,8 @@ type site struct {
 
 	mu       sync.Mutex
 	verified map[string]bool // digests hashed on the device in this run
+	gzip     bool            // whether the device has it
+	rate     float64         // of uploads, in bytes per second; 0 is not known yet
 }
 
 // siteOf finds the folder of a path that is absolute or relative to the home folder.

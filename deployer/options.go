@@ -26,11 +26,13 @@ type Options struct {
 	StartTimeout                      time.Duration // until a worker is ready; default 2 min
 	ProbeTimeout                      time.Duration // of the inference that checks a pipeline; default 1 min
 
-	Devices int // worked on at once; default 16
+	Devices int // worked on at once; default 32
 	Files   int // moved at once to one device; default 8
 
 	probe prober // replaced by tests
 	log   *sync.Mutex
+
+	compressor *compressor
 }
 
 // Event is one step on one device.
@@ -52,7 +54,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.AnswerTimeout, 30*time.Second)
 	setDefault(&o.StartTimeout, 2*time.Minute)
 	setDefault(&o.ProbeTimeout, time.Minute)
-	setDefault(&o.Devices, 16)
+	setDefault(&o.Devices, 32)
 	setDefault(&o.Files, 8)
 	if o.Connections == nil {
 		o.Connections = newConnections(false)
@@ -62,6 +64,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.log == nil {
 		o.log = new(sync.Mutex)
+	}
+	if o.compressor == nil {
+		o.compressor = &compressor{done: map[string][]byte{}}
 	}
 	return o
 }

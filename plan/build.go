@@ -225,7 +225,7 @@ func (b *builder) finish() *Plan {
 	for i := range p.Models {
 		p.Models[i].Switch = b.switchOf(deployments, p.Models[i].Name)
 	}
-	p.Uploads = uploads(p, deployments, b.in.Held)
+	p.Uploads = Uploads(p, deployments, b.in.Held)
 	p.Outputs = outputChanges(p.Prior, p.Desired, b.unknown)
 	p.derive()
 	return p

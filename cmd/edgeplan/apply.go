@@ -31,6 +31,7 @@ Examples:
   edgeplan apply
   edgeplan apply -auto-approve
   edgeplan apply monday.plan
+  edgeplan apply -auto-approve -json
   edgeplan apply -target model.resnet50
 `
 
@@ -50,6 +51,7 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 	var approve approval
 	options.add(c, flags)
 	approve.add(c, flags)
+	asJSON := flags.Bool("json", false, "print an event a line as JSON; needs -auto-approve or PLAN")
 	files, err := c.parse(flags, applyHelp, args)
 	if err != nil {
 		return err
@@ -57,6 +59,16 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 	if err := options.check(c); err != nil {
 		return err
 	}
+	if *asJSON {
+		if !approve.auto && len(files) == 0 {
+			return errors.New("-json cannot ask: give -auto-approve, or apply a saved plan")
+		}
+		return c.withEvents(func() error { return c.apply(ctx, flags, files, options, approve) })
+	}
+	return c.apply(ctx, flags, files, options, approve)
+}
+
+func (c *cli) apply(ctx context.Context, flags *flag.FlagSet, files []string, options planFlags, approve approval) error {
 	switch len(files) {
 	case 0:
 	case 1:
@@ -200,7 +212,7 @@ func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Mana
 		return c.recordUnchanged(p, states)
 	}
 	start := time.Now()
-	if err := deployer.Apply(ctx, p, states, c.deployOptions()); err != nil {
+	if err := c.deploy(ctx, p, states); err != nil {
 		return err
 	}
 	added, changed, destroyed := tally(p.Changes)
@@ -229,7 +241,17 @@ func (c *cli) recordUnchanged(p *plan.Plan, states *statefile.Manager) error {
 	return nil
 }
 
-// deployOptions is how devices are reached, with progress on standard error.
+// deploy applies a plan and shows how it goes.
+func (c *cli) deploy(ctx context.Context, p *plan.Plan, states *statefile.Manager) error {
+	c.planEvent(p)
+	shown := c.newProgress()
+	defer shown.end()
+	options := c.deployOptions()
+	options.Progress = shown.show
+	return deployer.Apply(ctx, p, states, options)
+}
+
+// deployOptions is how devices are reached, with steps as lines on standard error.
 func (c *cli) deployOptions() deployer.Options {
-	return deployer.Options{Progress: c.progress, Devices: c.parallelism, Connections: c.connections, Passphrase: c.passphraser()}
+	return deployer.Options{Progress: c.newLines().show, Devices: c.parallelism, Connections: c.connections, Passphrase: c.passphraser()}
 }

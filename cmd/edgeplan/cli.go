@@ -22,6 +22,7 @@ import (
 type cli struct {
 	stdin   *bufio.Reader
 	stdout  *output
+	events  *output // standard output with -json of apply, while what people read goes to standard error
 	stderr  io.Writer
 	dir     string // the configuration folder
 	noColor bool   // -no-color
