@@ -35,6 +35,19 @@ func Apply(ctx context.Context, p *plan.Plan, rec Recorder, o Options) error {
 	if err := a.preflight(ctx); err != nil {
 		return err
 	}
+	held, release, err := a.lease(ctx)
+	if err != nil {
+		return fmt.Errorf("nothing was changed:\n%w", err)
+	}
+	defer release()
+	if err = a.carryOut(held); ctx.Err() == nil && held.Err() != nil {
+		err = errors.Join(err, context.Cause(held))
+	}
+	return err
+}
+
+// carryOut does what the plan says, under the leases of all devices.
+func (a *applying) carryOut(ctx context.Context) error {
 	if err := a.announce(); err != nil {
 		return err
 	}

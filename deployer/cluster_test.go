@@ -75,7 +75,7 @@ func bareCluster(t testing.TB) *cluster {
 	c.identity, c.key = writeIdentity(t)
 	c.options = Options{Attempts: 1, DialTimeout: 2 * time.Second, HandshakeTimeout: 10 * time.Second,
 		AnswerTimeout: 20 * time.Second, StartTimeout: 20 * time.Second, ProbeTimeout: 20 * time.Second,
-		probe: c.echoes}
+		Holder: Holder{Who: "ana@laptop", Operation: "apply", State: "ana's"}, probe: c.echoes}
 	return c
 }
 

@@ -164,6 +164,9 @@ func (t *transition) commit(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	if err := t.stillHeld(ctx); err != nil {
+		return err
+	}
 	ctx = context.WithoutCancel(ctx)
 	s := t.sites[t.To.Gateway]
 	s.emit("switch", "switching %s to release %s", t.Model, t.To.Release)
@@ -177,6 +180,13 @@ func (t *transition) commit(ctx context.Context) error {
 		return nil
 	}
 	return s.failed(err)
+}
+
+// stillHeld makes sure that nobody else has taken one of the devices by now.
+func (t *transition) stillHeld(ctx context.Context) error {
+	return each(t.nodes, t.o.Devices, func(node string) error {
+		return t.sites[node].failed(t.sites[node].renewLease(ctx))
+	})
 }
 
 // follow does what is left after the commit: record it, switch the others and
