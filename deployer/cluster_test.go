@@ -20,6 +20,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,6 +127,15 @@ func (c *cluster) addSSHD(name string, o sshdtest.Options, path string) *sshdtes
 	return s
 }
 
+// addresses counts the loopback addresses given to nodes: other programs of this
+// machine may listen on 127.0.0.1.
+var addresses atomic.Int32
+
+func ownAddress() string {
+	n := addresses.Add(1)
+	return fmt.Sprintf("127.%d.%d.%d", 100+os.Getpid()/250%100, os.Getpid()%250, n%250+1)
+}
+
 func (c *cluster) addNode(name, addr, hostKey, home, path string) {
 	c.t.Helper()
 	host, port, err := net.SplitHostPort(addr)
@@ -139,7 +149,7 @@ func (c *cluster) addNode(name, addr, hostKey, home, path string) {
 	c.homes[name] = home
 	c.nodes[name] = statefile.Node{
 		SSH:  statefile.SSH{Host: host, Port: number, User: "pi", IdentityFile: c.identity, HostKey: hostKey},
-		Path: path, Architecture: runtime.GOOS + "/" + runtime.GOARCH, PipelineAddress: host,
+		Path: path, Architecture: runtime.GOOS + "/" + runtime.GOARCH, PipelineAddress: ownAddress(),
 	}
 }
 

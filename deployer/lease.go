@@ -42,8 +42,18 @@ type Lease struct {
 type HeldError struct{ Lease Lease }
 
 func (e *HeldError) Error() string {
-	return fmt.Sprintf("%s holds the device for %s since %s (lease %s): wait until that has ended; a run that died holds it for %d s more",
-		orSomebody(e.Lease.Who), orSomething(e.Lease.Operation), since(e.Lease.Since), e.Lease.ID, int(e.Lease.Remaining))
+	return fmt.Sprintf("%s; wait until that has ended: a lease whose run died ends by itself in %d s", e.who(), int(e.Lease.Remaining))
+}
+
+func (e *HeldError) who() string {
+	return fmt.Sprintf("%s holds the device with %s since %s (lease %s)",
+		orSomebody(e.Lease.Who), orSomething(e.Lease.Operation), since(e.Lease.Since), e.Lease.ID)
+}
+
+// remedy names the command that ends a lease.
+func (e *HeldError) remedy(node string) string {
+	return fmt.Sprintf("wait until that has ended; if its run is dead, the lease ends by itself in %d s, or at once with `edgeplan force-unlock -node '%s' %s`",
+		int(e.Lease.Remaining), strings.ReplaceAll(node, "'", `'\''`), e.Lease.ID)
 }
 
 // ErrLeaseLost is wrapped when a lease ended in the middle of a run.

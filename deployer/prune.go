@@ -87,7 +87,7 @@ func (s *site) pruneReleases(ctx context.Context, deployment string, keep []stri
 	for _, info := range infos {
 		id := info.Name()
 		half := strings.HasSuffix(id, unfinished)
-		if !half && (slices.Contains(keep, id) || slices.Contains(keep, anyRelease)) {
+		if !half && slices.Contains(keep, id) {
 			continue
 		}
 		if !half {

@@ -194,6 +194,7 @@ func (t *transition) stillHeld(ctx context.Context) error {
 func (t *transition) follow(ctx context.Context) error {
 	recorded := t.record(func(s *statefile.State) {
 		s.Models[t.Model] = *t.To
+		setEarlier(s, t.Model, t.plan.Desired.Earlier[t.Model])
 		for _, node := range t.nodes {
 			s.Nodes[node] = withKey(t.plan.Desired.Nodes[node], t.keys[node])
 		}
@@ -205,6 +206,16 @@ func (t *transition) follow(ctx context.Context) error {
 		return t.sites[node].failed(t.sites[node].switchTo(ctx, t.folder, t.To.Release))
 	})
 	return errors.Join(recorded, switched, t.stopReplaced(ctx))
+}
+
+// setEarlier records the earlier releases of a model.
+func setEarlier(s *statefile.State, model string, releases []statefile.Model) {
+	if s.Earlier == nil {
+		s.Earlier = map[string][]statefile.Model{}
+	}
+	if s.Earlier[model] = releases; len(releases) == 0 {
+		delete(s.Earlier, model)
+	}
 }
 
 // stopReplaced stops every release but the new one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -58,6 +59,7 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 	if err := options.check(c); err != nil {
 		return err
 	}
+	c.leaseWait = options.lock.timeout
 	switch len(files) {
 	case 0:
 	case 1:
@@ -179,6 +181,8 @@ func approvalWords(p *plan.Plan) (question, done string) {
 		return "Do you really want to destroy all of this? There is no undo.", "Destroy complete!"
 	case p.Mode == plan.Destroying:
 		return "Do you really want to destroy this? There is no undo.", "Destroy complete!"
+	case p.Mode == plan.RollingBack:
+		return "Do you want to go back to the release before?", "Rollback complete!"
 	case p.Mode == plan.RefreshOnly || p.Empty():
 		return "Do you want to bring the state up to date?", "Apply complete!"
 	}
@@ -201,7 +205,7 @@ func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Mana
 		return c.recordUnchanged(p, states)
 	}
 	start := time.Now()
-	if err := deployer.Apply(ctx, p, states, c.deployOptions()); err != nil {
+	if err := deployer.Apply(ctx, p, states, c.holding(states, p.Mode)); err != nil {
 		return err
 	}
 	added, changed, destroyed := tally(p.Changes)
@@ -228,6 +232,27 @@ func (c *cli) recordUnchanged(p *plan.Plan, states *statefile.Manager) error {
 	fmt.Fprintf(c.stdout, "%s The state was brought up to date.\n", c.paint(c.stdout, green, "Apply complete!"))
 	c.printOutputs(p.Desired)
 	return nil
+}
+
+// holding is deployOptions for a run that takes the leases of devices.
+func (c *cli) holding(states *statefile.Manager, mode plan.Mode) deployer.Options {
+	operation := "apply"
+	if mode == plan.Destroying || mode == plan.RollingBack {
+		operation = string(mode)
+	}
+	o := c.deployOptions()
+	o.Holder, o.LeaseWait = c.holder(states, operation), c.leaseWait
+	return o
+}
+
+// holder is who this run is. A state that is a file is another one on every machine.
+func (c *cli) holder(states *statefile.Manager, operation string) deployer.Holder {
+	h := deployer.Holder{Who: statefile.Who(), Operation: operation, State: states.Location()}
+	if path, err := filepath.Abs(h.State); err == nil && !strings.Contains(h.State, "://") {
+		_, host, _ := strings.Cut(h.Who, "@")
+		h.State = host + ":" + path
+	}
+	return h
 }
 
 // deployOptions is how devices are reached, with progress on standard error.
