@@ -11,6 +11,7 @@ func (e *evaluator) complete() {
 	if !e.partial { // what is not known yet has its default, which may clash
 		e.checkDevices()
 		e.checkNetworks(e.checkLinks())
+		e.checkClientPorts()
 	}
 	e.checkModelNames()
 	c := e.config

@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	defaultPath         = ".edgeplan"
-	defaultPipelinePort = 7433
+	defaultPath = ".edgeplan"
+	// DefaultPipelinePort is the first port that workers on a node take where
+	// pipeline_port is not given.
+	DefaultPipelinePort = 7433
 )
 
 // architectures that a worker exists for.
@@ -39,7 +41,7 @@ func (f *frame) node(r *reader) cty.Value {
 	n.Architecture = r.architecture()
 	n.Path = r.devicePath()
 	n.PipelineAddress = r.pipelineAddress(n.SSH.Host)
-	n.PipelinePort = int(r.whole("pipeline_port", 1, maxPort, defaultPipelinePort))
+	n.PipelinePort = int(r.whole("pipeline_port", 1, maxPort, DefaultPipelinePort))
 	n.Enabled = r.boolean("enabled", true)
 
 	f.nodes[n.Address] = n

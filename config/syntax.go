@@ -14,6 +14,9 @@ import (
 // maxFileBytes bounds a configuration file; measured links belong in a CSV file.
 const maxFileBytes = 16 << 20
 
+// maxSyntaxFaults of a file are told: a file that is no text at all has one a byte.
+const maxSyntaxFaults = 30
+
 // parse reads one file, in HCL's native syntax or in JSON, and keeps it among the sources.
 func (l *loader) parse(path string) (*hcl.File, bool) {
 	src, err := readRegular(path, maxFileBytes)
@@ -34,7 +37,10 @@ func (l *loader) parse(path string) (*hcl.File, bool) {
 	for _, diag := range diags {
 		explainSyntax(diag, src)
 	}
-	l.add(diags...)
+	l.add(diags[:min(len(diags), maxSyntaxFaults)]...)
+	if more := len(diags) - maxSyntaxFaults; more > 0 {
+		l.fault(nil, "More is wrong", "%s has %d more syntax errors. Most follow from the first ones: mend these first.", path, more)
+	}
 	if file != nil {
 		l.config.Sources[path] = file
 	}

@@ -3,6 +3,7 @@ package onnx
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -13,6 +14,9 @@ import (
 
 // insideLimit bounds how many graphs inside of nodes are costed.
 const insideLimit = 500
+
+// endlessSteps, the largest int32, is the least number of steps that means no limit.
+const endlessSteps = math.MaxInt32
 
 // insider costs what is inside of nodes: branches of If, bodies of Loop and Scan, and
 // functions of the model. Each is a graph that is shaped and costed like the whole;
@@ -85,7 +89,9 @@ func (c *insider) branches(m *model, n *node) (float64, error) {
 }
 
 // loop costs a Loop by its body, times the number of steps where that is a constant.
-// The body takes the step, the condition and the states.
+// The body takes the step, the condition and the states. Exporters write a loop that
+// only its condition ends as one of more steps than can be taken; nothing tells how
+// many those are.
 func (c *insider) loop(m *model, n *node) (float64, error) {
 	if len(n.inputs) < 2 {
 		return 0, errors.New("no condition")
@@ -98,7 +104,7 @@ func (c *insider) loop(m *model, n *node) (float64, error) {
 		given = append(given, m.infos[i])
 	}
 	flops, err := c.graph(m, attribute(n.NodeProto, "body").GetG(), given, m.proto.OpsetImport)
-	if steps, ok := m.constantInt(n.inputs[0]); ok {
+	if steps, ok := m.constantInt(n.inputs[0]); ok && steps < endlessSteps {
 		flops *= float64(max(steps, 0))
 	}
 	return flops, err

@@ -1,6 +1,8 @@
 package onnx
 
 import (
+	"encoding/binary"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -50,6 +52,24 @@ func TestCostsInside(t *testing.T) {
 		if got := flopsOf(t, test.make, test.op); got != test.want {
 			t.Errorf("%s: %d FLOPs, want %d", test.op, got, test.want)
 		}
+	}
+}
+
+// A while loop is a Loop of the largest number of steps there is, and takes far fewer.
+func TestCostsWhileLoop(t *testing.T) {
+	m, err := modelbuilder.Loop(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := m.Proto()
+	for _, w := range p.Graph.Initializer {
+		if w.GetName() == "trips" {
+			w.RawData = binary.LittleEndian.AppendUint64(nil, math.MaxInt64)
+		}
+	}
+	const once = 2*4*32*32 + 4*32
+	if got := flopsIn(t, mustLoad(t, writeProto(t, p), Options{Shapes: engine(t)}), "Loop"); got != once {
+		t.Errorf("%d FLOPs, want those of one step, %d", got, once)
 	}
 }
 

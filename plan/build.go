@@ -156,6 +156,7 @@ func newBuilder(in Input) *builder {
 			b.nodes[node.Address] = node
 		}
 	}
+	b.takeClients()
 	return b
 }
 

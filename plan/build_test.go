@@ -15,6 +15,7 @@ import (
 
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/solver"
@@ -412,5 +413,50 @@ func TestOneMachine(t *testing.T) {
 			}
 			used[slice.Port] = true
 		}
+	}
+}
+
+// A recorded placement that covers the model in no order is not started from.
+func TestRecordedPlacementOutOfOrder(t *testing.T) {
+	dir := folder(t, cluster)
+	for _, change := range []func([]statefile.Slice){
+		func(s []statefile.Slice) { s[0].FirstSegment = -1 },
+		func(s []statefile.Slice) { s[1].FirstSegment = s[1].LastSegment + 2 },
+		func(s []statefile.Slice) { s[1].FirstSegment-- },
+		func(s []statefile.Slice) { s[1].LastSegment = -7 },
+	} {
+		deployed := mustBuild(t, dir, statefile.New()).Desired
+		change(deployed.Models["m"].Slices)
+		mustBuild(t, dir, deployed)
+	}
+}
+
+// A model that takes no time on a fast device still has a throughput that is a number.
+func TestModelOfNoWork(t *testing.T) {
+	dir := folder(t, strings.Replace(cluster, "1GFLOPS", "20TFLOPS", 1))
+	b := modelbuilder.New("reshape", 7)
+	b.Output(b.Node("Identity", []string{b.Input("x", tensor.Float32, int64(1), int64(4))}))
+	model, err := b.Model()
+	if err == nil {
+		err = model.WriteFile(filepath.Join(dir, "m.onnx"))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := mustBuild(t, dir, statefile.New())
+	if _, err := statefile.EncodeState(p.Desired); err != nil {
+		t.Error(err)
+	}
+	if _, err := (&plan.Saved{Plan: p}).Encode(); err != nil {
+		t.Error(err)
+	}
+}
+
+// No worker listens where clients are to be served.
+func TestClientPortsAreLeftFree(t *testing.T) {
+	dir := folder(t, strings.Replace(cluster, `source = "m.onnx"`, "source = \"m.onnx\"\n  client {\n    http_port = 7433\n    grpc_port = 7434\n  }", 1))
+	m := mustBuild(t, dir, statefile.New()).Desired.Models["m"]
+	if m.GatewayPort < 7435 {
+		t.Errorf("the gateway listens on port %d, where it serves clients", m.GatewayPort)
 	}
 }

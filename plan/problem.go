@@ -30,6 +30,10 @@ const DefaultTimeoutSeconds = 60
 // buffersPerQueue are the tensors held per cut: the queue, and the one in hand.
 const buffersPerQueue = DefaultQueue + 1
 
+// leastSeconds is what a segment takes at least, the unit that the solver counts in:
+// were all of them free, the throughput would be no number.
+const leastSeconds = 1e-12
+
 // problemOf is a model on the cluster as the solver sees it: nodes in order of
 // address, excluded ones among them so that one of them may be the gateway.
 func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solver.Problem {
@@ -97,7 +101,7 @@ func (b *builder) cluster() []*config.Node {
 func (b *builder) problemNode(node *config.Node, model *config.Model, chain *onnx.Chain) solver.Node {
 	seconds := make([]float64, len(chain.Segments))
 	for i, segment := range chain.Segments {
-		seconds[i] = float64(max(1, segment.FLOPs)) / node.Compute // nothing takes no time at all
+		seconds[i] = max(leastSeconds, float64(segment.FLOPs)/node.Compute)
 	}
 	return solver.Node{
 		Name:           node.Address,
@@ -179,17 +183,19 @@ func (b *builder) addDeployed(p *solver.Problem, model *config.Model, chain *onn
 }
 
 // placement is a recorded model as the solver's stages, or nil when a node of it
-// is gone or the chain has another length.
+// is gone or its slices are not the chain's segments from first to last.
 func placement(m statefile.Model, index map[string]int, segments int) []solver.Placed {
 	var stages []solver.Placed
+	next := 0
 	for _, slice := range m.Slices {
 		node, ok := index[slice.Node]
-		if !ok || slice.LastSegment >= segments {
+		if !ok || slice.FirstSegment != next || slice.LastSegment < next {
 			return nil
 		}
 		stages = append(stages, solver.Placed{Node: node, FirstSegment: slice.FirstSegment, LastSegment: slice.LastSegment})
+		next = slice.LastSegment + 1
 	}
-	if len(stages) == 0 || stages[len(stages)-1].LastSegment != segments-1 {
+	if next != segments {
 		return nil
 	}
 	return stages

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/edgeplan/edgeplan/statefile"
 )
@@ -20,6 +21,22 @@ func newSlots(prior *statefile.State) slots {
 		s.take(&model, prior.Nodes)
 	}
 	return s
+}
+
+// takeClients keeps workers off the ports where clients of the configured models reach
+// a gateway: a worker that listens to all addresses would have them first.
+func (b *builder) takeClients() {
+	for _, model := range b.in.Config.Models {
+		node, ok := b.nodes[model.Gateway]
+		if !ok || model.Client == nil {
+			continue
+		}
+		for _, address := range []string{model.Client.HTTP, model.Client.GRPC} {
+			if at, err := netip.ParseAddrPort(address); err == nil {
+				b.slots.mark(statefile.Node{PipelineAddress: node.PipelineAddress}, int(at.Port()))
+			}
+		}
+	}
 }
 
 // take marks the ports of a model as used.

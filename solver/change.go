@@ -87,9 +87,22 @@ func (p *Problem) addNode(like int) {
 	if p.HeldBytes != nil {
 		p.HeldBytes = append(slices.Clip(p.HeldBytes), nil)
 	}
+	p.Models = slices.Clone(p.Models)
+	for k := range p.Models {
+		p.Models[k].addNode(like)
+	}
 	p.Shared = slices.Clone(p.Shared)
 	for k, shared := range p.Shared {
 		p.Shared[k].Pairs = grownPairs(shared.Pairs, like, len(p.Nodes)-1, best)
+	}
+}
+
+func (m *Model) addNode(like int) {
+	if m.HeldBytes != nil {
+		m.HeldBytes = append(slices.Clip(m.HeldBytes), nil)
+	}
+	if like < len(m.NodeBaseBytes) {
+		m.NodeBaseBytes = append(slices.Clip(m.NodeBaseBytes), m.NodeBaseBytes[like])
 	}
 }
 

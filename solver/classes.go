@@ -28,7 +28,8 @@ func (m *model) interchangeable(u, v int) bool {
 	a, b := p.Nodes[u], p.Nodes[v]
 	if a.MemoryBytes-a.BaseBytes != b.MemoryBytes-b.BaseBytes || a.CPUSecondsPerByte != b.CPUSecondsPerByte ||
 		a.SendBytesPerSecond != b.SendBytesPerSecond || a.ReceiveBytesPerSecond != b.ReceiveBytesPerSecond ||
-		!slices.Equal(a.SegmentSeconds, b.SegmentSeconds) || !slices.Equal(a.RangeSeconds, b.RangeSeconds) {
+		!slices.Equal(a.SegmentSeconds, b.SegmentSeconds) || !slices.Equal(a.RangeSeconds, b.RangeSeconds) ||
+		!slices.EqualFunc(a.ModelSeconds, b.ModelSeconds, slices.Equal) || !slices.EqualFunc(a.ModelRanges, b.ModelRanges, slices.Equal) {
 		return false
 	}
 	if p.Gateway != nil && (*p.Gateway == u || *p.Gateway == v) {

@@ -59,8 +59,8 @@ const (
 
 // Explain says what limits a solution, and what would help: it changes one thing
 // of the problem after the other and solves again, starting from the solution. The
-// same input gives the same explanation, as long as the context does not end. Of a
-// problem with models it says what limits them, and tries no changes.
+// same input gives the same explanation, as long as the context does not end. With
+// several models it tries no memory, pins and limits of single models.
 func Explain(ctx context.Context, p *Problem, s *Solution, o ExplainOptions) (*Explanation, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func Explain(ctx context.Context, p *Problem, s *Solution, o ExplainOptions) (*E
 	}
 	x := &explaining{ctx: ctx, p: startingFrom(p, s), s: s, name: o.Name, left: o.WorkLimit, out: &Explanation{}}
 	x.slack()
-	if s.Cost.BottleneckSeconds > 0 && p.Models == nil {
+	if s.Cost.BottleneckSeconds > 0 {
 		x.gains()
 	}
 	return x.out, nil
@@ -86,6 +86,10 @@ func Explain(ctx context.Context, p *Problem, s *Solution, o ExplainOptions) (*E
 func startingFrom(p *Problem, s *Solution) *Problem {
 	q := *p
 	q.Start = s.Stages
+	q.Models = slices.Clone(p.Models)
+	for k := range q.Models {
+		q.Models[k].Start = s.Placements[k]
+	}
 	return &q
 }
 
@@ -134,6 +138,9 @@ func (x *explaining) gains() {
 func (x *explaining) solve(p *Problem, work int64) *Solution {
 	s, err := Solve(x.ctx, p, Options{WorkLimit: work, unreasoned: true, cheap: true})
 	n, l := int64(len(p.Nodes)), int64(p.Segments())
+	for k := range p.Models {
+		l += int64(p.Alone(k).Segments())
+	}
 	x.left -= n*n*(n+l)/2 + n*l*l/2 // what getting ready takes
 	if err != nil {
 		return nil // more of something that cannot be counted, and not worth a fault
@@ -161,6 +168,6 @@ func (x *explaining) gain(of Resource, c change, s *Solution) *Gain {
 		Kind: c.kind, Resource: of, Change: c.text, BottleneckSeconds: s.Cost.BottleneckSeconds,
 		Gain:   x.s.Cost.BottleneckSeconds/s.Cost.BottleneckSeconds - 1,
 		Proven: s.Status == Optimal,
-		Moves:  !slices.Equal(s.Stages, x.s.Stages),
+		Moves:  !slices.Equal(s.Stages, x.s.Stages) || !slices.EqualFunc(s.Placements, x.s.Placements, slices.Equal),
 	}
 }

@@ -23,7 +23,7 @@ func (x *explaining) tries() []func(work int64) *Gain {
 		out = append(out, x.try(Resource{}, maxStages(n+1)))
 	}
 	for _, v := range used {
-		if !slices.Contains(x.p.ExcludedNodes, v) {
+		if !slices.Contains(x.p.ExcludedNodes, v) && x.p.Models == nil {
 			out = append(out, x.memory(v))
 		}
 	}
@@ -33,7 +33,10 @@ func (x *explaining) tries() []func(work int64) *Gain {
 	}
 	for _, v := range kinds {
 		if !slices.Contains(used, v) {
-			out = append(out, x.try(nodeResource(v), x.faster(v)), x.memory(v))
+			out = append(out, x.try(nodeResource(v), x.faster(v)))
+			if x.p.Models == nil {
+				out = append(out, x.memory(v))
+			}
 		}
 	}
 	return out
@@ -107,16 +110,32 @@ func (x *explaining) faster(v int) change {
 	return change{ComputeChange, "10% more compute on " + x.p.nodeName(v), func(p *Problem) {
 		p.Nodes = slices.Clone(p.Nodes)
 		node := &p.Nodes[v]
-		node.SegmentSeconds = slices.Clone(node.SegmentSeconds)
-		for s := range node.SegmentSeconds {
-			node.SegmentSeconds[s] /= tenth
+		node.SegmentSeconds, node.RangeSeconds = shorter(node.SegmentSeconds), shorterRanges(node.RangeSeconds)
+		node.ModelSeconds, node.ModelRanges = slices.Clone(node.ModelSeconds), slices.Clone(node.ModelRanges)
+		for k, seconds := range node.ModelSeconds {
+			node.ModelSeconds[k] = shorter(seconds)
 		}
-		node.RangeSeconds = slices.Clone(node.RangeSeconds)
-		for k := range node.RangeSeconds {
-			node.RangeSeconds[k].Seconds /= tenth
+		for k, ranges := range node.ModelRanges {
+			node.ModelRanges[k] = shorterRanges(ranges)
 		}
 		node.CPUSecondsPerByte /= tenth
 	}}
+}
+
+func shorter(seconds []float64) []float64 {
+	out := slices.Clone(seconds)
+	for s := range out {
+		out[s] /= tenth
+	}
+	return out
+}
+
+func shorterRanges(ranges []Range) []Range {
+	out := slices.Clone(ranges)
+	for k := range out {
+		out[k].Seconds /= tenth
+	}
+	return out
 }
 
 // memory looks for the smallest step of memory on a node that makes the bottleneck

@@ -163,3 +163,31 @@ func TestExplainNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Of several models on one cluster a faster node, a faster link and one more node
+// are tried as well, and every gain is real: the changed problem has a placement with
+// that bottleneck.
+func TestExplainModels(t *testing.T) {
+	for seed := range uint64(20) {
+		p := manyModels(seed, 2, 4, 6, false, false)
+		s := solve(t, p, Options{})
+		if s.Cost == nil {
+			continue
+		}
+		x := explain(t, p, s)
+		if x.Untried > 0 || x.Tried < len(x.Resources) {
+			t.Errorf("seed %d: %d changes tried, %d not, for %d resources", seed, x.Tried, x.Untried, len(x.Resources))
+		}
+		for _, g := range x.Gains {
+			if g.BottleneckSeconds >= s.Cost.BottleneckSeconds || g.Gain <= 0 {
+				t.Errorf("seed %d: %s: no gain: %+v", seed, g.Change, g)
+			}
+			if s.Status == Optimal && g.Kind == PlacementChange {
+				t.Errorf("seed %d: a placement better than the optimum", seed)
+			}
+		}
+		if s.Status == Optimal && s.Cost.Bottleneck.Kind == NodeResource && len(x.Gains) == 0 {
+			t.Errorf("seed %d: nothing helps %s", seed, p.ResourceName(s.Cost.Bottleneck))
+		}
+	}
+}

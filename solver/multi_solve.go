@@ -17,7 +17,7 @@ func solveModels(ctx context.Context, p *Problem, o Options) (*Solution, error) 
 	default:
 		return nil, fmt.Errorf("algorithm %s places one model; several together are placed by %s, %s or %s", o.Algorithm, Auto, Exact, Greedy)
 	}
-	r := &jointRun{p: p, j: newJoint(p), b: &budget{ctx: ctx, limit: o.TimeLimit}, algorithm: o.Algorithm}
+	r := &jointRun{p: p, j: newJoint(p), b: &budget{ctx: ctx, limit: o.TimeLimit, most: o.WorkLimit}, algorithm: o.Algorithm, quick: o.cheap}
 	if s, err := r.alone(ctx); s != nil || err != nil {
 		return s, err
 	}
@@ -32,6 +32,7 @@ type jointRun struct {
 	j         *joint
 	b         *budget
 	algorithm Algorithm
+	quick     bool     // only from the start placements on
 	order     []*chain // the hardest first
 
 	best       *jointState // nil when there is none
@@ -55,11 +56,11 @@ func (r *jointRun) alone(ctx context.Context) (*Solution, error) {
 	lows := make([]int64, len(r.j.chains))
 	for k, c := range r.j.chains {
 		view, how := *c.m.p, Greedy
-		if len(view.Nodes) <= aloneNodes {
+		if len(view.Nodes) <= aloneNodes && !r.quick {
 			how = Auto
 		}
 		view.Start = nil
-		s, err := Solve(ctx, &view, Options{Algorithm: how, cheap: true})
+		s, err := Solve(ctx, &view, Options{Algorithm: how, cheap: true, unreasoned: r.quick})
 		if err != nil {
 			return nil, &ModelError{k, r.p.modelName(k), err}
 		}
@@ -123,6 +124,10 @@ func (r *jointRun) offer(s *jointState) bool {
 }
 
 func (r *jointRun) search() {
+	if r.quick && r.best != nil {
+		r.descend(r.best.clone())
+		return
+	}
 	r.sequences()
 	if r.best == nil {
 		r.squeeze()

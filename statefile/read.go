@@ -101,8 +101,15 @@ func decode(data []byte) (*State, error) {
 	if state.Serial == 0 {
 		return nil, fmt.Errorf("%w: it has no serial, and every written state has one from 1 up", ErrCorrupt)
 	}
+	if state.Serial > maxSerial {
+		return nil, fmt.Errorf("%w: its serial is %d, and there is none after %d", ErrCorrupt, state.Serial, uint64(maxSerial))
+	}
 	return normal(state)
 }
+
+// maxSerial is the last serial that is read, far below where the next one would be 0.
+// Every reader of JSON holds it exactly.
+const maxSerial = 1<<53 - 1
 
 // describe turns an error of the JSON decoder into what is wrong with the file.
 func describe(err error, size int) error {

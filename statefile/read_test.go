@@ -26,6 +26,7 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		{"unknown tensor type", head + lineage + `,"models":{"m":{"inputs":[{"name":"x","type":"float3"}]}}}`, ErrCorrupt, `unknown element type "float3"`},
 		{"unknown field", head + lineage + `,"color":1}`, ErrCorrupt, `unknown field "color"`},
 		{"no serial", `{"format_version":1,` + lineage + `}`, ErrCorrupt, "it has no serial"},
+		{"serial without a next one", `{"format_version":1,` + lineage + `,"serial":18446744073709551615}`, ErrCorrupt, "its serial is 18446744073709551615"},
 		{"conflict", "{\n<<<<<<< HEAD\n\"serial\": 3\n=======\n\"serial\": 4\n>>>>>>> other\n}", ErrConflict,
 			"s.json:2:1: the state holds merge conflict markers: states of two runs cannot be merged line by line; keep the side with the higher serial"},
 		{"another JSON file", `{"name":"edgeplan"}`, ErrNotState, "it has no format_version; move it away"},

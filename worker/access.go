@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
 	"github.com/edgeplan/edgeplan/internal/oiprest"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
 // Access is where clients reach the pipeline without SSH. On a loopback address
@@ -45,9 +47,10 @@ type Access struct {
 const (
 	headerTimeout = 5 * time.Second
 	idleTimeout   = 2 * time.Minute
-	// jsonBytes is how much longer than its bytes a tensor is as JSON, at most:
-	// a one-byte element takes "255, ", a float32 "-1.17549435e-38, ".
-	jsonBytes = 5
+	// jsonElement is the most bytes of an element as JSON, with what stands around it.
+	// Clients write a float32, and even a float16, with all the digits of a float64:
+	// "[-2.2250738585072014e-308], ".
+	jsonElement = 32
 )
 
 func (a Access) check() error {
@@ -122,7 +125,7 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/v2/", oiprest.Handler(s.clients(), jsonBytes*int64(messageLimit(s.manifest.Gateway.Inputs, false))))
+	mux.Handle("/v2/", oiprest.Handler(s.clients(), jsonLimit(s.manifest.Gateway.Inputs)))
 	mux.Handle("/v2", http.RedirectHandler("/v2/", http.StatusPermanentRedirect))
 	mux.Handle("GET /metrics", s.metrics.handler())
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -137,6 +140,17 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 		Handler: guarded, TLSConfig: config, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		ReadTimeout: s.gateway.timeout(), MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(),
 	}, nil
+}
+
+// jsonLimit is the most bytes of a request with these tensors as JSON.
+func jsonLimit(infos []tensor.Info) int64 {
+	total := int64(messageLimit(infos, false))
+	for _, info := range infos {
+		if elements, err := info.Elements(); err == nil {
+			total += min(elements, math.MaxInt32) * jsonElement
+		}
+	}
+	return total
 }
 
 // grpcServer serves the gRPC form.

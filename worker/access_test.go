@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
 const testToken = "open sesame"
@@ -290,6 +291,32 @@ func (c *cluster) successor(i int, release string) int {
 	c.write(next, ManifestFile, m)
 	c.startOne(next)
 	return next
+}
+
+// What common clients write fits: every digit of a float64 for a float32, each
+// element in brackets of its own.
+func TestJSONLimit(t *testing.T) {
+	const elements = 150528
+	for _, test := range []struct {
+		kind    tensor.Type
+		element string
+	}{
+		{tensor.Float32, "-0.10000000149011612, "},
+		{tensor.Float32, "[-1.1754943508222875e-38], "},
+		{tensor.Float16, "-0.0999755859375, "},
+		{tensor.Float64, "-2.2250738585072014e-308, "},
+		{tensor.Int8, "-128, "},
+		{tensor.Int64, "-9223372036854775808, "},
+		{tensor.Bool, "false, "},
+	} {
+		limit := jsonLimit([]tensor.Info{{Name: "x", Type: test.kind, Shape: []int64{1, 3, 224, 224}}})
+		if need := elements * int64(len(test.element)); limit < need {
+			t.Errorf("%v: %d bytes are let in, and elements like %q take %d", test.kind, limit, test.element, need)
+		}
+	}
+	if limit := jsonLimit([]tensor.Info{{Name: "x", Type: tensor.String, Shape: []int64{1}}}); limit < unknownBytes {
+		t.Errorf("a tensor of unknown size may take %d bytes", limit)
+	}
 }
 
 func TestAccessCheck(t *testing.T) {

@@ -47,16 +47,7 @@ func runBench(ctx context.Context, c *cli, args []string) error {
 	flags.Float64Var(&o.load.Rate, "rate", 0, "send so many requests a second, `RATE`, in an open loop")
 	flags.Uint64Var(&o.seed, "random", 1, "make the input from `SEED`")
 	flags.BoolVar(&o.asJSON, "json", false, "print the result as JSON")
-	c.addNoColor(flags)
-	names, err := c.parse(flags, benchHelp, args)
-	if err != nil {
-		return err
-	}
-	state, err := c.loadState(ctx)
-	if err != nil {
-		return err
-	}
-	name, err := deployedModel(state, names)
+	state, name, err := c.parseDeployed(ctx, flags, benchHelp, args)
 	if err != nil {
 		return err
 	}
@@ -174,16 +165,20 @@ func loadOf(node string, stage int, before, after workerMetrics, elapsed float64
 func (c *cli) printBench(r *benchResult, o benchFlags) error {
 	measured := r.load.Throughput()
 	if o.asJSON {
-		return c.printJSON(map[string]any{
-			"format_version": "1.0", "model": r.model, "elapsed_seconds": r.load.Elapsed.Seconds(), "concurrency": o.load.Concurrency,
+		report := map[string]any{
+			"format_version": observeFormat, "model": r.model, "elapsed_seconds": r.load.Elapsed.Seconds(), "concurrency": o.load.Concurrency,
 			"rate": o.load.Rate, "answered": r.load.Answered, "failed": r.load.Failed, "throughput_per_second": measured,
-			"predicted_throughput_per_second": r.predicted, "measured_over_predicted": measured / r.predicted,
+			"predicted_throughput_per_second": r.predicted,
 			"latency_seconds": map[string]float64{
 				"p50": r.load.Quantile(0.5).Seconds(), "p90": r.load.Quantile(0.9).Seconds(),
 				"p99": r.load.Quantile(0.99).Seconds(), "max": r.load.Quantile(1).Seconds(),
 			},
 			"stages": r.stages,
-		})
+		}
+		if o.comparable(r) {
+			report["measured_over_predicted"] = measured / r.predicted
+		}
+		return c.printJSON(report)
 	}
 	loop := fmt.Sprintf("closed loop, %d under way", o.load.Concurrency)
 	if o.load.Rate > 0 {
@@ -195,13 +190,20 @@ func (c *cli) printBench(r *benchResult, o benchFlags) error {
 	rows := [][]string{{"stage", "device", "utilisation", "compute", "waited", "sent"}}
 	for _, s := range r.stages {
 		rows = append(rows, []string{
-			fmt.Sprint(s.Stage), s.Node, fmt.Sprintf("%.0f %%", 100*s.Utilisation), quantity.FormatSeconds(s.ComputeSeconds),
+			fmt.Sprint(s.Stage), s.Node, fmt.Sprintf("%.0f%%", 100*s.Utilisation), quantity.FormatSeconds(s.ComputeSeconds),
 			quantity.FormatSeconds(s.WaitSeconds), quantity.FormatBytes(int64(s.SentBytes)) + "/s",
 		})
 	}
 	printTable(c.stdout, rows)
 	fmt.Fprintf(c.stdout, "\n  latency     p50 %s, p90 %s, p99 %s, longest %s\n", seconds(0.5), seconds(0.9), seconds(0.99), seconds(1))
-	fmt.Fprintf(c.stdout, "  throughput  %s inferences/s, predicted %s, measured/predicted %.2f\n",
-		quantity.FormatNumber(measured), quantity.FormatNumber(r.predicted), measured/r.predicted)
+	fmt.Fprintf(c.stdout, "  throughput  %s inferences/s, predicted %s", quantity.FormatNumber(measured), quantity.FormatNumber(r.predicted))
+	if o.comparable(r) {
+		fmt.Fprintf(c.stdout, ", measured/predicted %.2f", measured/r.predicted)
+	}
+	fmt.Fprintln(c.stdout)
 	return nil
 }
+
+// comparable says whether the measured throughput tells something of the predicted
+// one: requests that come at a rate of the user's measure that rate.
+func (o benchFlags) comparable(r *benchResult) bool { return o.load.Rate == 0 && r.predicted > 0 }

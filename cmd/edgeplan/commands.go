@@ -59,13 +59,23 @@ func usage() string {
 	var b strings.Builder
 	b.WriteString("Usage: edgeplan [-chdir=DIR] <command> [options]\n\nCommands:\n")
 	for _, cmd := range commands() {
-		fmt.Fprintf(&b, "  %-12s %s\n", cmd.name, cmd.summary)
+		fmt.Fprintf(&b, "  %-13s %s\n", cmd.name, cmd.summary)
 	}
 	b.WriteString("\nEvery command explains itself with -help.\n")
 	return b.String()
 }
 
+// elsewhere is what commands of Terraform that edgeplan does not have are called here.
+var elsewhere = map[string]string{
+	"refresh": "apply -refresh-only",
+	"taint":   "apply -replace=ADDRESS",
+	"get":     "init",
+}
+
 func didYouMean(name string) string {
+	if instead, ok := elsewhere[name]; ok {
+		return fmt.Sprintf(" What you look for is `edgeplan %s`.", instead)
+	}
 	for _, cmd := range commands() {
 		if levenshtein.Distance(name, cmd.name, nil) <= 2 {
 			return fmt.Sprintf(" Did you mean %q?", cmd.name)
@@ -78,9 +88,10 @@ func didYouMean(name string) string {
 var errHelp = errors.New("help was printed")
 
 // parse reads flags and positional arguments in any order, with one dash or
-// two, and prints the command's help when asked for it.
+// two, and prints the command's help when asked for it. Every command takes -no-color.
 func (c *cli) parse(flags *flag.FlagSet, help string, args []string) ([]string, error) {
 	flags.SetOutput(io.Discard)
+	flags.BoolVar(&c.noColor, "no-color", c.noColor, "print without colours")
 	if c.complete != nil {
 		c.complete.flags = flags
 		return nil, errHelp
@@ -93,7 +104,7 @@ func (c *cli) parse(flags *flag.FlagSet, help string, args []string) ([]string, 
 			return nil, errHelp
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w\nRun `edgeplan %s -help` for its options", err, flags.Name())
+			return nil, flagError(flags, err)
 		}
 		rest := flags.Args()
 		if used := len(args) - len(rest); used > 0 && args[used-1] == "--" {

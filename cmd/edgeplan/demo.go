@@ -30,7 +30,6 @@ Examples:
 func runDemo(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	keep := flags.Bool("keep", false, "leave the pipeline running, with the folder to try commands in, until interrupted")
-	c.addNoColor(flags)
 	if err := c.parseNone(flags, demoHelp, args); err != nil {
 		return err
 	}

@@ -10,11 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"text/template"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
 )
@@ -40,17 +42,48 @@ type demoDevice struct {
 	port string
 }
 
-// startDemoBed starts devices on 127.0.0.11 to .13, each with a home folder, and
+// demoHost is the address of a device: 127.0.0.11 is the first of network 0.
+func demoHost(network, i int) string { return fmt.Sprintf("127.0.%d.%d", network, 11+i) }
+
+// freeNetwork is the first network where no worker of another demo listens.
+func freeNetwork() (int, error) {
+	var last error
+	for network := range 256 {
+		if last = free(network); last == nil {
+			return network, nil
+		}
+	}
+	return 0, fmt.Errorf("no free addresses for the devices of the demo: %w", last)
+}
+
+func free(network int) error {
+	for i := range 3 {
+		for port := range 2 { // that of a release, and of the one that follows it
+			l, err := net.Listen("tcp", net.JoinHostPort(demoHost(network, i), strconv.Itoa(config.DefaultPipelinePort+port)))
+			if err != nil {
+				return err
+			}
+			l.Close()
+		}
+	}
+	return nil
+}
+
+// startDemoBed starts devices on 127.0.0.11 to .13, or in the next network where another demo runs, each with a home folder, and
 // writes the client key and the known_hosts file that reach them.
 func startDemoBed(dir string) (*demoBed, error) {
 	key, err := writeClientKey(filepath.Join(dir, "id_ed25519"))
 	if err != nil {
 		return nil, err
 	}
+	network, err := freeNetwork()
+	if err != nil {
+		return nil, err
+	}
 	bed := &demoBed{}
 	var knownHosts strings.Builder
 	for i, name := range []string{"hall", "gate", "roof"} {
-		started, err := startDemoDevice(dir, name, fmt.Sprintf("127.0.0.%d", 11+i), key)
+		started, err := startDemoDevice(dir, name, demoHost(network, i), key)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("start embedded device %s: %w", name, err), bed.close())
 		}
@@ -127,8 +160,8 @@ ssh {
 }
 
 locals {
-  ports = { {{range .Devices}}{{.Name}} = {{.Port}}, {{end}} }
-  hosts = { {{range .Devices}}{{.Name}} = "{{.Host}}", {{end}} }
+  ports = { {{range $i, $d := .Devices}}{{if $i}}, {{end}}{{.Name}} = {{.Port}}{{end}} }
+  hosts = { {{range $i, $d := .Devices}}{{if $i}}, {{end}}{{.Name}} = "{{.Host}}"{{end}} }
 }
 
 node "pi" {

@@ -58,7 +58,6 @@ func runFmt(ctx context.Context, c *cli, args []string) error {
 	flags.BoolVar(&f.list, "list", true, "print the names of files that change")
 	flags.BoolVar(&f.recursive, "recursive", false, "go into the folders of a folder too, but no hidden ones")
 	flags.BoolVar(&f.write, "write", true, "write files; -write=false only tells what would change")
-	c.addNoColor(flags)
 	targets, err := c.parse(flags, fmtHelp, args)
 	if err != nil {
 		return err

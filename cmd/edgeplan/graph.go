@@ -26,7 +26,6 @@ func runGraph(ctx context.Context, c *cli, args []string) error {
 	var vars variables
 	vars.add(flags)
 	format := flags.String("format", "dot", "`FORMAT` of the graph: dot or mermaid")
-	c.addNoColor(flags)
 	if err := c.parseNone(flags, graphHelp, args); err != nil {
 		return err
 	}

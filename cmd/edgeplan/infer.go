@@ -66,16 +66,7 @@ func runInfer(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("infer", flag.ContinueOnError)
 	var options inferFlags
 	options.add(flags)
-	c.addNoColor(flags)
-	names, err := c.parse(flags, inferHelp, args)
-	if err != nil {
-		return err
-	}
-	state, err := c.loadState(ctx)
-	if err != nil {
-		return err
-	}
-	name, err := deployedModel(state, names)
+	state, name, err := c.parseDeployed(ctx, flags, inferHelp, args)
 	if err != nil {
 		return err
 	}
@@ -95,6 +86,20 @@ func runInfer(ctx context.Context, c *cli, args []string) error {
 	return c.verify(ctx, options.vars, state, name, inputs, outputs)
 }
 
+// parseDeployed reads the command line of a command on one deployed model.
+func (c *cli) parseDeployed(ctx context.Context, flags *flag.FlagSet, help string, args []string) (*statefile.State, string, error) {
+	names, err := c.parse(flags, help, args)
+	if err != nil {
+		return nil, "", err
+	}
+	state, err := c.loadState(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	name, err := deployedModel(state, names)
+	return state, name, err
+}
+
 // deployedModel is the model that the command line means.
 func deployedModel(state *statefile.State, names []string) (string, error) {
 	deployed := sortedKeys(state.Models)
@@ -102,7 +107,7 @@ func deployedModel(state *statefile.State, names []string) (string, error) {
 	case len(deployed) == 0:
 		return "", errors.New("no model is deployed: run `edgeplan apply` first")
 	case len(names) > 1:
-		return "", fmt.Errorf("edgeplan infer takes one model, and %d were given: %s", len(names), strings.Join(names, ", "))
+		return "", fmt.Errorf("one model can be named, and %d were: %s", len(names), strings.Join(names, ", "))
 	case len(names) == 0 && len(deployed) > 1:
 		return "", fmt.Errorf("several models are deployed; name one of them: %s", strings.Join(deployed, ", "))
 	case len(names) == 0:

@@ -45,7 +45,6 @@ func runInit(ctx context.Context, c *cli, args []string) error {
 	var move migration
 	move.add(flags)
 	upgrade := flags.Bool("upgrade", false, "accept files whose digest differs from the lock")
-	c.addNoColor(flags)
 	if err := c.parseNone(flags, initHelp, args); err != nil {
 		return err
 	}

@@ -32,21 +32,12 @@ func runLogs(ctx context.Context, c *cli, args []string) error {
 	lines := flags.Int("n", 50, "print the last `COUNT` lines of each worker")
 	follow := flags.Bool("f", false, "go on with what is logged from now on")
 	only := flags.String("node", "", "only the worker on the device with this `ADDRESS`")
-	c.addNoColor(flags)
-	names, err := c.parse(flags, logsHelp, args)
+	state, name, err := c.parseDeployed(ctx, flags, logsHelp, args)
 	if err != nil {
 		return err
 	}
 	if *lines < 0 {
 		return errors.New("-n must be 0 or more")
-	}
-	state, err := c.loadState(ctx)
-	if err != nil {
-		return err
-	}
-	name, err := deployedModel(state, names)
-	if err != nil {
-		return err
 	}
 	nodes, err := logNodes(state.Models[name], name, *only)
 	if err != nil {

@@ -55,19 +55,19 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case "help":
 		if args = args[1:]; len(args) == 0 {
 			fmt.Fprint(c.stdout, usage())
-			return c.exitCode(c.stdout.err)
+			return c.exitCode(nil)
 		}
 		args = []string{args[0], "-help"}
 	}
 	cmd, ok := findCommand(args[0])
 	if !ok {
-		fmt.Fprintf(stderr, "edgeplan has no command %q.%s\n\n%s", args[0], didYouMean(args[0]), usage())
+		c.printError(fmt.Errorf("edgeplan has no command %q.%s\n`edgeplan -help` lists the commands", args[0], didYouMean(args[0])))
 		return exitUsage
 	}
 	logCommand(ctx, args)
 	err = cmd.run(ctx, c, args[1:])
 	slog.Info("command ended", "error", err)
-	return c.exitCode(errors.Join(err, c.stdout.err))
+	return c.exitCode(err)
 }
 
 // interruptible is a context that the first interrupt cancels, so that the step
@@ -99,11 +99,25 @@ type exitStatus int
 
 func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
+// withOutput is an error together with that of standard output, if there is one;
+// where they are one fault it is told once.
+func (c *cli) withOutput(err error) error {
+	broken := c.stdout.err
+	switch {
+	case broken == nil:
+		return err
+	case err == nil, errors.Is(err, errHelp), errors.Is(err, errors.Unwrap(broken)):
+		return broken
+	}
+	return errors.Join(err, broken)
+}
+
 // exitCode prints an error, if there is one, and gives its exit code.
 func (c *cli) exitCode(err error) int {
 	var status exitStatus
 	var shown *shownError
 	var unwritten *statefile.WriteError
+	err = c.withOutput(err)
 	broken := c.stdout.err != nil
 	switch {
 	case broken && errors.Is(c.stdout.err, syscall.EPIPE):

@@ -27,7 +27,7 @@ func (m *migration) add(flags *flag.FlagSet) {
 	flags.BoolVar(&m.reconfigure, "reconfigure", false, "use what is where the configuration now keeps the state, and leave the old state alone")
 	flags.BoolVar(&m.forceCopy, "force-copy", false, "answer yes to the questions of -migrate-state")
 	flags.BoolVar(&m.input, "input", true, "-input=false fails instead of asking")
-	flags.DurationVar(&m.lockTimeout, "lock-timeout", 0, "wait for the locks of both states for this `duration`, as 30s")
+	flags.DurationVar(&m.lockTimeout, "lock-timeout", 0, "wait for the locks of both states for this `TIME`, as 30s")
 	flags.Func("backend-config", "`NAME=VALUE` of the backend, or a file of such lines; may be repeated", m.given.set)
 }
 

@@ -36,7 +36,6 @@ func runModel(ctx context.Context, c *cli, args []string) error {
 	dims.add(flags)
 	asJSON := flags.Bool("json", false, "print everything as JSON")
 	svg := flags.String("svg", "", "write the picture to `FILE` as SVG")
-	c.addNoColor(flags)
 	positional, err := c.parse(flags, modelHelp, args)
 	if err != nil {
 		return err

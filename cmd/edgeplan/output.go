@@ -28,7 +28,6 @@ func runOutput(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("output", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print JSON: an object of all outputs with type and value, or the value of one")
 	raw := flags.Bool("raw", false, "print the text, number or truth value of one output, without quotes and line end")
-	c.addNoColor(flags)
 	names, err := c.parse(flags, outputHelp, args)
 	switch {
 	case err != nil:

@@ -41,7 +41,7 @@ type locking struct {
 }
 
 func (l *locking) add(flags *flag.FlagSet) {
-	flags.DurationVar(&l.timeout, "lock-timeout", 0, "wait for the lock of the state for this `duration`, as 30s")
+	flags.DurationVar(&l.timeout, "lock-timeout", 0, "wait for the lock of the state for this `TIME`, as 30s")
 }
 
 func (f *planFlags) add(c *cli, flags *flag.FlagSet) {
@@ -60,7 +60,6 @@ func (f *planFlags) addShared(c *cli, flags *flag.FlagSet) {
 	f.lock.add(flags)
 	flags.IntVar(&c.parallelism, "parallelism", defaultParallelism, "work on at most `N` devices at once")
 	flags.BoolVar(&c.compactWarnings, "compact-warnings", false, "print warnings without their details, when there is no error")
-	c.addNoColor(flags)
 }
 
 // defaultParallelism is how many devices are worked on at once.

@@ -93,7 +93,7 @@ func (c *cli) printModel(p *plan.Plan, m plan.Model) {
 }
 
 func offer(m plan.Model) string {
-	return fmt.Sprintf("%s inferences/s with another placement, %.1f %% better: less than replan_threshold; -replan takes it",
+	return fmt.Sprintf("%s inferences/s with another placement, %.1f%% better: less than replan_threshold; -replan takes it",
 		quantity.FormatNumber(m.Offer.ThroughputPerSecond), 100*m.Offer.Gain)
 }
 
@@ -127,11 +127,11 @@ func proof(m plan.Model) string {
 	switch {
 	case m.Status == solver.Optimal:
 	case m.Offer != nil:
-		text = fmt.Sprintf("as deployed, at most %.1f %% from optimal", 100*m.Gap)
+		text = fmt.Sprintf("as deployed, at most %.1f%% from optimal", 100*m.Gap)
 	case m.Reason != "":
-		text = fmt.Sprintf("at most %.1f %% from optimal (%s)", 100*m.Gap, m.Reason)
+		text = fmt.Sprintf("at most %.1f%% from optimal (%s)", 100*m.Gap, m.Reason)
 	default:
-		text = fmt.Sprintf("at most %.1f %% from optimal", 100*m.Gap)
+		text = fmt.Sprintf("at most %.1f%% from optimal", 100*m.Gap)
 	}
 	return text
 }

@@ -24,7 +24,6 @@ Examples:
 func runShow(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("show", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print the state, or the plan, as JSON")
-	c.addNoColor(flags)
 	files, err := c.parse(flags, showHelp, args)
 	if err != nil {
 		return err
@@ -71,7 +70,10 @@ func (c *cli) printState(state *statefile.State) {
 	if len(state.Models) == 0 {
 		fmt.Fprintln(c.stdout, "Nothing is deployed.")
 	}
-	for _, name := range sortedKeys(state.Models) {
+	for i, name := range sortedKeys(state.Models) {
+		if i > 0 {
+			fmt.Fprintln(c.stdout)
+		}
 		c.printDeployed(name, state.Models[name])
 	}
 	c.printOutputs(state)
@@ -80,7 +82,7 @@ func (c *cli) printState(state *statefile.State) {
 func (c *cli) printDeployed(name string, m statefile.Model) {
 	fmt.Fprintf(c.stdout, "%s\n", c.paint(c.stdout, bold, "model."+name))
 	fmt.Fprintf(c.stdout, "  release     %s\n  gateway     %s\n", m.Release, m.Gateway)
-	fmt.Fprintf(c.stdout, "  throughput  %s/s predicted (%s)\n", quantity.FormatNumber(m.Prediction.ThroughputPerSecond), m.Prediction.Status)
+	fmt.Fprintf(c.stdout, "  throughput  %s inferences/s predicted (%s)\n", quantity.FormatNumber(m.Prediction.ThroughputPerSecond), m.Prediction.Status)
 	fmt.Fprintf(c.stdout, "  bottleneck  %s, %s per inference\n\n", m.Prediction.Bottleneck, quantity.FormatSeconds(m.Prediction.BottleneckSeconds))
 	rows := [][]string{{"slice", "device", "nodes of the graph", "files", "memory"}}
 	for i, slice := range m.Slices {
@@ -93,7 +95,6 @@ func (c *cli) printDeployed(name string, m statefile.Model) {
 		})
 	}
 	c.printTable(rows)
-	fmt.Fprintln(c.stdout)
 }
 
 func sizeOf(blobs []statefile.Blob) int64 {

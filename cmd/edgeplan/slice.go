@@ -55,7 +55,7 @@ func (f *sliceFlags) add(flags *flag.FlagSet) {
 		f.level, err = ort.ParseLevel(text)
 		return err
 	})
-	flags.Uint64Var(&f.seed, "seed", 1, "make the inputs of -verify from `N`")
+	flags.Uint64Var(&f.seed, "random", 1, "make the inputs of -verify from `SEED`")
 	flags.Func("input", "read an input of -verify from `[NAME=]FILE` (.npy or .pb); may be repeated", func(text string) error {
 		f.files = append(f.files, text)
 		return nil
@@ -78,7 +78,6 @@ func runSlice(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("slice", flag.ContinueOnError)
 	var options sliceFlags
 	options.add(flags)
-	c.addNoColor(flags)
 	positional, err := c.parse(flags, sliceHelp, args)
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ type solveFlags struct {
 
 func (f *solveFlags) add(flags *flag.FlagSet) {
 	flags.StringVar(&f.algorithm, "algorithm", string(solver.Auto), "`NAME` of the algorithm: "+algorithmNames())
-	flags.DurationVar(&f.limit, "time-limit", 10*time.Second, "end the search after `DURATION` with the best so far; 0 is never")
+	flags.DurationVar(&f.limit, "time-limit", 10*time.Second, "end the search after `TIME` with the best so far; 0 is never")
 	flags.BoolVar(&f.json, "json", false, "print the answer as JSON")
 	flags.BoolVar(&f.explain, "explain", false, "also say how busy every resource is, and what would help most; solves many changed problems")
 }
@@ -77,7 +77,6 @@ func runSolve(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("solve", flag.ContinueOnError)
 	var options solveFlags
 	options.add(flags)
-	c.addNoColor(flags)
 	positional, err := c.parse(flags, solveHelp, args)
 	if err != nil {
 		return err

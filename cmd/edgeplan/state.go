@@ -61,7 +61,7 @@ func runState(ctx context.Context, c *cli, args []string) error {
 
 // lockFlag adds -lock-timeout.
 func lockFlag(flags *flag.FlagSet) *time.Duration {
-	return flags.Duration("lock-timeout", 0, "wait for the lock of the state for this `duration`, as 30s")
+	return flags.Duration("lock-timeout", 0, "wait for the lock of the state for this `TIME`, as 30s")
 }
 
 // known refuses an address that nothing in the state has.

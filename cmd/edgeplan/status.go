@@ -47,6 +47,9 @@ type workerStatus struct {
 	PlannedBytes   int64   `json:"planned_bytes,omitempty"`
 }
 
+// observeFormat is the format_version of what status and bench print as JSON.
+const observeFormat = 1
+
 // pipelineStatus is the status of one model.
 type pipelineStatus struct {
 	Model     string         `json:"model"`
@@ -69,7 +72,6 @@ func (s pipelineStatus) ready() bool {
 func runStatus(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("status", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print the status as JSON")
-	c.addNoColor(flags)
 	names, err := c.parse(flags, statusHelp, args)
 	if err != nil {
 		return err
@@ -136,12 +138,15 @@ func (w *workerStatus) fill(m workerMetrics) {
 
 func (c *cli) printStatuses(statuses []pipelineStatus, asJSON bool) error {
 	if asJSON {
-		return c.printJSON(map[string]any{"format_version": "1.0", "pipelines": statuses})
+		return c.printJSON(map[string]any{"format_version": observeFormat, "models": statuses})
 	}
 	if len(statuses) == 0 {
 		fmt.Fprintln(c.stdout, "Nothing is deployed.")
 	}
-	for _, s := range statuses {
+	for i, s := range statuses {
+		if i > 0 {
+			fmt.Fprintln(c.stdout)
+		}
 		c.printStatus(s)
 	}
 	return nil
@@ -163,8 +168,8 @@ func (c *cli) printStatus(s pipelineStatus) {
 			fmt.Fprintf(c.stdout, "\n  %s\n", w.Error)
 		}
 	}
-	fmt.Fprintf(c.stdout, "\n  %.0f requests answered, %.0f attempts repeated; predicted throughput %s/s\n\n",
-		s.Answered, s.Retries, quantity.FormatNumber(s.Predicted))
+	fmt.Fprintf(c.stdout, "\n  %s answered, %s repeated; predicted throughput %s inferences/s\n",
+		count(int(s.Answered), "request"), count(int(s.Retries), "attempt"), quantity.FormatNumber(s.Predicted))
 }
 
 func (w workerStatus) row() []string {

@@ -37,7 +37,6 @@ func runValidate(ctx context.Context, c *cli, args []string) error {
 	var vars variables
 	vars.add(flags)
 	asJSON := flags.Bool("json", false, "print the result as JSON")
-	c.addNoColor(flags)
 	if err := c.parseNone(flags, validateHelp, args); err != nil {
 		return err
 	}
@@ -106,9 +105,4 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// addNoColor adds -no-color.
-func (c *cli) addNoColor(flags *flag.FlagSet) {
-	flags.BoolVar(&c.noColor, "no-color", c.noColor, "print without colours")
 }
