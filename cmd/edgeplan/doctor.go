@@ -50,7 +50,6 @@ func runDoctor(ctx context.Context, c *cli, args []string) error {
 	options.vars.add(flags)
 	asJSON := flags.Bool("json", false, "print the report as JSON")
 	flags.IntVar(&c.parallelism, "parallelism", defaultParallelism, "ask at most `N` devices at once")
-	c.addNoColor(flags)
 	if err := c.parseNone(flags, doctorHelp, args); err != nil {
 		return err
 	}

@@ -39,7 +39,6 @@ func runRollback(ctx context.Context, c *cli, args []string) error {
 	approve.add(flags)
 	options.lock.add(flags)
 	flags.IntVar(&c.parallelism, "parallelism", defaultParallelism, "work on at most `N` devices at once")
-	c.addNoColor(flags)
 	names, err := c.parse(flags, rollbackHelp, args)
 	if err != nil {
 		return err
