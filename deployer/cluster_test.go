@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -269,7 +270,23 @@ func (c *cluster) plan(models map[string]statefile.Model) *plan.Plan {
 			desired.Nodes[node] = withKey(c.nodes[node], prior.Nodes[node].PublicKey)
 		}
 	}
+	c.keepBefore(prior, desired)
 	return &plan.Plan{Prior: prior, Desired: desired, Deployments: plan.Diff(prior, desired), Blobs: c.blobs}
+}
+
+// keepBefore keeps the release before, where it was on no other nodes.
+func (c *cluster) keepBefore(prior, desired *statefile.State) {
+	desired.Earlier = nil
+	for name, m := range desired.Models {
+		list := prior.Earlier[name]
+		if from, ok := prior.Models[name]; ok && from.Release != m.Release {
+			list = []statefile.Model{from}
+		}
+		gone := func(e statefile.Model) bool {
+			return slices.ContainsFunc(plan.ReleaseNodes(&e), func(node string) bool { _, stays := desired.Nodes[node]; return !stays })
+		}
+		setEarlier(desired, name, slices.DeleteFunc(slices.Clone(list), gone))
+	}
 }
 
 func (c *cluster) apply(p *plan.Plan) error {

@@ -17,6 +17,7 @@ import (
 // one, keep-1 of them in all.
 func (c *cluster) keeping(name string, m statefile.Model, keep int) *plan.Plan {
 	p := c.plan(models{name: m})
+	p.Desired.Earlier = nil
 	list := slices.Clone(p.Prior.Earlier[name])
 	if from, ok := p.Prior.Models[name]; ok && from.Release != m.Release {
 		list = slices.DeleteFunc(list, func(e statefile.Model) bool { return e.Release == m.Release })
