@@ -59,11 +59,17 @@ type Node struct {
 // SSH is how to connect to a node: the `ssh` block with what the node overrides.
 type SSH struct {
 	Host         string // the node's `address`
-	Port         int    // default 22
-	User         string // default: the operator's user name
-	IdentityFile string // absolute, ~ expanded; "" is the agent, then the default keys
-	KnownHosts   string // absolute; "" is ~/.ssh/known_hosts
+	Port         int    // 0 is what ssh_config says, else 22
+	User         string // "" is what ssh_config says, else the operator's user name
+	IdentityFile string // absolute, ~ expanded; "" is what ssh_config says, else the agent and the default keys
+	KnownHosts   string // absolute; "" is what ssh_config says, else ~/.ssh/known_hosts
 	HostKey      string // "ssh-ed25519 AAAA…"; "" is known_hosts
+	// HostKeyChecking is "strict", or "accept-new" to trust a host the first time;
+	// "" is what ssh_config says, else strict.
+	HostKeyChecking string
+	ProxyJump       string // user@host:port, in order, apart by commas; "none": no host; "" is what ssh_config says
+	Become          string // "sudo"; "" or "none": the user is who everything runs as
+	Config          string // ssh_config to read, absolute; "none"; "" is ~/.ssh/config and /etc/ssh/ssh_config
 }
 
 // Link is one pair of nodes, both ways. It wins over a network.

@@ -107,7 +107,7 @@ func TestLoad(t *testing.T) {
 	pi := func(name string, memory int64) *Node {
 		return &Node{
 			Address:         `node.pi["` + name + `"]`,
-			SSH:             SSH{Host: name + ".local", Port: 22, User: "pi", IdentityFile: "/home/operator/.ssh/id_ed25519"},
+			SSH:             SSH{Host: name + ".local", User: "pi", IdentityFile: "/home/operator/.ssh/id_ed25519"},
 			Path:            ".edgeplan",
 			Memory:          memory,
 			Compute:         9e9,

@@ -16,11 +16,11 @@ func (e *evaluator) checkDevices() {
 		if n.SSH.Host == "" {
 			continue // a fault of its own
 		}
-		host := net.JoinHostPort(n.SSH.Host, strconv.Itoa(n.SSH.Port))
+		host := net.JoinHostPort(n.SSH.Host, strconv.Itoa(orElse(n.SSH.Port, defaultSSHPort)))
 		folder := fmt.Sprintf("%s@%s:%s", n.SSH.User, host, n.Path)
 		if first, taken := folders[folder]; taken {
 			e.fault(&n.Range, sharedDevice, "%s and %s (%s) are both folder %q of %s at %s. Give each node its own device, or its own path.",
-				first.Address, n.Address, first.Range, n.Path, n.SSH.User, host)
+				first.Address, n.Address, first.Range, n.Path, userOf(n.SSH), host)
 			continue
 		}
 		folders[folder] = n
@@ -35,4 +35,18 @@ func (e *evaluator) checkDevices() {
 		}
 		endpoints[endpoint] = n
 	}
+}
+
+func userOf(s SSH) string {
+	if s.User == "" {
+		return "the same user"
+	}
+	return s.User
+}
+
+func orElse(n, def int) int {
+	if n == 0 {
+		return def
+	}
+	return n
 }

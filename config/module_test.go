@@ -140,7 +140,7 @@ module.site["b"].module.rack.node.board[0] pi@512MiB-board-0.local:2222 1024
 module.site["b"].module.rack.node.board[1] pi@512MiB-board-1.local:2222 1024
 module.site["b"].node.pi["gate"] pi@gate.512MiB.site:2222 512
 module.site["b"].node.pi["hall"] pi@hall.512MiB.site:2222 512
-node.own pi@own.local:22 1024
+node.own pi@own.local:0 1024
 link.trunk [module.site["a"].node.pi["hall"] module.site["b"].node.pi["hall"]]
 module.site["a"].module.rack.network.wire [module.site["a"].module.rack.node.board[0] module.site["a"].module.rack.node.board[1]] 1
 module.site["a"].network.wifi [module.site["a"].node.pi["gate"] module.site["a"].node.pi["hall"] module.site["a"].module.rack.node.board[0]] 0

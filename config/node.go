@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/internal/sshconfig"
 )
 
 const (
@@ -32,10 +33,9 @@ func nodeType() cty.Type {
 func (f *frame) node(r *reader) cty.Value {
 	n := &Node{Address: r.inst.address, Range: r.rng}
 	n.SSH = r.sshOver(f.defaults())
+	r.fill("user", cty.StringVal(sshconfig.Operator()))
+	r.fill("port", cty.NumberIntVal(defaultSSHPort))
 	n.SSH.Host = r.host()
-	if n.SSH.User == "" {
-		n.SSH.User = r.operator()
-	}
 	n.Memory = needed(r, "memory", quantity.ParseBytes)
 	n.Compute = needed(r, "compute", quantity.ParseCompute)
 	n.Architecture = r.architecture()
@@ -48,16 +48,6 @@ func (f *frame) node(r *reader) cty.Value {
 	f.config.Nodes = append(f.config.Nodes, n)
 	r.seen[idAttribute] = cty.StringVal(n.Address)
 	return r.object(nodeType())
-}
-
-// operator is the user to connect as when the configuration names none.
-func (r *reader) operator() string {
-	name := operatorName()
-	if name == "" {
-		r.fault(&r.rng, missingArgument, "%s has no user, and the name of yours is not known. Add a line such as:\n  user = \"pi\"", r.name)
-	}
-	r.seen["user"] = cty.StringVal(name)
-	return name
 }
 
 func (r *reader) architecture() string {

@@ -45,7 +45,7 @@ func rootShape() shape {
 
 // sshAttributes may stand in the ssh block and in any node.
 func sshAttributes() []string {
-	return []string{"user", "identity_file", "known_hosts", "host_key", "port"}
+	return []string{"user", "identity_file", "known_hosts", "host_key", "host_key_checking", "port", "proxy_jump", "become", "ssh_config"}
 }
 
 // conditions are the blocks that may stand in whatever a plan makes.

@@ -1,21 +1,26 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/edgeplan/edgeplan/internal/sshconfig"
 )
 
 const (
 	defaultSSHPort = 22
 	maxPort        = 65535
 )
+
+// What proxy_jump and ssh_config say when ssh's own files are not to be read.
+const none = "none"
 
 // defaultSSH reads the ssh block.
 func (f *frame) defaultSSH(d *declaration) {
@@ -28,21 +33,100 @@ func (f *frame) defaultSSH(d *declaration) {
 	f.ssh = &ssh
 }
 
-// sshOver reads how to connect; what is not given is that of base.
+// sshOver reads how to connect; what is not given is that of base. What neither
+// gives stays open, for ssh's own files to say.
 func (r *reader) sshOver(base SSH) SSH {
-	base.User = r.text("user", base.User)
-	base.Port = int(r.whole("port", 1, maxPort, int64(orElse(base.Port, defaultSSHPort))))
+	base.User = r.user(base.User)
+	base.Port = r.port(base.Port)
 	base.IdentityFile = r.path("identity_file", base.IdentityFile)
 	base.KnownHosts = r.path("known_hosts", base.KnownHosts)
 	base.HostKey = r.hostKey(base.HostKey)
+	base.HostKeyChecking = r.choice("host_key_checking", base.HostKeyChecking, []string{"strict", "accept-new"})
+	base.ProxyJump = r.proxyJump(base.ProxyJump)
+	base.Become = r.choice("become", base.Become, []string{none, "sudo"})
+	base.Config = r.sshConfig(base.Config)
 	return base
 }
 
-func orElse(n, def int) int {
-	if n == 0 {
+// user is "" where nothing gives it.
+func (r *reader) user(def string) string {
+	a, ok := r.get("user", cty.String)
+	switch {
+	case ok && (a.value.AsString() == "" || strings.ContainsAny(a.value.AsString(), "\x00\r\n")):
+		r.bad("user", a, invalidValue, "user is %q. Write a user name, as \"pi\".", a.value.AsString())
+	case ok:
+		return a.value.AsString()
+	case def != "":
+		r.fill("user", cty.StringVal(def))
+	}
+	return def
+}
+
+// port is 0 where nothing gives it.
+func (r *reader) port(def int) int {
+	a, ok := r.get("port", cty.Number)
+	if !ok {
+		if def != 0 {
+			r.fill("port", cty.NumberIntVal(int64(def)))
+		}
 		return def
 	}
-	return n
+	n, err := wholeNumber(a.value, 1, maxPort)
+	if err != nil {
+		r.bad("port", a, invalidValue, "port %v. Write a number such as %d.", err, orElse(def, defaultSSHPort))
+		return def
+	}
+	return int(n)
+}
+
+// proxyJump reads the hosts to pass through, one or a list, as
+// user@host:port; apart by commas then.
+func (r *reader) proxyJump(def string) string {
+	a, ok := r.get("proxy_jump", cty.DynamicPseudoType)
+	if !ok {
+		return def
+	}
+	text, err := jumpText(a.value)
+	if err == nil {
+		_, err = sshconfig.ParseJumps(text)
+	}
+	if err != nil {
+		r.bad("proxy_jump", a, invalidValue, "proxy_jump: %v.", err)
+		return def
+	}
+	return text
+}
+
+func jumpText(v cty.Value) (string, error) {
+	if v.Type() == cty.String {
+		if v.AsString() == "" {
+			return none, nil
+		}
+		return v.AsString(), nil
+	}
+	if !v.CanIterateElements() || v.Type().IsMapType() || v.Type().IsObjectType() {
+		return "", errors.New(`it must be a string or a list of strings, as "pi@bastion:22"`)
+	}
+	var hosts []string
+	for it := v.ElementIterator(); it.Next(); {
+		_, host := it.Element()
+		if host.IsNull() || host.Type() != cty.String {
+			return "", errors.New("every host in the list must be a string")
+		}
+		hosts = append(hosts, host.AsString())
+	}
+	if len(hosts) == 0 {
+		return none, nil
+	}
+	return strings.Join(hosts, ","), nil
+}
+
+// sshConfig reads which file of ssh's own settings to read; "none" is no file.
+func (r *reader) sshConfig(def string) string {
+	if a, ok := r.get("ssh_config", cty.String); ok && a.value.AsString() == none {
+		return none
+	}
+	return r.path("ssh_config", def)
 }
 
 // path reads the path of a file here: absolute, from the home folder with ~, or
@@ -136,12 +220,4 @@ func hostProblem(host string) string {
 		return `Write a host name or an IP address, as "hall.local".`
 	}
 	return ""
-}
-
-// operatorName is the name of the user who runs edgeplan.
-func operatorName() string {
-	if u, err := user.Current(); err == nil {
-		return u.Username
-	}
-	return os.Getenv("USER")
 }

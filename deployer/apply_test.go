@@ -400,7 +400,7 @@ func TestRefreshFindsDrift(t *testing.T) {
 		"folder": {func(release string) error { return os.RemoveAll(release) }, "its folder is gone"},
 		"link": {func(release string) error {
 			return os.Remove(filepath.Join(release, "..", "..", "current"))
-		}, `the current release is "", not`},
+		}, "the link to the current release is gone"},
 		"folder for link": {func(release string) error {
 			current := filepath.Join(release, "..", "..", "current")
 			return errors.Join(os.Remove(current), os.Mkdir(current, 0o700))

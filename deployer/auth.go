@@ -1,78 +1,54 @@
 package deployer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
-	"golang.org/x/crypto/ssh/agent"
-
-	"github.com/edgeplan/edgeplan/statefile"
 )
 
-// credentials are the keys to offer to one device, in order. All go into one
+// credentials are the keys to offer to one server, in order. All go into one
 // method: the client tries every method once only.
 type credentials struct {
+	hop     hop
+	agent   *agentClient
+	unlock  func(identity) (ssh.Signer, error)
 	signers []ssh.Signer
-	tried   []string      // what each is, and what could not be used and why
-	limit   time.Duration // for the agent to tell its keys
-	stop    func() bool   // watching the context
+	tried   []string // what each is, and what could not be used and why
 
-	mu     sync.Mutex
-	agent  net.Conn // nil while no agent is asked
-	closed bool
+	clock   *clock // of the handshake; nil before it
+	failure error  // a key that the server wants could not be unlocked
 }
 
-// agentTimeout is how long an agent may take to tell which keys it has.
-const agentTimeout = 5 * time.Second
-
-// credentialsOf gives the key of identity_file alone; without one, the agent's
-// keys and then the default files.
-func credentialsOf(ctx context.Context, s statefile.SSH, o Options) (*credentials, error) {
-	c := &credentials{limit: min(o.DialTimeout, agentTimeout)}
-	c.stop = context.AfterFunc(ctx, c.closeAgent)
-	if s.IdentityFile == "" {
-		c.addDefaults()
-		return c, nil
+// credentialsOf gives the keys in the order of ssh: named keys that the agent
+// holds, the agent's others, and named keys that it does not hold. A server stops
+// listening after a few, so those that are likeliest come first.
+func credentialsOf(ctx context.Context, h hop, o Options) (*credentials, error) {
+	c := &credentials{hop: h, agent: newAgentClient(ctx, h.agent, min(o.DialTimeout, agentTimeout))}
+	c.unlock = func(id identity) (ssh.Signer, error) {
+		if c.clock != nil {
+			c.clock.pause()
+			defer c.clock.resume()
+		}
+		signer, err := o.Connections.keys.unlock(ctx, id, o.Passphrase)
+		if err != nil {
+			c.failure = err
+		}
+		return signer, err
 	}
-	if err := c.addIdentity(s.IdentityFile); err != nil {
+	if err := c.addAll(); err != nil {
 		c.close()
 		return nil, err
 	}
 	return c, nil
 }
 
-// close ends the connection to the agent.
-func (c *credentials) close() {
-	c.stop()
-	c.closeAgent()
-}
-
-func (c *credentials) closeAgent() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.closed = true
-	if c.agent != nil {
-		c.agent.Close()
-	}
-}
-
-// signWithin limits how long the agent may take from now on.
-func (c *credentials) signWithin(limit time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.agent != nil {
-		_ = c.agent.SetDeadline(time.Now().Add(limit))
-	}
-}
+func (c *credentials) close() { c.agent.close() }
 
 func (c *credentials) methods() []ssh.AuthMethod {
 	if len(c.signers) == 0 {
@@ -81,162 +57,162 @@ func (c *credentials) methods() []ssh.AuthMethod {
 	return []ssh.AuthMethod{ssh.PublicKeys(c.signers...)}
 }
 
-// agentKeys are the keys of the agent at SSH_AUTH_SOCK; none when there is no agent.
-func (c *credentials) agentKeys() []ssh.Signer {
-	socket := os.Getenv("SSH_AUTH_SOCK")
-	if socket == "" {
-		return nil
-	}
-	signers, err := c.askAgent(socket)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = fmt.Errorf("no answer within %s", c.limit)
-	}
+func (c *credentials) addAll() error {
+	named, err := c.identities()
 	if err != nil {
-		c.tried = append(c.tried, fmt.Sprintf("the agent at %s (%v)", socket, err))
+		return err
 	}
-	return signers
-}
-
-func (c *credentials) askAgent(socket string) ([]ssh.Signer, error) {
-	conn, err := net.DialTimeout("unix", socket, c.limit)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	c.agent = conn
-	if c.closed {
-		conn.Close()
-	}
-	c.mu.Unlock()
-	watched := &agentConn{Conn: conn}
-	_ = conn.SetDeadline(time.Now().Add(c.limit))
-	signers, err := agent.NewClient(watched).Signers()
-	if err != nil && watched.err != nil {
-		err = watched.err // the client keeps its text only
-	}
-	return signers, err
-}
-
-// agentConn keeps why reading from the agent failed.
-type agentConn struct {
-	net.Conn
-	err error
-}
-
-func (c *agentConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if err != nil {
-		c.err = err
-	}
-	return n, err
-}
-
-// addIdentity takes the key of a file. The agent helps where the file is
-// encrypted, or holds the public part only.
-func (c *credentials) addIdentity(file string) error {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("identity_file: %w", err)
-	}
-	signer, err := ssh.ParsePrivateKey(content)
-	if err == nil {
-		c.add(signer, file)
-		return nil
-	}
-	public := publicOf(file, content, err)
-	if public == nil {
-		return fmt.Errorf("identity_file %s cannot be read as a private key: %w", file, err)
-	}
-	for _, signer := range c.agentKeys() {
-		if bytes.Equal(signer.PublicKey().Marshal(), public.Marshal()) {
-			c.add(signer, file+" by the agent")
-			return nil
+	var held []ssh.Signer
+	if !c.hop.only || needsAgent(named) {
+		if held, err = c.agent.keys(); err != nil {
+			c.tried = append(c.tried, fmt.Sprintf("the agent at %s (%v)", c.hop.agent, err))
 		}
 	}
-	missing := "the agent does not hold it"
-	if len(c.tried) > 0 {
-		missing = "its key cannot be had from " + c.tried[0]
+	var rest []identity
+	for _, id := range named {
+		if !c.addHeld(id, held) {
+			rest = append(rest, id)
+		}
 	}
-	return fmt.Errorf("identity_file %s cannot be used by itself (it is protected by a passphrase, or a public key), and %s: run `ssh-add %s` first", file, missing, file)
+	if !c.hop.only {
+		for _, signer := range held {
+			c.addCertified(signer, "the agent's "+describeKey(signer.PublicKey()))
+		}
+	}
+	return c.addFiles(rest)
 }
 
-// publicOf is the public part of a key that cannot be used by itself; nil when
-// it is not known.
-func publicOf(file string, content []byte, problem error) ssh.PublicKey {
-	if public, _, _, _, err := ssh.ParseAuthorizedKey(content); err == nil {
-		return public
+func needsAgent(named []identity) bool {
+	for _, id := range named {
+		if id.signer == nil {
+			return true
+		}
 	}
-	var locked *ssh.PassphraseMissingError
-	if !errors.As(problem, &locked) {
-		return nil
-	}
-	if locked.PublicKey != nil {
-		return locked.PublicKey
-	}
-	beside, err := os.ReadFile(file + ".pub") // old formats encrypt the public part as well
-	if err != nil {
-		return nil
-	}
-	public, _, _, _, err := ssh.ParseAuthorizedKey(beside)
-	if err != nil {
-		return nil
-	}
-	return public
+	return len(named) == 0
 }
 
-// addDefaults takes the agent's keys, then the files where ssh-keygen puts them.
-func (c *credentials) addDefaults() {
-	for _, signer := range c.agentKeys() {
-		c.add(signer, "the agent's "+describeKey(signer.PublicKey()))
+// identities are the key files to use. One that the configuration names must be there.
+func (c *credentials) identities() ([]identity, error) {
+	files := c.hop.identities
+	if len(files) == 0 {
+		files = usualIdentities()
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return
-	}
-	for _, name := range []string{"id_ed25519", "id_rsa", "id_ecdsa"} {
-		file := filepath.Join(home, ".ssh", name)
-		content, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil {
-			err = c.addDefault(file, content)
-		}
-		if err != nil {
+	var named []identity
+	for _, file := range files {
+		id, err := readIdentity(file)
+		switch {
+		case err == nil:
+			named = append(named, id)
+		case c.hop.given:
+			return nil, fmt.Errorf("identity_file: %w", err)
+		case len(c.hop.identities) > 0 || !errors.Is(err, fs.ErrNotExist):
 			c.tried = append(c.tried, fmt.Sprintf("%s (not usable: %v)", file, err))
 		}
 	}
+	return named, nil
 }
 
-func (c *credentials) addDefault(file string, content []byte) error {
-	signer, err := ssh.ParsePrivateKey(content)
-	var locked *ssh.PassphraseMissingError
-	if errors.As(err, &locked) {
-		if locked.PublicKey != nil && c.has(locked.PublicKey) {
-			return nil
+// usualIdentities is where ssh-keygen puts keys.
+func usualIdentities() []string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return nil
+	}
+	var files []string
+	for _, name := range []string{"id_ed25519", "id_rsa", "id_ecdsa", "id_ed25519_sk", "id_ecdsa_sk"} {
+		files = append(files, filepath.Join(home, ".ssh", name))
+	}
+	return files
+}
+
+// addHeld offers a named key by the agent, if the agent has it.
+func (c *credentials) addHeld(id identity, held []ssh.Signer) bool {
+	found := false
+	for _, signer := range held {
+		if sameKey(plainKey(signer.PublicKey()), plainKeyOf(id)) {
+			c.addCertified(signer, id.file+" by the agent", id.file+"-cert.pub")
+			found = true
 		}
-		return fmt.Errorf("protected by a passphrase: run `ssh-add %s`", file)
 	}
-	if err == nil && !c.has(signer.PublicKey()) {
-		c.add(signer, file)
+	return found
+}
+
+func plainKeyOf(id identity) ssh.PublicKey {
+	if id.public == nil {
+		return nil
 	}
-	return err
+	return plainKey(id.public)
+}
+
+// addFiles offers keys by their files; those that need a passphrase last.
+func (c *credentials) addFiles(named []identity) error {
+	var locked []identity
+	for _, id := range named {
+		switch {
+		case id.signer != nil:
+			c.addCertified(id.signer, id.file, id.file+"-cert.pub")
+		case id.locked:
+			locked = append(locked, id)
+		case c.hop.given:
+			return fmt.Errorf("identity_file %s holds no private key that can be used here, and %s: run `ssh-add` with the private key first", id.file, c.withoutAgent())
+		default:
+			c.tried = append(c.tried, fmt.Sprintf("%s (not usable: %s)", id.file, c.withoutAgent()))
+		}
+	}
+	for _, id := range locked {
+		if err := c.addLocked(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutAgent is why the agent is no help.
+func (c *credentials) withoutAgent() string {
+	if c.agent.problem != nil {
+		return fmt.Sprintf("its key cannot be had from the agent at %s (%v)", c.hop.agent, c.agent.problem)
+	}
+	return "the agent does not hold it"
+}
+
+func (c *credentials) addLocked(id identity) error {
+	if id.public != nil {
+		key := &lockedKey{id.public, func() (ssh.Signer, error) { return c.unlock(id) }}
+		c.addCertified(key, id.file+" (locked by a passphrase)", id.file+"-cert.pub")
+		return nil
+	}
+	signer, err := c.unlock(id)
+	c.failure = nil
+	switch {
+	case err == nil:
+		c.addCertified(signer, id.file, id.file+"-cert.pub")
+	case c.hop.given:
+		return err
+	default:
+		c.tried = append(c.tried, fmt.Sprintf("%s (not usable: %v)", id.file, err))
+	}
+	return nil
+}
+
+// addCertified offers a key with the certificates there are for it, and as it is.
+func (c *credentials) addCertified(signer ssh.Signer, what string, files ...string) {
+	for _, cert := range certificatesOf(signer.PublicKey(), append(files, c.hop.certificates...)...) {
+		if certified, err := ssh.NewCertSigner(cert.Certificate, signer); err == nil {
+			c.add(certified, cert.String())
+		}
+	}
+	c.add(signer, what)
 }
 
 func (c *credentials) add(signer ssh.Signer, what string) {
+	for _, known := range c.signers {
+		if sameKey(known.PublicKey(), signer.PublicKey()) {
+			return
+		}
+	}
 	c.signers = append(c.signers, signer)
 	c.tried = append(c.tried, what)
 }
 
-func (c *credentials) has(key ssh.PublicKey) bool {
-	for _, signer := range c.signers {
-		if bytes.Equal(signer.PublicKey().Marshal(), key.Marshal()) {
-			return true
-		}
-	}
-	return false
-}
-
-func describeKey(key ssh.PublicKey) string {
-	return key.Type() + " " + ssh.FingerprintSHA256(key)
-}
+// agentTimeout is how long an agent may take to tell which keys it has.
+const agentTimeout = 5 * time.Second

@@ -3,9 +3,9 @@ package deployer
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,64 +16,132 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
-// address is where a device's SSH server listens.
-func address(s statefile.SSH) string {
-	port := s.Port
-	if port == 0 {
-		port = 22
-	}
-	return net.JoinHostPort(s.Host, strconv.Itoa(port))
-}
-
-// connect makes an authenticated connection. It tries again when the device
-// does not answer or breaks off, since Wi-Fi comes and goes; never after a wrong
-// host key or a refused user, where trying again would only lock somebody out.
+// connect gives the connection to a device.
 func connect(ctx context.Context, s statefile.SSH, o Options) (*link, error) {
-	keys, err := hostKeysOf(s)
+	hops, err := hopsOf(s)
 	if err != nil {
 		return nil, err
+	}
+	return o.Connections.acquire(ctx, hops, o)
+}
+
+// dial makes an authenticated connection to the last hop. It tries again when
+// that does not answer or breaks off, since Wi-Fi comes and goes; never after a
+// wrong host key or a refused user, where trying again would only lock somebody out.
+func (c *Connections) dial(ctx context.Context, hops []hop, o Options) (*link, error) {
+	last := hops[len(hops)-1]
+	keys, err := hostKeysOf(last, o)
+	if err != nil {
+		return nil, err
+	}
+	if last.timeout > 0 {
+		o.DialTimeout = last.timeout
 	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval = min(500*time.Millisecond, o.DialTimeout)
 	return backoff.Retry(ctx, func() (*link, error) {
-		l, err := connectOnce(ctx, s, keys, o)
-		var unreachable *UnreachableError
-		if err != nil && !errors.As(err, &unreachable) {
+		l, err := c.dialOnce(ctx, hops, keys, o)
+		if err != nil && !worthAnotherTry(err) {
 			return nil, backoff.Permanent(err)
 		}
 		return l, err
 	}, backoff.WithBackOff(wait), backoff.WithMaxTries(o.Attempts))
 }
 
-func connectOnce(ctx context.Context, s statefile.SSH, keys hostKeys, o Options) (*link, error) {
-	credentials, err := credentialsOf(ctx, s, o)
+func worthAnotherTry(err error) bool {
+	var jump *JumpError
+	var unreachable *UnreachableError
+	return errors.As(err, &unreachable) && !errors.As(err, &jump) // the jump host was tried enough
+}
+
+func (c *Connections) dialOnce(ctx context.Context, hops []hop, keys hostKeys, o Options) (*link, error) {
+	last := hops[len(hops)-1]
+	credentials, err := credentialsOf(ctx, last, o)
 	if err != nil {
 		return nil, err
 	}
 	defer credentials.close()
-	conn, err := resolve.Dial(ctx, address(s), o.DialTimeout)
+	conn, via, err := c.reach(ctx, hops, o)
 	if err != nil {
-		return nil, &UnreachableError{address(s), err}
-	}
-	watched := &watchedConn{Conn: conn}
-	client, err := handshake(ctx, watched, s, keys, credentials, o)
-	if err != nil {
-		conn.Close()
 		return nil, err
 	}
-	return newLink(client, watched, o), nil
+	watched := &watchedConn{Conn: conn}
+	client, err := handshake(ctx, watched, keys, credentials, o)
+	if err != nil {
+		conn.Close()
+		if via != nil {
+			if lost := via.lost(); lost != nil && ctx.Err() == nil {
+				err = &JumpError{Jump: via.hop.address(), Err: lost}
+			}
+			c.release(hops[:len(hops)-1])
+		}
+		return nil, err
+	}
+	l := newLink(client, watched, last, via, o)
+	if via != nil {
+		go func() {
+			<-l.done
+			c.release(hops[:len(hops)-1])
+		}()
+	}
+	return l, nil
 }
 
-// handshake authenticates both sides. ClientConfig.Timeout would cover the TCP
-// connection only, so the deadline is set on the connection.
-func handshake(ctx context.Context, conn net.Conn, s statefile.SSH, keys hostKeys, c *credentials, o Options) (*ssh.Client, error) {
-	_ = conn.SetDeadline(time.Now().Add(o.HandshakeTimeout))
-	c.signWithin(o.HandshakeTimeout)
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
+// reach opens a way for bytes to the last hop: directly, or through the one before.
+func (c *Connections) reach(ctx context.Context, hops []hop, o Options) (net.Conn, *link, error) {
+	last := hops[len(hops)-1]
+	if len(hops) == 1 {
+		conn, err := resolve.Dial(ctx, last.address(), o.DialTimeout)
+		if err != nil {
+			return nil, nil, &UnreachableError{last.address(), err}
+		}
+		return conn, nil, nil
+	}
+	via, err := c.acquireJump(ctx, hops[:len(hops)-1], o)
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := via.forward(ctx, last.address(), o.DialTimeout)
+	if err != nil {
+		c.release(hops[:len(hops)-1])
+		return nil, nil, err
+	}
+	return conn, via, nil
+}
+
+// forward lets the server at the other end connect to an address.
+func (l *link) forward(ctx context.Context, address string, limit time.Duration) (net.Conn, error) {
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	conn, err := l.client.DialContext(within, "tcp", address)
+	if err == nil {
+		return conn, nil
+	}
+	var refused *ssh.OpenChannelError
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case within.Err() != nil:
+		return nil, &UnreachableError{address, fmt.Errorf("the jump host %s got no connection to it within %s", l.hop.address(), limit)}
+	case errors.As(err, &refused) && refused.Reason != ssh.ConnectionFailed:
+		return nil, &ForwardingError{Jump: l.hop.address(), Host: address, Err: err}
+	case errors.As(err, &refused):
+		return nil, &UnreachableError{address, fmt.Errorf("the jump host %s cannot connect to it: %s", l.hop.address(), refused.Message)}
+	}
+	return nil, &JumpError{Jump: l.hop.address(), Err: l.why(err)}
+}
+
+// handshake authenticates both sides, within a time and a number of bytes: what
+// answers may be anything.
+func handshake(ctx context.Context, conn *watchedConn, keys hostKeys, c *credentials, o Options) (*ssh.Client, error) {
+	c.clock = startClock(conn, o.HandshakeTimeout)
+	defer c.clock.stop()
+	c.agent.signWithin(o.HandshakeTimeout)
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	conn.most.Store(maxHandshake)
 	var refused error // by the host key check; the handshake may hide its type
 	config := &ssh.ClientConfig{
-		User:              s.User,
+		User:              c.hop.user,
 		Auth:              c.methods(),
 		HostKeyAlgorithms: keys.algorithms,
 		HostKeyCallback: func(host string, remote net.Addr, key ssh.PublicKey) error {
@@ -81,28 +149,39 @@ func handshake(ctx context.Context, conn net.Conn, s statefile.SSH, keys hostKey
 			return refused
 		},
 	}
-	client, channels, requests, err := ssh.NewClientConn(conn, address(s), config)
+	client, channels, requests, err := ssh.NewClientConn(conn, c.hop.knownAs(), config)
 	switch {
 	case err == nil:
-		_ = conn.SetDeadline(time.Time{})
+		conn.most.Store(0)
 		return ssh.NewClient(client, channels, requests), nil
-	case refused != nil:
-		return nil, refused
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
+	case refused != nil:
+		return nil, refused
+	case c.failure != nil:
+		return nil, c.failure
 	}
-	return nil, explainHandshake(err, s, c, o)
+	return nil, explainHandshake(err, conn, c, o)
 }
 
-func explainHandshake(err error, s statefile.SSH, c *credentials, o Options) error {
-	text := err.Error()
+func explainHandshake(err error, conn *watchedConn, c *credentials, o Options) error {
+	text, host := err.Error(), c.hop.address()
+	var mismatch *ssh.AlgorithmNegotiationError
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return &HandshakeTimeoutError{address(s), o.HandshakeTimeout.Seconds()}
+	case c.clock.expired():
+		return &HandshakeTimeoutError{host, o.HandshakeTimeout.Seconds()}
+	case errors.Is(err, errTooMuch):
+		return &NotSSHError{Host: host, Said: conn.greeting(), Err: err}
+	case conn.greeting() != "" && !strings.Contains(conn.greeting(), "SSH-"):
+		return &NotSSHError{Host: host, Said: conn.greeting(), Err: err}
+	case errors.As(err, &mismatch):
+		return &NegotiationError{Host: host, Err: mismatch}
 	case strings.Contains(text, "agent: "):
-		return &AgentError{Host: address(s), Err: err}
+		return &AgentError{Host: host, Err: err}
 	case strings.Contains(text, "unable to authenticate"), strings.Contains(text, "Too many authentication failures"):
-		return &AuthError{Host: address(s), User: s.User, Tried: c.tried, Err: err}
+		return &AuthError{Host: host, User: c.hop.user, Tried: c.tried, Err: err}
+	case conn.greeting() == "" && errors.Is(err, io.EOF):
+		err = fmt.Errorf("it closed the connection before it said anything (too many connections at once, a ban such as fail2ban's, or a forwarded port with nothing behind): %w", err)
 	}
-	return &UnreachableError{address(s), err}
+	return &UnreachableError{host, err}
 }

@@ -45,6 +45,12 @@ func (c *cluster) with(node string, change func(*statefile.SSH)) {
 
 func newSigner(t *testing.T) ssh.Signer {
 	t.Helper()
+	_, signer := newKey(t)
+	return signer
+}
+
+func newKey(t *testing.T) (ed25519.PrivateKey, ssh.Signer) {
+	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +59,7 @@ func newSigner(t *testing.T) ssh.Signer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signer
+	return key, signer
 }
 
 func publicLine(key ssh.PublicKey) string {
@@ -224,14 +230,7 @@ func startAgent(t *testing.T, keys ...ed25519.PrivateKey) {
 
 func TestAgentAndEncryptedKeys(t *testing.T) {
 	c := emptyCluster(t)
-	_, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key, signer := newKey(t)
 	c.key = signer.PublicKey()
 	c.addDevice("a", embedded.Options{})
 	locked := encryptedIdentity(t, key)
@@ -239,10 +238,7 @@ func TestAgentAndEncryptedKeys(t *testing.T) {
 	if err := c.hello("a"); err == nil || !strings.Contains(err.Error(), "ssh-add "+locked) {
 		t.Errorf("encrypted, no agent: error %v", err)
 	}
-	_, other, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	other, _ := newKey(t)
 	startAgent(t, other, key)
 	if err := c.hello("a"); err != nil {
 		t.Errorf("encrypted, held by the agent: %v", err)
@@ -366,6 +362,9 @@ func (f freezer) copy(to io.Writer, from io.Reader) {
 		n, err := from.Read(buffer)
 		select {
 		case <-f.frozen:
+			if err != nil {
+				return
+			}
 			continue // packets are dropped
 		default:
 		}

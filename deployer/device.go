@@ -23,6 +23,7 @@ type device struct {
 
 	mu      sync.Mutex
 	link    *link
+	way     []hop     // by which it was last connected
 	refused error     // the last attempt to connect
 	at      time.Time // when that was
 }
@@ -59,11 +60,11 @@ func (d *device) connected(ctx context.Context) (*link, error) {
 		return nil, d.refused
 	}
 	o := d.o
-	if d.link != nil {
-		d.link.close()
+	if d.way != nil { // it was connected before
 		o.Attempts = 1
 	}
-	l, err := connect(ctx, d.node.SSH, o)
+	d.release()
+	l, err := d.connect(ctx, o)
 	if err != nil {
 		if ctx.Err() == nil {
 			d.refused, d.at = err, time.Now()
@@ -74,12 +75,33 @@ func (d *device) connected(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
+func (d *device) connect(ctx context.Context, o Options) (*link, error) {
+	hops, err := hopsOf(d.node.SSH)
+	if err != nil {
+		return nil, err
+	}
+	l, err := o.Connections.acquire(ctx, hops, o)
+	if err != nil {
+		return nil, err
+	}
+	d.way = hops
+	if d.node.SSH.User == "" {
+		d.node.SSH.User = hops[len(hops)-1].user // for what is said of it
+	}
+	return l, nil
+}
+
+func (d *device) release() {
+	if d.link != nil {
+		d.o.Connections.release(d.way)
+		d.link = nil
+	}
+}
+
 func (d *device) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.link != nil {
-		d.link.close()
-	}
+	d.release()
 }
 
 // run executes a short command.

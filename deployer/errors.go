@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,7 +30,8 @@ type UnknownHostKeyError struct {
 func (e *UnknownHostKeyError) Error() string {
 	return fmt.Sprintf("the host key of %s is not known: it shows %s %s; "+
 		"compare that with the device (there: ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub), then either add this line to %s:\n  %s\n"+
-		"or pin it in the node's ssh settings:\n  host_key = %q",
+		"or pin it in the node's ssh settings:\n  host_key = %q\n"+
+		"or, where nobody can stand between, trust every device the first time: host_key_checking = \"accept-new\"",
 		e.Host, e.Type, e.Fingerprint, shortType(e.Type), e.KnownHosts, e.Line, e.Key)
 }
 
@@ -59,16 +61,24 @@ type ExpectedKey struct {
 	Type        string
 	Fingerprint string
 	Where       string // file:line of known_hosts, or where it is pinned
+	Remedy      string // what to type when the new key is right; "" where nothing simple helps
 }
 
 func (e *ChangedHostKeyError) Error() string {
-	var expected []string
+	var expected, remedies []string
 	for _, k := range e.Expected {
 		expected = append(expected, fmt.Sprintf("%s %s (%s)", k.Type, k.Fingerprint, k.Where))
+		if k.Remedy != "" && !slices.Contains(remedies, k.Remedy) {
+			remedies = append(remedies, k.Remedy)
+		}
 	}
-	return fmt.Sprintf("the host key of %s changed: it shows %s %s, and known is %s; "+
-		"either the device was set up anew, then remove what is known and add the new key, or another machine answers in its place; nothing was sent to it",
-		e.Host, e.Type, e.Fingerprint, strings.Join(expected, ", "))
+	text := fmt.Sprintf("the host key of %s changed: it shows %s %s, and known is %s; nothing was sent to it. "+
+		"Either the device was set up anew, or another machine answers in its place; look on the device (ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub)",
+		e.Host, e.Type, e.Fingerprint, strings.Join(expected, ", "), shortType(e.Type))
+	if len(remedies) > 0 {
+		text += ", and if the new key is its own:\n  " + strings.Join(remedies, "\n  ")
+	}
+	return text
 }
 
 // AuthError says that a device let nobody in.
@@ -86,7 +96,7 @@ func (e *AuthError) Error() string {
 	}
 	hint := fmt.Sprintf("add the public key to ~/.ssh/authorized_keys of %s on the device (ssh-copy-id), or name another with identity_file", e.User)
 	if e.Err != nil && strings.Contains(e.Err.Error(), "Too many authentication failures") {
-		hint = "the device stopped listening after too many keys: name the right one with identity_file"
+		hint = "the device stopped listening after too many keys (MaxAuthTries there): name the right one with identity_file, or with IdentityFile and IdentitiesOnly yes in ~/.ssh/config"
 	}
 	return fmt.Sprintf("%s refused user %q: %s; %s", e.Host, e.User, tried, hint)
 }

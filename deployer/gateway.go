@@ -72,7 +72,7 @@ func (s *site) proxy(ctx context.Context, dir string) (net.Conn, error) {
 	}
 	p := &proxied{link: l, session: session, out: out, stderr: &bounded{limit: maxStderr}}
 	session.Stderr = p.stderr
-	if err := session.Start(commandLine([]string{path.Join(dir, worker.ProgramFile), "proxy", dir})); err != nil {
+	if err := session.Start(l.command([]string{path.Join(dir, worker.ProgramFile), "proxy", dir})); err != nil {
 		session.Close()
 		return nil, l.why(err)
 	}

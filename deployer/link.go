@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,24 +12,12 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// watchedConn remembers when something was last received.
-type watchedConn struct {
-	net.Conn
-	received atomic.Int64 // Unix time in nanoseconds
-}
-
-func (c *watchedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 {
-		c.received.Store(time.Now().UnixNano())
-	}
-	return n, err
-}
-
 // link is one SSH connection to a device, with one SFTP session on it.
 type link struct {
 	client *ssh.Client
 	conn   *watchedConn
+	hop    hop           // the server at the other end
+	via    *link         // to the jump host that it goes through; nil for none
 	done   chan struct{} // closed when the connection has ended
 	// answered is when SFTP last answered, as Unix time in nanoseconds.
 	answered atomic.Int64
@@ -41,8 +28,8 @@ type link struct {
 }
 
 // newLink watches over a connection until it ends.
-func newLink(client *ssh.Client, conn *watchedConn, o Options) *link {
-	l := &link{client: client, conn: conn, done: make(chan struct{})}
+func newLink(client *ssh.Client, conn *watchedConn, h hop, via *link, o Options) *link {
+	l := &link{client: client, conn: conn, hop: h, via: via, done: make(chan struct{})}
 	go func() {
 		_ = client.Wait()
 		close(l.done)
@@ -115,6 +102,9 @@ func (l *link) lost() error {
 	}
 	select {
 	case <-l.done:
+		if l.via != nil && l.via.endsSoon() {
+			return &JumpError{Jump: l.via.hop.address(), Err: l.via.lost()}
+		}
 		return errors.New("the connection was lost: the device closed it")
 	default:
 		return nil

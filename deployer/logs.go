@@ -56,7 +56,7 @@ func (l *link) stream(ctx context.Context, w io.Writer, args ...string) error {
 	})()
 	stderr := &bounded{limit: maxStderr}
 	session.Stdout, session.Stderr = w, stderr
-	err = session.Run(commandLine(args))
+	err = session.Run(l.command(args))
 	if errors.Is(err, io.EOF) || ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -10,7 +11,12 @@ type Options struct {
 	// Progress is told of every step, one call at a time.
 	Progress func(Event)
 
-	DialTimeout      time.Duration // of one TCP connection; default 10 s
+	// Connections to share with other calls; nil shares them within one call only.
+	Connections *Connections
+	// Passphrase asks a person for a passphrase; nil where nobody can be asked.
+	Passphrase func(ctx context.Context, question string) (string, error)
+
+	DialTimeout      time.Duration // of one TCP connection, unless ssh_config says; default 10 s
 	HandshakeTimeout time.Duration // of one SSH handshake with authentication; default 15 s
 	Attempts         uint          // to connect to a device; default 3
 	// KeepaliveInterval is how often an idle connection is tried, and
@@ -56,6 +62,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.clock, procDir)
 	setDefault(&o.Devices, 16)
 	setDefault(&o.Files, 8)
+	if o.Connections == nil {
+		o.Connections = newConnections(false)
+	}
 	if o.probe == nil {
 		o.probe = inferZeros
 	}

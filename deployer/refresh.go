@@ -123,6 +123,8 @@ func (s *site) inspect(ctx context.Context, p part, key string) ([]finding, erro
 		add("%v", err)
 	case err != nil:
 		return nil, err
+	case current == "":
+		add("the link to the current release is gone")
 	case current != release:
 		add("the current release is %q, not %s", current, release)
 	}

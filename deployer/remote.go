@@ -135,7 +135,7 @@ func (l *link) runSession(ctx context.Context, cancel context.CancelCauseFunc, a
 	}}
 	stderr := &bounded{limit: maxStderr}
 	session.Stdout, session.Stderr = stdout, stderr
-	if err := session.Run(commandLine(args)); err != nil {
+	if err := session.Run(l.command(args)); err != nil {
 		return commandResult{stdout.String(), l.explain(err, args, stderr.String())}
 	}
 	return commandResult{stdout: stdout.String()}
@@ -147,6 +147,9 @@ func (l *link) explain(err error, args []string, stderr string) error {
 	var missing *ssh.ExitMissingError
 	switch {
 	case errors.As(err, &exit):
+		if refused := l.notAllowed(stderr); refused != nil {
+			return refused
+		}
 		failed.Signal = exit.Signal()
 		if failed.Signal == "" {
 			failed.Status = exit.ExitStatus()

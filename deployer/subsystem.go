@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
 )
 
 // packetBytes of SFTP data travel in one message to servers known to take more
@@ -22,9 +23,10 @@ func (l *link) sftp() (*sftp.Client, error) {
 	if l.files != nil {
 		return l.files, nil
 	}
-	client, err := l.openSFTP()
+	stderr := &bounded{limit: maxStderr}
+	client, err := l.openSFTP(stderr)
 	if err != nil {
-		return nil, fmt.Errorf("SFTP cannot be used: %w; the device's SSH server needs the sftp subsystem (on dropbear: install openssh-sftp-server)", err)
+		return nil, l.explainSFTP(err, stderr.String())
 	}
 	if _, ok := client.HasExtension("posix-rename@openssh.com"); !ok {
 		client.Close()
@@ -34,11 +36,28 @@ func (l *link) sftp() (*sftp.Client, error) {
 	return client, nil
 }
 
-func (l *link) openSFTP() (*sftp.Client, error) {
+// explainSFTP says why there is no SFTP, as far as that can be told.
+func (l *link) explainSFTP(err error, stderr string) error {
+	stderr = strings.TrimSpace(stderr)
+	if refused := l.notAllowed(stderr); refused != nil {
+		return refused
+	}
+	if stderr != "" {
+		err = fmt.Errorf("%w (%s)", err, stderr)
+	}
+	if strings.Contains(err.Error(), "packet") {
+		return fmt.Errorf("SFTP cannot be used: %w; does a login script of user %s print something? `ssh %s true` must print nothing", err, l.hop.user, shellWord(l.hop.name))
+	}
+	return fmt.Errorf("SFTP cannot be used: %w; the device's SSH server needs the sftp subsystem: on Debian install openssh-sftp-server, "+
+		"on Alpine openssh-sftp-server, on OpenWrt (dropbear) openssh-sftp-server; with OpenSSH, sshd_config also needs the line `Subsystem sftp internal-sftp`", err)
+}
+
+func (l *link) openSFTP(stderr io.Writer) (*sftp.Client, error) {
 	session, err := l.client.NewSession()
 	if err != nil {
 		return nil, err
 	}
+	session.Stderr = stderr
 	in, err := session.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -47,7 +66,7 @@ func (l *link) openSFTP() (*sftp.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := session.RequestSubsystem("sftp"); err != nil {
+	if err := l.startSFTP(session); err != nil {
 		session.Close()
 		return nil, err
 	}
@@ -55,7 +74,21 @@ func (l *link) openSFTP() (*sftp.Client, error) {
 	if strings.HasPrefix(string(l.client.ServerVersion()), "SSH-2.0-OpenSSH") {
 		options = append(options, sftp.MaxPacketUnchecked(packetBytes))
 	}
-	return sftp.NewClientPipe(noticed{out, &l.answered}, in, options...)
+	client, err := sftp.NewClientPipe(noticed{out, &l.answered}, in, options...)
+	if err != nil {
+		session.Close()
+		if l.hop.sudo {
+			_ = session.Wait() // standard error is complete then
+		}
+	}
+	return client, err
+}
+
+func (l *link) startSFTP(session *ssh.Session) error {
+	if l.hop.sudo {
+		return session.Start(commandLine([]string{"sh", "-c", sftpScript, "sftp"}))
+	}
+	return session.RequestSubsystem("sftp")
 }
 
 // noticed notes when something was read.

@@ -67,13 +67,3 @@ func (n *network) addNetwork(net *config.Network) {
 		slices.SortFunc(n.shared, func(a, b sharedNetwork) int { return cmp.Compare(a.address, b.address) })
 	}
 }
-
-// reaches says whether a node is connected with any other.
-func (n *network) reaches(node string) bool {
-	for p := range n.connections {
-		if p.from == node || p.to == node {
-			return true
-		}
-	}
-	return false
-}

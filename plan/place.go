@@ -26,7 +26,7 @@ type placed struct {
 // checkNodes finds nodes that no stage can run on, and nodes whose folder moved
 // while they carry a release.
 func (b *builder) checkNodes() hcl.Diagnostics {
-	var diags hcl.Diagnostics
+	diags := b.network.unconnected(b.in.Config)
 	for _, node := range b.cluster() {
 		arch := b.in.architecture(node)
 		if _, ok := b.in.Engines[arch]; !ok {
@@ -34,14 +34,6 @@ func (b *builder) checkNodes() hcl.Diagnostics {
 				Severity: hcl.DiagWarning,
 				Summary:  "Node runs no stage",
 				Detail:   fmt.Sprintf("%s is %s, and there is no ONNX Runtime for it. It can be a gateway, but no slice is placed on it.", node.Address, arch),
-				Subject:  node.Range.Ptr(),
-			})
-		}
-		if len(b.nodes) > 1 && !b.network.reaches(node.Address) {
-			diags = append(diags, &hcl.Diagnostic{
-				Severity: hcl.DiagWarning,
-				Summary:  "Node is connected with no other",
-				Detail:   fmt.Sprintf("No link or network says how %s reaches another node, so it can only run a whole model by itself. Add it to a network, or write a link.", node.Address),
 				Subject:  node.Range.Ptr(),
 			})
 		}

@@ -88,9 +88,11 @@ func loadedBytes(weights int64, optimization string) int64 {
 }
 
 // cluster are the enabled nodes in order of address.
-func (b *builder) cluster() []*config.Node {
+func (b *builder) cluster() []*config.Node { return enabledNodes(b.in.Config) }
+
+func enabledNodes(c *config.Config) []*config.Node {
 	var nodes []*config.Node
-	for _, node := range b.in.Config.Nodes {
+	for _, node := range c.Nodes {
 		if node.Enabled {
 			nodes = append(nodes, node)
 		}

@@ -119,7 +119,8 @@ func (s *beamSearch) add(it *beamItem, l *link, d, j int) {
 	}
 	next.rank = max(next.peak, s.rest.ended[d][j][0])
 	if next.rank < s.most {
-		s.fronts[j] = append(s.fronts[j], &next)
+		kept := next // only what is kept leaves the stack
+		s.fronts[j] = append(s.fronts[j], &kept)
 		if len(s.fronts[j]) >= 16*s.width {
 			s.fronts[j] = s.keep(j)
 		}

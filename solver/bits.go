@@ -23,6 +23,22 @@ func (b bitset) orAnd(x, y bitset) {
 	}
 }
 
+func (b bitset) keepOnly(o bitset) {
+	for w := range b {
+		if w < len(o) {
+			b[w] &= o[w]
+		} else {
+			b[w] = 0
+		}
+	}
+}
+
+func (b bitset) without(o bitset) {
+	for w := range b {
+		b[w] &^= o[w]
+	}
+}
+
 func (b bitset) meets(o bitset) bool {
 	for w := range b {
 		if b[w]&o[w] != 0 {
@@ -54,3 +70,19 @@ func (b bitset) next(i int) int {
 	}
 	return -1
 }
+
+// mostRouted is how many nodes a memory can hold.
+const mostRouted = 128
+
+// nodeSet is a set of members of classes.
+type nodeSet [mostRouted / 64]uint64
+
+func (s nodeSet) has(bit int) bool { return s[bit>>6]>>(bit&63)&1 != 0 }
+
+func (s *nodeSet) set(bit int) { s[bit>>6] |= 1 << (bit & 63) }
+
+func (s nodeSet) and(o nodeSet) nodeSet { return nodeSet{s[0] & o[0], s[1] & o[1]} }
+
+func (s nodeSet) or(o nodeSet) nodeSet { return nodeSet{s[0] | o[0], s[1] | o[1]} }
+
+func (s nodeSet) within(o nodeSet) bool { return s[0]&^o[0] == 0 && s[1]&^o[1] == 0 }

@@ -13,8 +13,9 @@ func newCompletion(t *table, u uses, b *budget) (*completion, bool) {
 	m := t.m
 	k := &completion{t: t, u: u, ended: newGrid(u.states, len(m.classes), m.end+1), start: newGrid(u.states, len(m.classes), m.end+1)}
 	for code := u.states - 1; code >= 0; code-- {
+		more := u.total(code) < m.stages
 		for d := range m.classes {
-			if u.count(code, d) < u.size[d] && u.total(code) < m.stages {
+			if more && u.count(code, d) < u.size[d] {
 				k.fillStart(code, d)
 			}
 		}

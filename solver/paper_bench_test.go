@@ -4,42 +4,9 @@ package solver
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"testing"
 	"time"
 )
-
-// wireless is the setting of the paper: n devices at random in a square of 150 m,
-// links of log2(1 + 283230/d^2) Mbit/s between all of them, one capacity and no
-// compute time. The chain has l candidate cuts that shrink as in a convolutional
-// network, and needs about parts times the capacity.
-func wireless(seed uint64, n, l int, parts float64) *Problem {
-	draw := rand.New(rand.NewPCG(seed, uint64(n*1000+l)))
-	p := &Problem{}
-	tensors := []float64{68.06, 34.03, 34.03, 17.01, 17.01, 8.51, 8.51, 4.25}
-	const capacity = 64 << 20
-	for s := range l {
-		level := min(s*len(tensors)/l, len(tensors)-1)
-		p.CutBytes = append(p.CutBytes, int64(tensors[level]*float64(1+draw.IntN(2))*(1<<20)/8))
-		p.SegmentBytes = append(p.SegmentBytes, int64(parts*capacity/float64(l)*(0.5+draw.Float64())))
-	}
-	p.CutBytes = append(p.CutBytes, 0)
-	x, y := make([]float64, n), make([]float64, n)
-	for v := range n {
-		x[v], y[v] = 1+149*draw.Float64(), 1+149*draw.Float64()
-		p.Nodes = append(p.Nodes, Node{Name: fmt.Sprintf("v%d", v), MemoryBytes: capacity, SegmentSeconds: make([]float64, l)})
-	}
-	for u := range n {
-		p.Bandwidth = append(p.Bandwidth, make([]float64, n))
-		for v := range n {
-			if d := math.Hypot(x[u]-x[v], y[u]-y[v]); u != v {
-				p.Bandwidth[u][v] = math.Log2(1+283230/(d*d)) * 1e6 / 8
-			}
-		}
-	}
-	return p
-}
 
 // BenchmarkWireless prints for the setting of the paper how many of the problems
 // that have a placement are proven optimal, and the most seconds of one of them. The

@@ -174,6 +174,7 @@ func (r *run) refine(rest *least) {
 	}
 	r.low = m.bound(r.low, r.best.peak, r.b)
 	if !r.cheap {
+		r.route()
 		p := newPricing(m, r.b)
 		if r.price(p); !can || !m.sums() {
 			r.narrow(p)

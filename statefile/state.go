@@ -49,15 +49,20 @@ type Node struct {
 	PublicKey string `json:"public_key"`
 }
 
-// SSH is how to connect. It holds no secret: keys are named by file.
+// SSH is how to connect: what the configuration said. What it left open is empty,
+// and ssh's own files say it at the time. It holds no secret: keys are named by file.
 type SSH struct {
 	Host         string `json:"host"`
-	Port         int    `json:"port"`
-	User         string `json:"user"`
+	Port         int    `json:"port,omitempty"`
+	User         string `json:"user,omitempty"`
 	IdentityFile string `json:"identity_file,omitempty"` // "": the agent, then the default keys
 	KnownHosts   string `json:"known_hosts,omitempty"`   // "": ~/.ssh/known_hosts
 	// HostKey pins the device's key, as in an authorized_keys line: "ssh-ed25519 AAAA…".
-	HostKey string `json:"host_key,omitempty"`
+	HostKey         string `json:"host_key,omitempty"`
+	HostKeyChecking string `json:"host_key_checking,omitempty"` // strict, accept-new
+	ProxyJump       string `json:"proxy_jump,omitempty"`        // user@host:port in order, apart by commas; "none"
+	Become          string `json:"become,omitempty"`            // sudo
+	Config          string `json:"config,omitempty"`            // ssh_config to read; "none"; "": the usual ones
 }
 
 // Model is one pipeline: which release of which model runs where.

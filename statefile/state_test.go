@@ -119,7 +119,7 @@ func TestNewLineagesDiffer(t *testing.T) {
 func stateGenerator() *rapid.Generator[*State] {
 	return rapid.Custom(func(t *rapid.T) *State {
 		s := &State{FormatVersion: FormatVersion, EdgeplanVersion: "0.1.0", Lineage: testLineage}
-		s.Serial = rapid.Uint64Range(1, math.MaxUint64-1).Draw(t, "serial")
+		s.Serial = rapid.Uint64Range(1, maxSerial).Draw(t, "serial")
 		s.Nodes = rapid.MapOf(rapid.String(), nodeGenerator()).Draw(t, "nodes")
 		s.Models = rapid.MapOfN(rapid.String(), modelGenerator(), 0, 3).Draw(t, "models")
 		s.Outputs = map[string]json.RawMessage{"n": json.RawMessage(rapid.StringMatching(`[1-9][0-9]{0,5}`).Draw(t, "n"))}

@@ -131,6 +131,7 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !a.permits(r.Header.Get("Authorization")) {
 			w.Header().Set("WWW-Authenticate", "Bearer")
+			w.Header().Set("Connection", "close") // a stranger holds no place of maxConnections
 			http.Error(w, `{"error": "`+noToken+`"}`, http.StatusUnauthorized)
 			return
 		}

@@ -177,6 +177,31 @@ func TestClientsFromElsewhere(t *testing.T) {
 	}
 }
 
+// A client without the token keeps no connection: strangers would take the places
+// of all others.
+func TestStrangersAreHungUpOn(t *testing.T) {
+	c := newCluster(t, layout{stages: 1, gateway: 0})
+	a := c.open("0.0.0.0", func(a *Access) { a.TokenSHA256, a.GRPC = digestOf(testToken), "" })
+	c.makeCurrent(0)
+	c.start()
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	for begin := time.Now(); ; {
+		response, err := client.Get("https://" + strings.Replace(a.HTTP, "0.0.0.0", "127.0.0.1", 1) + "/v2/health/live")
+		if err != nil && time.Since(begin) < 20*time.Second {
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if response.StatusCode != http.StatusUnauthorized || !response.Close {
+			t.Errorf("%s, connection closed: %v", response.Status, response.Close)
+		}
+		return
+	}
+}
+
 // askBoth gives the status of a REST request, 0 where there is no connection, and
 // the error of a gRPC one.
 func askBoth(t *testing.T, a *Access, config *tls.Config, token string) (int, error) {

@@ -67,10 +67,13 @@ func (c *Client) Ready(ctx context.Context) (bool, error) {
 
 // ModelReady tells whether a component can be asked; for the whole model, whether
 // both ends of the pipeline are connected to the gateway. An empty release is
-// the one there is. Errors are gRPC statuses.
+// the one there is. Errors are *RequestError.
 func (c *Client) ModelReady(ctx context.Context, name, release string) (bool, error) {
 	r, err := c.rpc.ModelReady(ctx, &oippb.ModelReadyRequest{Name: name, Version: release})
-	return r.GetReady(), err
+	if err != nil {
+		return false, &RequestError{Code: status.Code(err), Message: reasonText(status.Convert(err).Message())}
+	}
+	return r.GetReady(), nil
 }
 
 // Version is that of the worker.
@@ -101,7 +104,7 @@ func (c *Client) Infer(ctx context.Context, name, release string, inputs []tenso
 	oippb.SetInputs(request, inputs)
 	response, err := c.rpc.ModelInfer(ctx, request)
 	if err != nil {
-		return nil, &RequestError{Code: status.Code(err), Message: status.Convert(err).Message()}
+		return nil, &RequestError{Code: status.Code(err), Message: reasonText(status.Convert(err).Message())}
 	}
 	outputs, err := oippb.Outputs(response)
 	if err != nil {

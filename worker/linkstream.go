@@ -12,14 +12,6 @@ import (
 	"github.com/edgeplan/edgeplan/internal/oippb"
 )
 
-// reason is an error without the frame that gRPC puts around it.
-func reason(err error) error {
-	if s, ok := status.FromError(err); ok && s.Code() != codes.OK {
-		return errors.New(s.Message())
-	}
-	return err
-}
-
 // connect opens a stream again and again until the link closes.
 func (l *link) connect(ctx context.Context) {
 	for {

@@ -37,13 +37,12 @@ Examples:
 
 // approval are the options of commands that change devices.
 type approval struct {
-	auto  bool
-	input bool
+	auto bool
 }
 
-func (a *approval) add(flags *flag.FlagSet) {
+func (a *approval) add(c *cli, flags *flag.FlagSet) {
 	flags.BoolVar(&a.auto, "auto-approve", false, "do not ask")
-	flags.BoolVar(&a.input, "input", true, "-input=false fails instead of asking")
+	flags.BoolVar(&c.input, "input", c.input, "-input=false fails instead of asking")
 }
 
 func runApply(ctx context.Context, c *cli, args []string) error {
@@ -51,7 +50,7 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 	var options planFlags
 	var approve approval
 	options.add(c, flags)
-	approve.add(flags)
+	approve.add(c, flags)
 	files, err := c.parse(flags, applyHelp, args)
 	if err != nil {
 		return err
@@ -217,7 +216,7 @@ func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Mana
 
 // ask is for approval, where asking is allowed.
 func (c *cli) ask(ctx context.Context, a approval, question string) error {
-	if !a.input {
+	if !c.input {
 		return errors.New("approval is needed and -input=false forbids asking: nothing was changed; give -auto-approve, or apply a saved plan")
 	}
 	return c.approve(ctx, question)
@@ -257,5 +256,5 @@ func (c *cli) holder(states *statefile.Manager, operation string) deployer.Holde
 
 // deployOptions is how devices are reached, with progress on standard error.
 func (c *cli) deployOptions() deployer.Options {
-	return deployer.Options{Progress: c.progress, Devices: c.parallelism}
+	return deployer.Options{Progress: c.progress, Devices: c.parallelism, Connections: c.connections, Passphrase: c.passphraser()}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/term"
 
+	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/diagnostic"
 )
 
@@ -33,10 +34,14 @@ type cli struct {
 
 	complete *completion // what is being completed; nil when a command runs
 	secrets  *redactor
+
+	input       bool                  // false: nobody is asked anything
+	connections *deployer.Connections // to devices, one each
 }
 
 func newCLI(stdin io.Reader, stdout, stderr io.Writer) *cli {
-	return &cli{stdin: bufio.NewReader(stdin), stdout: &output{Writer: stdout}, stderr: stderr, dir: "."}
+	return &cli{stdin: bufio.NewReader(stdin), stdout: &output{Writer: stdout}, stderr: stderr, dir: ".",
+		input: mayAsk(), connections: deployer.NewConnections()}
 }
 
 // output is standard output. It remembers that writing failed, so that a full

@@ -23,7 +23,7 @@ func runDestroy(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("destroy", flag.ContinueOnError)
 	options := planFlags{destroy: true, refresh: true}
 	var approve approval
-	approve.add(flags)
+	approve.add(c, flags)
 	options.addShared(c, flags)
 	options.addUnused(flags)
 	if err := c.parseNone(flags, destroyHelp, args); err != nil {

@@ -74,6 +74,11 @@ func runInfer(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
+	if options.out != "" && len(state.Models[name].Outputs) == 1 {
+		if err := checkWritable(options.out); err != nil {
+			return err
+		}
+	}
 	outputs, err := c.inferOnce(ctx, state, name, inputs)
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -35,13 +37,14 @@ func logCommand(ctx context.Context, args []string) {
 	slog.InfoContext(ctx, "command", "args", strings.Join(withoutValues(args), " "))
 }
 
-// withoutValues leaves out what is given to -var.
+// withoutValues leaves out what is given to -var and -backend-config.
 func withoutValues(args []string) []string {
 	var shown []string
 	hide := false
 	for _, arg := range args {
 		flag, value, given := strings.Cut(arg, "=")
-		isVar := strings.TrimLeft(flag, "-") == "var" && strings.HasPrefix(arg, "-")
+		name := strings.TrimLeft(flag, "-")
+		isVar := (name == "var" || name == "backend-config") && strings.HasPrefix(arg, "-")
 		switch {
 		case hide:
 			name, _, _ := strings.Cut(arg, "=")
@@ -70,10 +73,16 @@ func (r *redactor) add(texts []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, text := range texts {
-		if len(text) >= minSecret {
-			r.texts = append(r.texts, text)
+		if len(text) < minSecret {
+			continue
+		}
+		r.texts = append(r.texts, text)
+		if quoted := strconv.Quote(text); quoted[1:len(quoted)-1] != text {
+			r.texts = append(r.texts, quoted[1:len(quoted)-1]) // as the log writes it
 		}
 	}
+	// A secret that begins another one must not leave the rest of that to be seen.
+	slices.SortFunc(r.texts, func(a, b string) int { return len(b) - len(a) })
 }
 
 func (r *redactor) redact(text string) string {

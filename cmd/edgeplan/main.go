@@ -37,6 +37,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := interruptible()
 	defer stop()
 	c := newCLI(stdin, stdout, stderr)
+	defer c.connections.Close()
 	if err := c.startLog(stderr); err != nil {
 		return c.exitCode(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/edgeplan/edgeplan/config"
@@ -123,6 +124,9 @@ func (c *cli) remember(r backend.Record, m migration) error {
 
 // migrate copies the state, with both sides locked, and then uses the new place.
 func (c *cli) migrate(ctx context.Context, m migration, next backend.Record, from, to *statefile.Manager) error {
+	if sameFile(from.Location(), to.Location()) {
+		return c.remember(next, m) // one file under two names needs no copy, and has one lock
+	}
 	return c.locked(ctx, from, "init", m.lockTimeout, func() error {
 		return c.locked(ctx, to, "init", m.lockTimeout, func() error {
 			copied, err := c.copyState(ctx, m, from, to)
@@ -136,6 +140,16 @@ func (c *cli) migrate(ctx context.Context, m migration, next backend.Record, fro
 			return c.retire(from)
 		})
 	})
+}
+
+// sameFile says whether two paths are of one file, which may not be there yet.
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return filepath.Clean(a) == filepath.Clean(b)
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
 }
 
 // copyState asks and copies. It says whether the new place holds the old state now.

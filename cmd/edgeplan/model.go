@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
 )
@@ -65,10 +63,7 @@ func writePicture(path string, picture []byte) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("-svg %s: this is a folder: give the name of a file", path)
 	}
-	if err := renameio.WriteFile(path, picture, 0o644); err != nil {
-		return fmt.Errorf("-svg %s: %w", path, err)
-	}
-	return nil
+	return writeWhole(path, picture, 0o644)
 }
 
 // The JSON of `edgeplan model -json`.

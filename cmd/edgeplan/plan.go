@@ -43,7 +43,7 @@ func runPlan(ctx context.Context, c *cli, args []string) error {
 	flags.BoolVar(&options.explain, "explain", false, "also say how busy every resource is, and what would help most; solves many changed problems")
 	detailed := flags.Bool("detailed-exitcode", false, "exit with 2 when there are changes")
 	lock := flags.Bool("lock", true, "-lock=false plans without the lock of the state: another run may be changing it")
-	flags.Bool("input", true, "accepted as by apply; plan never asks")
+	flags.BoolVar(&c.input, "input", c.input, "-input=false fails instead of asking for the passphrase of a key")
 	if err := c.parseNone(flags, planHelp, args); err != nil {
 		return err
 	}

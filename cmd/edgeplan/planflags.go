@@ -50,13 +50,13 @@ func (f *planFlags) add(c *cli, flags *flag.FlagSet) {
 	flags.BoolVar(&f.refreshOnly, "refresh-only", false, "only tell what was found on the devices, and bring outputs and addresses of the state up to date")
 	flags.BoolVar(&f.replan, "replan", false, "take a better placement even when it saves less than replan_threshold")
 	flags.BoolVar(&f.destroy, "destroy", false, "plan to remove what is deployed")
-	flags.Var(&f.replace, "replace", "push the files of a `slice`, as slice.resnet50[0], again and start its worker again; a model means all its slices; may be repeated")
+	flags.Var(&f.replace, "replace", "push the files of the slice with this `ADDRESS`, as slice.resnet50[0], again and start its worker again; a model means all its slices; may be repeated")
 	f.addShared(c, flags)
 }
 
 // addShared adds what also destroy takes.
 func (f *planFlags) addShared(c *cli, flags *flag.FlagSet) {
-	flags.Var(&f.targets, "target", "plan only for this `model`, as model.resnet50, and leave the others as they are; may be repeated")
+	flags.Var(&f.targets, "target", "plan only for the model with this `ADDRESS`, as model.resnet50, and leave the others as they are; may be repeated")
 	f.lock.add(flags)
 	flags.IntVar(&c.parallelism, "parallelism", defaultParallelism, "work on at most `N` devices at once")
 	flags.BoolVar(&c.compactWarnings, "compact-warnings", false, "print warnings without their details, when there is no error")

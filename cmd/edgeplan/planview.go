@@ -82,6 +82,9 @@ func (c *cli) printModel(p *plan.Plan, m plan.Model) {
 		{"throughput", throughput(m)},
 		{"latency", latency(m)},
 	}
+	if others := beside(p, m); others != "" {
+		facts = slices.Insert(facts, 2, [2]string{"beside", others})
+	}
 	if m.Offer != nil {
 		facts = append(facts, [2]string{"offer", offer(m)})
 	}
@@ -183,6 +186,18 @@ func throughput(m plan.Model) string {
 		text = quantity.FormatNumber(m.Before.ThroughputPerSecond) + " -> " + text
 	}
 	return text
+}
+
+// beside names what runs at the same time, on which the throughput depends: the
+// models of a plan are placed together.
+func beside(p *plan.Plan, m plan.Model) string {
+	var others []string
+	for _, other := range p.Models {
+		if other.Name != m.Name {
+			others = append(others, fmt.Sprintf("model.%s at %s inferences/s", other.Name, quantity.FormatNumber(other.ThroughputPerSecond)))
+		}
+	}
+	return strings.Join(others, ", ")
 }
 
 func latency(m plan.Model) string {

@@ -36,7 +36,7 @@ func runRollback(ctx context.Context, c *cli, args []string) error {
 	var options planFlags
 	var approve approval
 	options.vars.add(flags)
-	approve.add(flags)
+	approve.add(c, flags)
 	options.lock.add(flags)
 	flags.IntVar(&c.parallelism, "parallelism", defaultParallelism, "work on at most `N` devices at once")
 	names, err := c.parse(flags, rollbackHelp, args)

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/artifact"
 	"github.com/edgeplan/edgeplan/internal/version"
@@ -35,7 +33,7 @@ func (c *cli) savePlan(path string, p *plan.Plan) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(path, content, 0o600, renameio.IgnoreUmask()); err != nil {
+	if err := writePrivate(path, content); err != nil {
 		return fmt.Errorf("save the plan: %w", err)
 	}
 	return nil
@@ -62,7 +60,7 @@ func checkOverwrite(path string) error {
 	}
 	content, err := readPlanFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return checkWritable(path)
 	}
 	if err != nil {
 		return fmt.Errorf("-out: %w", err)

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/pem"
@@ -28,6 +29,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/enginetest"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
 	"github.com/edgeplan/edgeplan/internal/onnxpb"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 var update = flag.Bool("update", false, "write the golden files of the scripts anew")
@@ -108,6 +110,15 @@ func startSSHD(t testing.TB, host, home string, key ssh.PublicKey) started {
 	return started{addr: s.Addr(), hostKey: s.HostKeyLine, user: s.User}
 }
 
+// stopWorkers ends the workers that a script leaves on its devices: they outlive
+// the sessions that started them.
+func stopWorkers(homes string) {
+	locks, _ := filepath.Glob(filepath.Join(homes, "*", ".edgeplan", "*", "releases", "*", worker.LockFile))
+	for _, lock := range locks {
+		_ = worker.Stop(context.Background(), filepath.Dir(lock))
+	}
+}
+
 // devicesKey finds a script's devices in its environment.
 type devicesKey struct{}
 
@@ -167,6 +178,7 @@ func setUp(env *testscript.Env, engine string) error {
 	env.Setenv("EXAMPLES", absolute("../../examples"))
 	env.Setenv("PATH", program+":"+os.Getenv("PATH"))
 	t := env.T().(testing.TB)
+	env.Defer(func() { stopWorkers(filepath.Join(env.WorkDir, "homes")) })
 	env.Values[devicesKey{}] = &devices{t: t, byName: map[string]started{}, key: newKey(t), held: map[string]held{}}
 	return nil
 }

@@ -112,11 +112,8 @@ func (c *cli) printThing(address string, thing any) error {
 	if err != nil {
 		return err
 	}
-	file := hclwrite.NewEmptyFile()
-	for it := value.ElementIterator(); it.Next(); {
-		name, element := it.Element()
-		file.Body().SetAttributeValue(name.AsString(), element)
-	}
-	fmt.Fprintf(c.stdout, "# %s\n%s", address, hclwrite.Format(file.Bytes()))
+	var attributes strings.Builder
+	writeAttributes(&attributes, value)
+	fmt.Fprintf(c.stdout, "# %s\n%s", address, hclwrite.Format([]byte(attributes.String())))
 	return nil
 }

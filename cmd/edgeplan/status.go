@@ -195,7 +195,10 @@ func (w workerStatus) row() []string {
 		memory += " of " + quantity.FormatBytes(w.PlannedBytes) + " planned"
 	}
 	return []string{
-		part, w.Node, up, fmt.Sprint(w.Requests), fmt.Sprint(w.Failures),
-		quantity.FormatSeconds(w.ComputeSeconds), quantity.FormatSeconds(w.WaitSeconds), fmt.Sprint(w.Queue), memory,
+		part, w.Node, up, whole(w.Requests), whole(w.Failures),
+		quantity.FormatSeconds(w.ComputeSeconds), quantity.FormatSeconds(w.WaitSeconds), whole(w.Queue), memory,
 	}
 }
+
+// whole writes a count; metrics are floats, which by themselves are written as 1e+06.
+func whole(count float64) string { return fmt.Sprintf("%.0f", count) }

@@ -12,14 +12,15 @@ import (
 	"github.com/edgeplan/edgeplan/internal/artifact"
 	"github.com/edgeplan/edgeplan/internal/diagnostic"
 	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/plan"
 )
 
 const validateHelp = `[options]
 
 Checks the configuration of the folder and reads its models, without reaching
 any device. Variables need no value, as in continuous integration: what depends
-on them is then not checked, and a warning says so. Models whose file does not describe all its tensors need the engine
-that ` + "`edgeplan init`" + ` collects.
+on them is then not checked, and a warning says so. Models whose file does not
+describe all its tensors need the engine that ` + "`edgeplan init`" + ` collects.
 
 With -json the result is one JSON object on standard output, in the shape of
 ` + "`terraform validate -json`" + `: format_version, valid, error_count, warning_count
@@ -64,6 +65,9 @@ func (c *cli) validate(ctx context.Context, vars variables) (*config.Config, hcl
 	shapes, err := c.collectedEngine()
 	if err != nil {
 		return cfg, diags, err
+	}
+	if len(diags) == 0 { // a link may depend on a variable without a value
+		diags = plan.Unconnected(cfg)
 	}
 	_, faults := loadModels(ctx, cfg, shapes)
 	return cfg, append(diags, faults...), nil

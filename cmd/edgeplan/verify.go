@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/ort"
 	"github.com/edgeplan/edgeplan/internal/tensor"
@@ -39,7 +37,11 @@ func (c *cli) verify(ctx context.Context, vars variables, state *statefile.State
 	if err != nil {
 		return err
 	}
-	return c.printVerdict(v)
+	err = c.printVerdict(v)
+	if !v.match {
+		c.notef("A file on a device may be damaged: `edgeplan apply -replace=model.%s` pushes all of them again.", name)
+	}
+	return err
 }
 
 func configuredModel(cfg *config.Config, name string) (*config.Model, error) {
@@ -151,5 +153,5 @@ func writeNPY(path string, value tensor.Tensor) error {
 	if err := tensor.WriteNPY(&content, value); err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, content.Bytes(), 0o644)
+	return writeWhole(path, content.Bytes(), 0o644)
 }

@@ -44,6 +44,12 @@ type Options struct {
 	InternalSFTP bool
 	// AuthorizedKey may log in.
 	AuthorizedKey ssh.PublicKey
+	// NoSFTP leaves the subsystem out.
+	NoSFTP bool
+	// Config are lines of sshd_config that come before the usual ones, and so win.
+	Config []string
+	// CertifyHost gives the host key a certificate of this authority, for Host.
+	CertifyHost ssh.Signer
 }
 
 // Server is a running sshd.
@@ -53,6 +59,7 @@ type Server struct {
 	User        string // the only one who can log in
 	Home        string
 	HostKeyLine string // as in authorized_keys
+	Dir         string // of its files
 	LogFile     string
 
 	process *exec.Cmd
@@ -64,7 +71,7 @@ func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	requirePrograms(t)
 	dir := t.TempDir()
-	s := &Server{Host: o.IP, Port: o.Port, User: currentUser(t), Home: o.Home, LogFile: filepath.Join(dir, "sshd.log")}
+	s := &Server{Host: o.IP, Port: o.Port, User: currentUser(t), Home: o.Home, Dir: dir, LogFile: filepath.Join(dir, "sshd.log")}
 	if s.Host == "" {
 		s.Host = "127.0.0.1"
 	}
@@ -78,7 +85,10 @@ func Start(t testing.TB, o Options) *Server {
 	write(t, filepath.Join(dir, "authorized_keys"), ssh.MarshalAuthorizedKey(o.AuthorizedKey), 0o600)
 	write(t, filepath.Join(dir, "session"), []byte(sessionScript(s.Home)), 0o700)
 	config := filepath.Join(dir, "sshd_config")
-	write(t, config, []byte(s.config(dir, o.InternalSFTP)), 0o600)
+	if o.CertifyHost != nil {
+		o.Config = append(o.Config, "HostCertificate "+quote(s.certify(t, o.CertifyHost)))
+	}
+	write(t, config, []byte(strings.Join(append(o.Config, s.config(dir, o)), "\n")), 0o600)
 	s.launch(t, config)
 	return s
 }
@@ -98,15 +108,23 @@ func (s *Server) Kill() {
 	_ = s.process.Wait()
 }
 
-// children are the processes that serve single connections.
+// children are the processes that serve single connections. Not every kernel
+// lists them, so all processes are asked for their parent.
 func children(pid int) []int {
-	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		return nil
 	}
 	var pids []int
-	for _, field := range strings.Fields(string(content)) {
-		if child, err := strconv.Atoi(field); err == nil {
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(content), ") ") // the name before may hold anything else
+		fields := strings.Fields(rest)
+		child, err := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
 			pids = append(pids, child)
 		}
 	}
@@ -144,7 +162,7 @@ func currentUser(t testing.TB) string {
 
 // config is that of a server for one user. Sessions go through a script that
 // gives each server a home folder of its own.
-func (s *Server) config(dir string, internal bool) string {
+func (s *Server) config(dir string, o Options) string {
 	lines := []string{
 		"ListenAddress " + s.Addr(),
 		"HostKey " + quote(filepath.Join(dir, "host_key")),
@@ -161,7 +179,10 @@ func (s *Server) config(dir string, internal bool) string {
 		"LogLevel VERBOSE",
 		"SetEnv SHLVL=2", // keeps bash from reading the .bashrc of whoever runs the test
 	}
-	if internal {
+	if o.NoSFTP {
+		return strings.Join(append(lines, "ForceCommand "+filepath.Join(dir, "session")), "\n") + "\n"
+	}
+	if o.InternalSFTP {
 		return strings.Join(append(lines, "Subsystem sftp internal-sftp"), "\n") + "\n"
 	}
 	return strings.Join(append(lines, "Subsystem sftp "+sftpServerPath,
@@ -194,6 +215,31 @@ func writeHostKey(t testing.TB, path string) string {
 		t.Fatal(err)
 	}
 	return string(bytes.TrimSpace(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+}
+
+// certify writes a certificate for the host key, and gives its file.
+func (s *Server) certify(t testing.TB, authority ssh.Signer) string {
+	t.Helper()
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s.HostKeyLine))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &ssh.Certificate{Key: key, CertType: ssh.HostCert, KeyId: "test host", ValidPrincipals: []string{s.Host}, ValidBefore: ssh.CertTimeInfinity}
+	if err := cert.SignCert(rand.Reader, authority); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(s.Dir, "host_key-cert.pub")
+	write(t, file, ssh.MarshalAuthorizedKey(cert), 0o600)
+	return file
+}
+
+// Log is what the server has said so far.
+func (s *Server) Log() string {
+	content, err := os.ReadFile(s.LogFile)
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
 }
 
 func write(t testing.TB, path string, content []byte, mode os.FileMode) {

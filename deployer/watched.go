@@ -1,0 +1,78 @@
+package deployer
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// maxHandshake is what a server may send until a connection is authenticated. A
+// handshake takes some 5 KB, and a banner of a few screens is none of our concern.
+const maxHandshake = 1 << 20
+
+var errTooMuch = errors.New("it sent more than 1 MiB and did not finish the SSH handshake")
+
+// watchedConn remembers when something was last received, and what came first.
+type watchedConn struct {
+	net.Conn
+	received atomic.Int64 // Unix time in nanoseconds
+	most     atomic.Int64 // bytes to read; 0 for any
+
+	mu    sync.Mutex
+	count int64
+	first []byte
+}
+
+// maxGreeting is how much of the beginning is kept: a server's identification
+// has at most 255 characters (RFC 4253 section 4.2).
+const maxGreeting = 255
+
+func (c *watchedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.received.Store(time.Now().UnixNano())
+	}
+	most := c.most.Load()
+	if most == 0 {
+		return n, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count += int64(n)
+	c.first = append(c.first, p[:min(n, maxGreeting-len(c.first))]...)
+	if c.count > most {
+		return 0, errTooMuch
+	}
+	return n, err
+}
+
+// greeting is what came first.
+func (c *watchedConn) greeting() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return string(c.first)
+}
+
+// clock closes a connection after a time, unless it is stopped before. A
+// deadline of the connection would do for TCP, and not for what a jump host forwards.
+type clock struct {
+	limit time.Duration
+	timer *time.Timer
+	rang  atomic.Bool
+}
+
+func startClock(conn net.Conn, limit time.Duration) *clock {
+	c := &clock{limit: limit}
+	c.timer = time.AfterFunc(limit, func() {
+		c.rang.Store(true)
+		conn.Close()
+	})
+	return c
+}
+
+func (c *clock) stop()         { c.timer.Stop() }
+func (c *clock) pause()        { c.timer.Stop() }
+func (c *clock) resume()       { c.timer.Reset(c.limit) }
+func (c *clock) expired() bool { return c.rang.Load() }
