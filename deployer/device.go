@@ -156,6 +156,8 @@ type site struct {
 	lineage string // of the state that is worked for
 	program string // a worker program on the device, for where a release's own is damaged; "" when none is known
 
+	lease *heldLease // nil until it is taken
+
 	mu       sync.Mutex
 	verified map[string]bool // digests hashed on the device in this run
 	gzip     bool            // whether the device has it

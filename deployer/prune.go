@@ -87,7 +87,7 @@ func (s *site) pruneReleases(ctx context.Context, deployment string, keep []stri
 	for _, info := range infos {
 		id := info.Name()
 		half := strings.HasSuffix(id, unfinished)
-		if !half && (slices.Contains(keep, id) || slices.Contains(keep, anyRelease)) {
+		if !half && slices.Contains(keep, id) {
 			continue
 		}
 		if !half {
@@ -170,6 +170,7 @@ func (s *site) removeRoot(ctx context.Context) error {
 	if err := s.remove(ctx, path.Join(s.root, worker.KeyFile)); err != nil {
 		return err
 	}
+	s.dropLease(ctx) // the last thing of ours that is in the folder
 	return s.removeEmpty(ctx)
 }
 
@@ -183,7 +184,9 @@ func (s *site) removeEmpty(ctx context.Context) error {
 	err := s.files(ctx, func(c *sftp.Client) error {
 		infos, _ := c.ReadDirContext(ctx, s.root)
 		for _, info := range infos {
-			names = append(names, info.Name())
+			if !leasePattern.MatchString(info.Name()) {
+				names = append(names, info.Name())
+			}
 		}
 		return nil
 	})

@@ -51,7 +51,7 @@ func (b manifestBuilder) manifest(node string, port int) worker.Manifest {
 		Node:          node,
 		Listen:        b.address(node, port),
 		Queue:         b.model.Queue,
-		MemoryBytes:   workerBytes(b.model, node),
+		MemoryBytes:   WorkerBytes(b.model, node),
 	}
 }
 

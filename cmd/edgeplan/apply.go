@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -59,6 +60,7 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 	if err := options.check(c); err != nil {
 		return err
 	}
+	c.leaseWait = options.lock.timeout
 	if *asJSON {
 		if !approve.auto && len(files) == 0 {
 			return errors.New("-json cannot ask: give -auto-approve, or apply a saved plan")
@@ -190,6 +192,8 @@ func approvalWords(p *plan.Plan) (question, done string) {
 		return "Do you really want to destroy all of this? There is no undo.", "Destroy complete!"
 	case p.Mode == plan.Destroying:
 		return "Do you really want to destroy this? There is no undo.", "Destroy complete!"
+	case p.Mode == plan.RollingBack:
+		return "Do you want to go back to the release before?", "Rollback complete!"
 	case p.Mode == plan.RefreshOnly || p.Empty():
 		return "Do you want to bring the state up to date?", "Apply complete!"
 	}
@@ -246,9 +250,30 @@ func (c *cli) deploy(ctx context.Context, p *plan.Plan, states *statefile.Manage
 	c.planEvent(p)
 	shown := c.newProgress()
 	defer shown.end()
-	options := c.deployOptions()
+	options := c.holding(states, p.Mode)
 	options.Progress = shown.show
 	return deployer.Apply(ctx, p, states, options)
+}
+
+// holding is deployOptions for a run that takes the leases of devices.
+func (c *cli) holding(states *statefile.Manager, mode plan.Mode) deployer.Options {
+	operation := "apply"
+	if mode == plan.Destroying || mode == plan.RollingBack {
+		operation = string(mode)
+	}
+	o := c.deployOptions()
+	o.Holder, o.LeaseWait = c.holder(states, operation), c.leaseWait
+	return o
+}
+
+// holder is who this run is. A state that is a file is another one on every machine.
+func (c *cli) holder(states *statefile.Manager, operation string) deployer.Holder {
+	h := deployer.Holder{Who: statefile.Who(), Operation: operation, State: states.Location()}
+	if path, err := filepath.Abs(h.State); err == nil && !strings.Contains(h.State, "://") {
+		_, host, _ := strings.Cut(h.Who, "@")
+		h.State = host + ":" + path
+	}
+	return h
 }
 
 // deployOptions is how devices are reached, with steps as lines on standard error.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/term"
@@ -29,6 +30,8 @@ type cli struct {
 
 	parallelism     int  // -parallelism
 	compactWarnings bool // -compact-warnings
+
+	leaseWait time.Duration // -lock-timeout, for the leases of devices
 
 	complete *completion // what is being completed; nil when a command runs
 	secrets  *redactor
