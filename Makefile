@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state
+.PHONY: bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline soak-pipeline fuzz-pipeline
 
 all: build
 
@@ -76,6 +76,24 @@ bench-solver:
 # tables and plots. Takes some minutes on two cores.
 paper:
 	$(GO) run ./cmd/paper
+
+# Three models on three clusters of real workers, limited to shares of a core (as root) and
+# joined by links of limited rate: measured against predicted throughput. Then what a hop
+# costs beside TLS, in CPU time. Seven minutes.
+bench-pipeline: engine
+	$(GO) run ./cmd/bench-pipeline
+	$(GO) test -run '^$$' -bench '^BenchmarkHop$$' -benchtime 1x ./worker
+
+# A pipeline at twice the load it can take: throughput, memory and latency stay as they are.
+soak-pipeline:
+	$(GO) test -v -count=1 -run '^TestSoak$$' -timeout 30m ./worker -soak 10m
+
+# Ten minutes of hostile messages of neighbours and clients, and of damaged tensors.
+fuzz-pipeline:
+	$(GO) test -run '^$$' -fuzz '^FuzzMessage$$' -fuzztime 5m -fuzzminimizetime 1s ./worker
+	$(GO) test -run '^$$' -fuzz '^FuzzCodec$$' -fuzztime 2m -fuzzminimizetime 1s ./internal/oippb
+	$(GO) test -run '^$$' -fuzz '^FuzzInfer$$' -fuzztime 2m -fuzzminimizetime 1s ./internal/oiprest
+	$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime 1m -fuzzminimizetime 1s ./internal/transfer
 
 # Validate 500 nodes with 250,000 measured links: seconds and peak memory.
 bench-config:

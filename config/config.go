@@ -111,8 +111,10 @@ type Model struct {
 	// Threads inside one operator; 0 lets the engine choose, but for optimization
 	// disabled, where it is one so that devices agree to the last bit.
 	Threads int
-	Solver  Solver
-	Client  *Client // nil without a client block
+	// Transfer is how tensors travel between devices: zstd, fp16, int8, or "" for none.
+	Transfer string
+	Solver   Solver
+	Client   *Client // nil without a client block
 	// RequireThroughput in inferences per second; 0 requires nothing.
 	RequireThroughput float64
 	// RequireLatency is the longest that one inference may take through the empty

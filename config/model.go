@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/internal/transfer"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 func modelType() cty.Type {
 	return cty.Object(map[string]cty.Type{
 		idAttribute: cty.String, "name": cty.String, "source": cty.String, "gateway": cty.String,
-		"optimization": cty.String, "threads": cty.Number,
+		"optimization": cty.String, "threads": cty.Number, "transfer": cty.String,
 		"throughput": cty.Number, "latency": cty.Number, "release": cty.String,
 	})
 }
@@ -40,6 +41,9 @@ func (f *frame) model(r *reader) cty.Value {
 	m.Gateway = r.gateway()
 	m.Optimization = r.choice("optimization", defaultOptimization, []string{"disabled", "basic", "extended", "all"})
 	m.Threads = int(r.whole("threads", 0, maxThreads, 0))
+	if m.Transfer = r.choice("transfer", string(transfer.None), transfer.Forms()); m.Transfer == string(transfer.None) {
+		m.Transfer = ""
+	}
 	m.Solver = r.solver()
 	r.require(m)
 	m.Client = r.client()

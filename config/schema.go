@@ -78,7 +78,7 @@ func shapeOf(blockType string) shape {
 		return shape{attributes: []string{"for_each", "count", "nodes", "links", "bandwidth", "latency", "shared"}, blocks: conditions()}
 	case "model":
 		return shape{
-			attributes: []string{"for_each", "count", "source", "dimensions", "gateway", "optimization", "threads"},
+			attributes: []string{"for_each", "count", "source", "dimensions", "gateway", "optimization", "threads", "transfer"},
 			blocks:     append([]hcl.BlockHeaderSchema{{Type: "solver"}, {Type: "require"}, {Type: "client"}}, conditions()...),
 		}
 	case "solver":

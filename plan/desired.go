@@ -15,6 +15,7 @@ func (b *builder) describe(p *placed) (*statefile.Model, error) {
 		Optimization:   p.model.Optimization,
 		Threads:        threads(p.model),
 		Queue:          DefaultQueue,
+		Transfer:       p.model.Transfer,
 		Gateway:        p.model.Gateway,
 		TimeoutSeconds: DefaultTimeoutSeconds,
 		Access:         (*statefile.Access)(p.model.Client),

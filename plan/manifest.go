@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/edgeplan/edgeplan/internal/transfer"
 	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
 )
@@ -52,6 +53,7 @@ func (b manifestBuilder) manifest(node string, port int) worker.Manifest {
 		Listen:        b.address(node, port),
 		Queue:         b.model.Queue,
 		MemoryBytes:   WorkerBytes(b.model, node),
+		Transfer:      transfer.Form(b.model.Transfer),
 	}
 }
 
@@ -75,6 +77,7 @@ func (b manifestBuilder) gateway() *worker.Gateway {
 		Outputs:        b.model.Outputs,
 		First:          b.peer(0),
 		Last:           b.peer(len(b.model.Slices) - 1),
+		Stages:         len(b.model.Slices),
 		TimeoutSeconds: b.model.TimeoutSeconds,
 		Access:         (*worker.Access)(b.model.Access),
 	}

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"github.com/edgeplan/edgeplan/config"
+	"github.com/edgeplan/edgeplan/internal/transfer"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -44,6 +45,9 @@ func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solv
 		OutBuffers: buffersPerQueue,
 	}
 	addChain(p, chain, model)
+	// Tensors are smaller only on their way: what waits in a stage is as large as ever.
+	shrink := transfer.Form(model.Transfer).Shrink()
+	p.InBuffers, p.OutBuffers = shrink*p.InBuffers, shrink*p.OutBuffers
 	for i, node := range b.cluster() {
 		p.Nodes = append(p.Nodes, b.problemNode(node, model, chain))
 		if node.Address == model.Gateway {
@@ -58,11 +62,26 @@ func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solv
 	return p
 }
 
+// travels is how many bytes of a cut go over a link: the most that they can be.
+func travels(cut onnx.Cut, form transfer.Form) int64 {
+	bytes := cut.Bytes
+	for _, t := range cut.Tensors {
+		plain, err := t.Bytes()
+		if err != nil {
+			continue // not known before it runs: such a cut is not offered
+		}
+		if small, err := form.Bytes(t); err == nil {
+			bytes -= plain - small
+		}
+	}
+	return bytes
+}
+
 // addChain sets the costs of segments and cuts. A cut that splits what the
 // engine fuses is offered only where the engine fuses nothing.
 func addChain(p *solver.Problem, chain *onnx.Chain, model *config.Model) {
 	for _, cut := range chain.Cuts {
-		p.CutBytes = append(p.CutBytes, cut.Bytes)
+		p.CutBytes = append(p.CutBytes, travels(cut, transfer.Form(model.Transfer)))
 	}
 	for _, segment := range chain.Segments {
 		p.SegmentBytes = append(p.SegmentBytes, loadedBytes(segment.WeightBytes, model.Optimization))

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -133,6 +134,9 @@ func settingReasons(d Deployment) []string {
 	var list []string
 	if d.From.Optimization != d.To.Optimization {
 		list = append(list, fmt.Sprintf("optimization %s -> %s", d.From.Optimization, d.To.Optimization))
+	}
+	if d.From.Transfer != d.To.Transfer {
+		list = append(list, fmt.Sprintf("transfer %s -> %s", cmp.Or(d.From.Transfer, "none"), cmp.Or(d.To.Transfer, "none")))
 	}
 	if !sameAccess(d.From.Access, d.To.Access) {
 		list = append(list, "access for clients changed")

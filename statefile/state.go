@@ -75,7 +75,8 @@ type Model struct {
 	Optimization string `json:"optimization"` // disabled, basic, extended, all
 	Threads      int    `json:"threads"`
 	Queue        int    `json:"queue"`
-	Gateway      string `json:"gateway"` // address of the gateway node
+	Transfer     string `json:"transfer,omitempty"` // zstd, fp16, int8; "" is none
+	Gateway      string `json:"gateway"`            // address of the gateway node
 	// GatewayPort is where the gateway listens for the last stage; equal to the
 	// port of the stage on the same node where there is one.
 	GatewayPort    int           `json:"gateway_port"`

@@ -21,6 +21,8 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
@@ -141,6 +143,9 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 	})
 	return &http.Server{
 		Handler: guarded, TLSConfig: config, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return peer.NewContext(ctx, &peer.Peer{Addr: c.RemoteAddr()})
+		},
 		ReadTimeout: s.gateway.timeout(), WriteTimeout: 2 * s.gateway.timeout(), MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(),
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: clientStreams},
 	}, nil
@@ -189,6 +194,7 @@ func (s *server) grpcServer(a Access) (*grpc.Server, error) {
 	}
 	server := grpc.NewServer(options...)
 	oippb.RegisterGRPCInferenceServiceServer(server, s.clients())
+	reflection.Register(server)
 	return server, nil
 }
 

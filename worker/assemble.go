@@ -97,7 +97,7 @@ func (s *server) link(p Peer, l *link) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.conn, l.peer, l.patience = conn, p, s.patience
+	l.conn, l.peer, l.patience, l.form = conn, p, s.patience, s.manifest.Transfer
 	l.from, l.release, l.queue = s.manifest.Node, s.manifest.Release, make(chan *message, s.manifest.Queue)
 	l.counts, l.gapFirst = s.metrics, s.restarted
 	l.log = s.log.With("peer", p.Node, "address", p.Address)

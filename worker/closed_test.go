@@ -155,7 +155,7 @@ func TestOnlyTheNeighbourBeforeMaySend(t *testing.T) {
 	}
 	good := &message{id: "x", tensors: request(8, 0)}
 	call := func(caller, stage int, component, release string) (*oippb.ModelStreamInferResponse, error) {
-		return callStage(t, c.manifests[stage], key(caller), public(key(stage)), good.request(component, release, time.Now()))
+		return callStage(t, c.manifests[stage], key(caller), public(key(stage)), good.request(component, release, "", time.Now()))
 	}
 	// Stage 2 is a neighbour of node 3, as it sends results there; it may not
 	// send to stage 1, nor may node 3.
@@ -164,7 +164,7 @@ func TestOnlyTheNeighbourBeforeMaySend(t *testing.T) {
 			t.Errorf("node %d calls stage 1: %v", caller, err)
 		}
 	}
-	if _, err := callStage(t, c.manifests[1], newKey(t), public(key(1)), good.request("toy/stage/1", testRelease, time.Now())); status.Code(err) != codes.Unavailable {
+	if _, err := callStage(t, c.manifests[1], newKey(t), public(key(1)), good.request("toy/stage/1", testRelease, "", time.Now())); status.Code(err) != codes.Unavailable {
 		t.Errorf("a stranger calls stage 1: %v", err)
 	}
 	for _, test := range []struct{ component, release, want string }{
@@ -267,12 +267,6 @@ func TestWhatClientsAsk(t *testing.T) {
 	live, err := client.rpc.ServerLive(ctx, &oippb.ServerLiveRequest{})
 	if err != nil || !live.GetLive() {
 		t.Errorf("live: %v, %v", live, err)
-	}
-	if _, err := client.rpc.ModelStreamInfer(ctx); err == nil {
-		stream, _ := client.rpc.ModelStreamInfer(ctx)
-		if _, err := stream.Recv(); status.Code(err) != codes.Unimplemented {
-			t.Errorf("a stream on the control socket: %v", err)
-		}
 	}
 	c.stopOne(1)
 	for range 100 {

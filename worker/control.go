@@ -27,10 +27,11 @@ type control struct {
 	oippb.UnimplementedGRPCInferenceServiceServer
 	release    string
 	components map[string]component
+	ahead      int // messages of one stream that are under way at once
 }
 
 func newControl(m Manifest, s *stage, g *gateway) *control {
-	c := &control{release: m.Release, components: map[string]component{}}
+	c := &control{release: m.Release, components: map[string]component{}, ahead: inFlight(m)}
 	if s != nil {
 		st := m.Stage
 		c.components[StageName(m.Model, st.Index)] = component{

@@ -21,6 +21,8 @@ const (
 	// minInFlight keeps a pipeline of some twenty stages busy; a deeper queue
 	// raises it.
 	minInFlight = 64
+	// minWindowRequests is enough for short pipelines over links that take a while.
+	minWindowRequests = 16
 	// margin is what the gateway waits beyond the time it gives the stages, so
 	// that a stage that drops a late request is heard.
 	margin = 250 * time.Millisecond
@@ -33,7 +35,7 @@ type gateway struct {
 	first   sink
 	reach   func() error // why requests do not reach the first stage, or nil
 	results atomic.Int32 // streams over which results come in
-	slots   chan struct{}
+	slots   *turns       // for requests without an answer
 
 	session string // makes ids of this process unlike those of the one before
 	count   atomic.Uint64
@@ -52,7 +54,7 @@ func newGateway(m Manifest, retry time.Duration, counts *metrics) *gateway {
 		Gateway: *m.Gateway,
 		node:    m.Node,
 		reach:   func() error { return nil },
-		slots:   make(chan struct{}, inFlight(m)),
+		slots:   newTurns(window(m)),
 		session: hex.EncodeToString(session),
 		retry:   retry,
 		counts:  counts,
@@ -60,13 +62,23 @@ func newGateway(m Manifest, retry time.Duration, counts *metrics) *gateway {
 	}
 }
 
-// inFlight is how many requests the gateway lets in at once.
+// inFlight is how many requests may wait on one connection.
 func inFlight(m Manifest) int { return max(minInFlight, 4*m.Queue) }
+
+// window is how many requests are in the pipeline at once: what its queues hold, with
+// one received, one computed and one sent by each stage. More would only wait where
+// nobody can overtake them, so they wait in the gateway, where clients take turns.
+func window(m Manifest) int {
+	if m.Gateway.Stages == 0 {
+		return inFlight(m)
+	}
+	return max(minWindowRequests, (m.Gateway.Stages+1)*(2*m.Queue+3))
+}
 
 // infer takes the tensors of Gateway.Inputs through the pipeline and gives those
 // of Gateway.Outputs. Errors are statuses.
 func (g *gateway) infer(ctx context.Context, tensors []tensor.Tensor) ([]tensor.Tensor, error) {
-	f, start := newFlight(tensors), time.Now()
+	f, start := newFlight(clientOf(ctx), tensors), time.Now()
 	out, err := g.take(ctx, f)
 	g.counts.answer(status.Code(err), time.Since(start), len(f.ids))
 	return out, err
@@ -81,12 +93,10 @@ func (g *gateway) take(ctx context.Context, f *flight) ([]tensor.Tensor, error) 
 	f.deadline = time.Now().Add(limit)
 	ctx, cancel := context.WithDeadline(ctx, f.deadline.Add(margin))
 	defer cancel()
-	select {
-	case g.slots <- struct{}{}:
-		defer func() { <-g.slots }()
-	case <-ctx.Done():
-		return nil, g.failure(ctx, limit, codes.ResourceExhausted, fmt.Sprintf("%d requests are in flight already", cap(g.slots)))
+	if g.slots.take(ctx, f.client) != nil {
+		return nil, g.failure(ctx, limit, codes.ResourceExhausted, fmt.Sprintf("%d requests are in flight already", g.slots.places))
 	}
+	defer g.slots.give()
 	defer g.forget(f)
 	switch m, err := g.fly(ctx, f); {
 	case errors.Is(err, errFull):

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
+	"github.com/edgeplan/edgeplan/internal/transfer"
 )
 
 const (
@@ -36,7 +37,8 @@ type inferStream = grpc.BidiStreamingClient[oippb.ModelInferRequest, oippb.Model
 type link struct {
 	from, component, release string
 	peer                     Peer
-	stage                    string // what is there, for errors: stage 1 on node.b; "" is the gateway
+	form                     transfer.Form // how tensors travel
+	stage                    string        // what is there, for errors: stage 1 on node.b; "" is the gateway
 	conn                     *grpc.ClientConn
 	log                      *slog.Logger
 	counts                   *metrics
@@ -141,8 +143,9 @@ func (l *link) send(ctx context.Context, m *message) error {
 		}
 		l.begin(m.id)
 		start := time.Now()
-		err = stream.Send(m.request(l.component, l.release, start))
-		l.count(m, time.Since(start))
+		request := m.request(l.component, l.release, l.form, start)
+		err = stream.Send(request)
+		l.count(request.GetRawInputContents(), time.Since(start))
 		if l.end(stream, err == nil) {
 			return nil
 		}
@@ -152,10 +155,10 @@ func (l *link) send(ctx context.Context, m *message) error {
 	}
 }
 
-func (l *link) count(m *message, took time.Duration) {
+func (l *link) count(contents [][]byte, took time.Duration) {
 	var bytes int
-	for _, t := range m.tensors {
-		bytes += len(t.Data)
+	for _, c := range contents {
+		bytes += len(c)
 	}
 	l.counts.sentBytes.WithLabelValues(l.peer.Node).Add(float64(bytes))
 	l.counts.transfer.WithLabelValues(l.peer.Node).Observe(took.Seconds())
@@ -179,7 +182,7 @@ func (l *link) sendGap() {
 	if stream == nil || !due {
 		return
 	}
-	if err := stream.Send((&message{gap: true}).request(l.component, l.release, time.Now())); err != nil {
+	if err := stream.Send((&message{gap: true}).request(l.component, l.release, l.form, time.Now())); err != nil {
 		l.note(func() { l.gapDue = true })
 	}
 }

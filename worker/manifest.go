@@ -1,6 +1,9 @@
 package worker
 
-import "github.com/edgeplan/edgeplan/internal/tensor"
+import (
+	"github.com/edgeplan/edgeplan/internal/tensor"
+	"github.com/edgeplan/edgeplan/internal/transfer"
+)
 
 // ManifestVersion is the format of manifest.json that this version reads and writes.
 const ManifestVersion = 1
@@ -42,6 +45,8 @@ type Manifest struct {
 	// MemoryBytes is what the plan counts on for this worker; 0 is not known.
 	// MemoryLimit follows from it.
 	MemoryBytes int64 `json:"memory_bytes,omitempty"`
+	// Transfer is how tensors travel between devices; empty is as they are.
+	Transfer transfer.Form `json:"transfer,omitempty"`
 
 	Stage   *Stage   `json:"stage,omitempty"`   // nil on a gateway without a stage
 	Gateway *Gateway `json:"gateway,omitempty"` // nil but on the gateway
@@ -72,6 +77,8 @@ type Gateway struct {
 	Outputs []tensor.Info `json:"outputs"`
 	First   Peer          `json:"first"` // the first stage
 	Last    Peer          `json:"last"`  // the last stage
+	// Stages in the pipeline; 0 where the release is from before they were told.
+	Stages int `json:"stages,omitempty"`
 	// TimeoutSeconds bounds one request from entry to answer.
 	TimeoutSeconds float64 `json:"timeout_seconds"`
 	// Access is where clients reach the pipeline without SSH; nil for nowhere.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
 	"github.com/edgeplan/edgeplan/internal/tensor"
+	"github.com/edgeplan/edgeplan/internal/transfer"
 )
 
 // StageName is the model_name of one stage alone; the model's own name is that
@@ -28,6 +29,7 @@ const (
 	gapParameter       = "gap" // a message without tensors: some before it may be lost
 	errorParameter     = "error"
 	errorCodeParameter = "error_code" // a gRPC status code
+	transferParameter  = "transfer"   // a transfer.Form of the raw contents; absent is none
 )
 
 // message is one request on its way down the line.
@@ -62,7 +64,7 @@ func (m *message) late(where string, now time.Time) error {
 func (m *message) fail(err error) { m.err, m.tensors = err, nil }
 
 // request is the message as it travels to a component of a release.
-func (m *message) request(component, release string, now time.Time) *oippb.ModelInferRequest {
+func (m *message) request(component, release string, form transfer.Form, now time.Time) *oippb.ModelInferRequest {
 	r := &oippb.ModelInferRequest{ModelName: component, ModelVersion: release, Id: m.id}
 	parameters := map[string]*oippb.InferParameter{}
 	if m.gap {
@@ -73,6 +75,7 @@ func (m *message) request(component, release string, now time.Time) *oippb.Model
 		parameters[errorCodeParameter] = intParameter(int64(s.Code()))
 	} else {
 		oippb.SetInputs(r, m.tensors)
+		shrink(r, parameters, m.tensors, form)
 	}
 	if !m.deadline.IsZero() {
 		parameters[timeoutParameter] = intParameter(max(1, m.deadline.Sub(now).Microseconds()))
@@ -81,6 +84,36 @@ func (m *message) request(component, release string, now time.Time) *oippb.Model
 		r.Parameters = parameters
 	}
 	return r
+}
+
+// shrink brings raw contents into the form in which they travel.
+func shrink(r *oippb.ModelInferRequest, parameters map[string]*oippb.InferParameter, tensors []tensor.Tensor, form transfer.Form) {
+	if form == "" || form == transfer.None {
+		return
+	}
+	parameters[transferParameter] = stringParameter(string(form))
+	for i, t := range tensors {
+		r.RawInputContents[i] = form.Encode(t)
+	}
+}
+
+// expand undoes shrink.
+func expand(r *oippb.ModelInferRequest) error {
+	form := transfer.Form(r.GetParameters()[transferParameter].GetStringParam())
+	if form == "" || len(r.GetRawInputContents()) != len(r.GetInputs()) {
+		return nil
+	}
+	for i, in := range r.GetInputs() {
+		typ, err := oippb.ParseDatatype(in.GetDatatype())
+		if err == nil {
+			info := tensor.Info{Name: in.GetName(), Type: typ, Shape: in.GetShape()}
+			r.RawInputContents[i], err = form.Decode(info, r.RawInputContents[i], unknownBytes)
+		}
+		if err != nil {
+			return fmt.Errorf("input %q: %w", in.GetName(), err)
+		}
+	}
+	return nil
 }
 
 // parseMessage reads what request writes. Tensors that are not as wanted fail
@@ -97,7 +130,11 @@ func parseMessage(r *oippb.ModelInferRequest, wanted []tensor.Info, now time.Tim
 		m.err = status.Error(errorCode(r.GetParameters()), text.GetStringParam())
 		return m
 	}
-	tensors, err := oippb.Inputs(r)
+	err := expand(r)
+	var tensors []tensor.Tensor
+	if err == nil {
+		tensors, err = oippb.Inputs(r)
+	}
 	if err != nil {
 		m.fail(status.Error(codes.InvalidArgument, err.Error()))
 		return m

@@ -76,7 +76,7 @@ func (m *metrics) queues(manifest Manifest, s *stage, g *gateway, links []*link)
 		c.gauge("edgeplan_stage_queue_length", "Requests that wait for the engine.", func() float64 { return float64(len(s.in)) })
 	}
 	if g != nil {
-		c.gauge("edgeplan_gateway_requests_in_flight", "Requests without an answer yet.", func() float64 { return float64(len(g.slots)) })
+		c.gauge("edgeplan_gateway_requests_in_flight", "Requests without an answer yet.", func() float64 { return float64(g.slots.taken()) })
 	}
 	for _, l := range links {
 		c := catalogue{prometheus.WrapRegistererWith(prometheus.Labels{"peer": l.peer.Node}, c.Registerer)}

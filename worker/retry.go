@@ -38,6 +38,7 @@ var errFull = errors.New("the first stage takes no more requests")
 
 // flight is a request on its way, in one or more attempts.
 type flight struct {
+	client   string
 	tensors  []tensor.Tensor
 	deadline time.Time
 	back     chan *message // the first result or failure that nobody has looked at yet
@@ -46,8 +47,8 @@ type flight struct {
 	ids []string // of the attempts
 }
 
-func newFlight(tensors []tensor.Tensor) *flight {
-	return &flight{tensors: tensors, back: make(chan *message, 1), again: make(chan struct{}, 1)}
+func newFlight(client string, tensors []tensor.Tensor) *flight {
+	return &flight{client: client, tensors: tensors, back: make(chan *message, 1), again: make(chan struct{}, 1)}
 }
 
 // take keeps a result, or a failure where there is no result. It never waits;

@@ -40,7 +40,7 @@ func (c *cli) verifySlices(chain *onnx.Chain, files []onnx.SliceFile, options sl
 	if half != "" {
 		c.notef("A cut carries %q as float16. The engine computes float16 in float32 on this machine and rounds where a model ends,\nso rounding at the cut is allowed for.", half)
 	}
-	v, err := compareAll(got, want, options.level == ort.Disabled && half == "")
+	v, err := compareAll(got, want, options.level == ort.Disabled && half == "", 0)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/ort"
 	"github.com/edgeplan/edgeplan/internal/tensor"
+	"github.com/edgeplan/edgeplan/internal/transfer"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/statefile"
 )
@@ -33,9 +34,13 @@ func (c *cli) verify(ctx context.Context, vars variables, state *statefile.State
 		return fmt.Errorf("run the whole model on this machine: %w", err)
 	}
 	exact := deployed.Optimization == string(ort.Disabled) && oneArchitecture(state, deployed)
-	v, err := compareAll(outputs, whole, exact)
+	form := transfer.Form(deployed.Transfer)
+	v, err := compareAll(outputs, whole, exact && form.Tolerance() == 0, form.Tolerance())
 	if err != nil {
 		return err
+	}
+	if allowed := form.Tolerance(); allowed > 0 {
+		fmt.Fprintf(c.stdout, "transfer %s rounds on the way: %g of the largest value is allowed\n", form, allowed)
 	}
 	err = c.printVerdict(v)
 	if !v.match {
@@ -105,8 +110,9 @@ type verdict struct {
 	match           bool
 }
 
-// compareAll compares output by output; exact allows no difference at all.
-func compareAll(got, want []tensor.Tensor, exact bool) (verdict, error) {
+// compareAll compares output by output; exact allows no difference at all, and
+// more is the share of the largest value that is allowed beyond what the engine rounds.
+func compareAll(got, want []tensor.Tensor, exact bool, more float64) (verdict, error) {
 	v := verdict{match: true}
 	if len(got) != len(want) {
 		return v, fmt.Errorf("the pipeline gave %d outputs and the whole model %d", len(got), len(want))
@@ -116,7 +122,7 @@ func compareAll(got, want []tensor.Tensor, exact bool) (verdict, error) {
 		if err != nil {
 			return v, err
 		}
-		tolerance := toleranceShare(got[i].Type) * d.LargestValue
+		tolerance := (toleranceShare(got[i].Type) + more) * d.LargestValue
 		if exact {
 			tolerance = 0
 		}

@@ -17,6 +17,7 @@ const module = "github.com/edgeplan/edgeplan/"
 // internal ones. Arrows point down only (docs/architecture.md).
 var allowed = map[string][]string{
 	"cmd/edgeplan":        {"config", "deployer", "onnx", "plan", "solver", "statefile", "statefile/backend", "worker"},
+	"cmd/bench-pipeline":  {"onnx", "solver", "worker"},
 	"cmd/edgeplan-worker": {"worker"},
 	"cmd/paper":           {"solver"},
 	"deployer":            {"plan", "statefile", "worker"},

@@ -23,7 +23,7 @@ func (h HTTP) LockAddress(name string) string { return h.Address(name) + "/lock"
 // StartHTTP starts Gitea (gitea.com), whose package registry keeps states.
 func StartHTTP(t testing.TB) HTTP {
 	t.Helper()
-	executable := program(t, Gitea)
+	executable := Program(t, Gitea)
 	address, dir := freeAddress(t), t.TempDir()
 	config := filepath.Join(dir, "app.ini")
 	if err := os.WriteFile(config, []byte(giteaConfig(dir, address, executable)), 0o600); err != nil {

@@ -1,6 +1,7 @@
 // Package servertest starts servers that others wrote, for tests of what talks to
-// them: an S3 service and a server of Terraform's HTTP backend protocol. `make
-// servers` builds them into the per-user cache.
+// them: an S3 service and a server of Terraform's HTTP backend protocol. Of clients
+// that others wrote it knows where they are. `make servers` builds all of them into
+// the per-user cache.
 package servertest
 
 import (
@@ -23,9 +24,14 @@ const (
 	VersitygwVersion = "v1.8.0"
 	GiteaVersion     = "v1.26.0"
 
+	GrpcurlVersion = "v1.9.4"
+	GRPCJSVersion  = "1.14.7"
+
 	Versitygw  = "versitygw-" + VersitygwVersion
 	Gitea      = "gitea-" + GiteaVersion
 	GiteaFiles = Gitea + ".files" // what Gitea reads beside its program
+	Grpcurl    = "grpcurl-" + GrpcurlVersion
+	GRPCJS     = "grpc-js-" + GRPCJSVersion // a folder with node_modules
 )
 
 // Path is where a server's program is in the per-user cache.
@@ -37,8 +43,8 @@ func Path(name string) (string, error) {
 	return filepath.Join(cache, "edgeplan", "servers", name), nil
 }
 
-// program is the path of a server that was built.
-func program(t testing.TB, name string) string {
+// Program is the path of a server or client that was built.
+func Program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := Path(name)
 	if err != nil {

@@ -17,7 +17,7 @@ type S3 struct {
 // StartS3 starts versitygw (github.com/versity/versitygw) over a temporary folder.
 func StartS3(t testing.TB) S3 {
 	t.Helper()
-	executable := program(t, Versitygw)
+	executable := Program(t, Versitygw)
 	address := freeAddress(t)
 	s := S3{Endpoint: "http://" + address, AccessKey: "operator", SecretKey: "a secret of this test", Bucket: "states"}
 	root := t.TempDir()

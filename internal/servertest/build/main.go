@@ -1,9 +1,11 @@
-// Command build puts the servers that tests run against into the per-user cache:
-// versitygw and Gitea, from their Go modules. What is there already stays.
+// Command build puts the servers and clients that tests run against into the per-user
+// cache: versitygw, Gitea and grpcurl from their Go modules, and the gRPC client of
+// Node.js from npm. What is there already stays.
 package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +22,8 @@ func main() {
 	}{
 		{servertest.Versitygw, buildVersitygw},
 		{servertest.Gitea, buildGitea},
+		{servertest.Grpcurl, buildGrpcurl},
+		{servertest.GRPCJS, installGRPCJS},
 	} {
 		if err := build(server.path, server.build); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -55,6 +59,23 @@ func buildVersitygw(path string) error {
 		return err
 	}
 	return run(dir, "go", "build", "-o", path, "./cmd/versitygw")
+}
+
+func buildGrpcurl(path string) error {
+	dir, err := download("github.com/fullstorydev/grpcurl@" + servertest.GrpcurlVersion)
+	if err != nil {
+		return err
+	}
+	return run(dir, "go", "build", "-o", path, "./cmd/grpcurl")
+}
+
+// installGRPCJS fills a folder of its own; no script of a package runs.
+func installGRPCJS(path string) error {
+	if err := errors.Join(os.RemoveAll(path), os.MkdirAll(path, 0o755)); err != nil {
+		return err
+	}
+	return run(path, "npm", "install", "--prefix", path, "--no-audit", "--no-fund", "--ignore-scripts",
+		"@grpc/grpc-js@"+servertest.GRPCJSVersion, "@grpc/proto-loader@0.8.1")
 }
 
 // buildGitea leaves out what only takes time to build: optimisation, and the

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/onnx"
+)
+
+// model is one of the networks that are measured.
+type model struct {
+	name  string
+	build func() (*modelbuilder.Model, error)
+}
+
+var models = []model{
+	{"resnet18-112", func() (*modelbuilder.Model, error) {
+		o := modelbuilder.ResNet18()
+		o.Image = 112
+		return modelbuilder.ResNet(1, o)
+	}},
+	{"mobilenetv2", func() (*modelbuilder.Model, error) { return modelbuilder.MobileNetV2(1) }},
+	{"perceptron-48x1024", func() (*modelbuilder.Model, error) { return modelbuilder.Perceptron(1, 48, 1024) }},
+}
+
+func (m model) load(ctx context.Context, dir string) (*onnx.Chain, error) {
+	built, err := m.build()
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, m.name+".onnx")
+	if err := built.WriteFile(path); err != nil {
+		return nil, err
+	}
+	return onnx.Load(ctx, path, onnx.Options{})
+}
+
+// cluster is three devices, each with a share of a core, every pair of which is joined at
+// one rate, as is the gateway, a fourth device without a limit and without a stage.
+type cluster struct {
+	name   string
+	shares []float64
+	mbps   float64
+}
+
+var clusters = []cluster{
+	{"three-equal", []float64{0.2, 0.2, 0.2}, 100},
+	{"three-unlike", []float64{0.3, 0.2, 0.1}, 100},
+	{"slow-links", []float64{0.2, 0.2, 0.2}, 6},
+}
