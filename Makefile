@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline soak-pipeline fuzz-pipeline
+.PHONY: bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline soak-pipeline fuzz-pipeline
 
 all: build
 
@@ -103,6 +103,11 @@ bench-config:
 fuzz-config:
 	$(GO) test -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime 10m -fuzzminimizetime 10x ./config
 	$(GO) test -run '^$$' -fuzz '^FuzzFormat$$' -fuzztime 5m -fuzzminimizetime 10x ./config
+
+# Uploads against scp and bare TCP, bytes of a moved layer, 30 devices at once: ratios
+# within one run, on real SSH servers. Needs root and openssh-server. docs/deploy-speed.md.
+bench-deploy:
+	$(GO) test -run '^$$' -bench '^Benchmark(Upload|MovedBoundary|Reapply|ManyDevices)$$' -benchtime 3x -timeout 40m ./deployer $(TESTFLAGS)
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

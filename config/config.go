@@ -31,6 +31,9 @@ type Settings struct {
 	// ReplanThreshold is the share of bottleneck latency (0.05 is 5 %) that a new
 	// placement must save before it replaces the deployed one.
 	ReplanThreshold float64
+	// KeepReleases is how many releases of a model devices keep, the deployed one
+	// among them: at least 1. The others are there for rollback.
+	KeepReleases int
 	// Engines are paths of ONNX Runtime libraries by architecture, as
 	// "linux/arm64"; absolute. They win over the cache and npm.
 	Engines map[string]string

@@ -131,7 +131,7 @@ func TestLoad(t *testing.T) {
 	}
 	want := &Config{
 		Dir:      got.Dir,
-		Settings: Settings{RequiredVersion: ">= 0.1", ReplanThreshold: 0.075},
+		Settings: Settings{RequiredVersion: ">= 0.1", ReplanThreshold: 0.075, KeepReleases: 2},
 		Nodes: []*Node{
 			jetson("node.jetson[0]", "10.0.0.10", "192.168.1.1", false),
 			jetson("node.jetson[1]", "10.0.0.11", "192.168.1.2", true),

@@ -58,7 +58,7 @@ func newLoader(dir string) *loader {
 		report: &report{},
 		config: &Config{
 			Dir:      dir,
-			Settings: Settings{ReplanThreshold: defaultReplanThreshold},
+			Settings: Settings{ReplanThreshold: defaultReplanThreshold, KeepReleases: defaultKeepReleases},
 			Sources:  map[string]*hcl.File{},
 		},
 	}

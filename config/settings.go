@@ -11,6 +11,12 @@ import (
 
 const defaultReplanThreshold = 0.05
 
+// How many releases of a model devices keep, the deployed one among them.
+const (
+	defaultKeepReleases = 2
+	maxKeepReleases     = 100
+)
+
 // platforms that an engine may be given for: devices, and operators' machines.
 func platforms() []string {
 	return append(architectures(), "darwin/amd64", "darwin/arm64")
@@ -24,6 +30,7 @@ func (f *frame) settings(d *declaration) {
 	r.checkVersion(wanted)
 	if f.parent != nil {
 		r.refuseInModule("replan_threshold")
+		r.refuseInModule("keep_releases")
 		r.refuseInModule("engines")
 		return
 	}
@@ -34,6 +41,7 @@ func (f *frame) settings(d *declaration) {
 			r.bad("replan_threshold", a, invalidQuantity, "replan_threshold must be less than 100%%: no placement saves all of the time. Write it as \"5%%\".")
 		}
 	}
+	s.KeepReleases = int(r.whole("keep_releases", 1, maxKeepReleases, defaultKeepReleases))
 	s.Engines = r.engines()
 }
 

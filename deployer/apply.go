@@ -35,6 +35,19 @@ func Apply(ctx context.Context, p *plan.Plan, rec Recorder, o Options) error {
 	if err := a.preflight(ctx); err != nil {
 		return err
 	}
+	held, release, err := a.lease(ctx)
+	if err != nil {
+		return fmt.Errorf("nothing was changed:\n%w", err)
+	}
+	defer release()
+	if err = a.carryOut(held); ctx.Err() == nil && held.Err() != nil {
+		err = errors.Join(err, context.Cause(held))
+	}
+	return err
+}
+
+// carryOut does what the plan says, under the leases of all devices.
+func (a *applying) carryOut(ctx context.Context) error {
 	if err := a.announce(); err != nil {
 		return err
 	}
@@ -116,6 +129,13 @@ func (a *applying) leaving() []string {
 		}
 	}
 	maps.DeleteFunc(nodes, func(_ string, known bool) bool { return !known })
+	for name, releases := range a.plan.Prior.Earlier {
+		for i := range releases {
+			if !keeps(a.plan.Desired.Earlier[name], releases[i].Release) && a.plan.Desired.Models[name].Release != releases[i].Release {
+				a.addKnown(nodes, &releases[i])
+			}
+		}
+	}
 	for node := range a.plan.Prior.Nodes {
 		if _, stays := a.plan.Desired.Nodes[node]; !stays {
 			nodes[node] = true
@@ -125,6 +145,19 @@ func (a *applying) leaving() []string {
 		delete(nodes, node)
 	}
 	return sortedKeys(nodes)
+}
+
+// addKnown adds the nodes of a release that the state knows how to reach.
+func (a *applying) addKnown(nodes map[string]bool, m *statefile.Model) {
+	for _, node := range plan.ReleaseNodes(m) {
+		if _, known := a.plan.Prior.Nodes[node]; known {
+			nodes[node] = true
+		}
+	}
+}
+
+func keeps(releases []statefile.Model, id string) bool {
+	return slices.ContainsFunc(releases, func(m statefile.Model) bool { return m.Release == id })
 }
 
 // record changes the state and keeps it.
@@ -271,7 +304,7 @@ func (a *applying) awayErrors() error {
 func (a *applying) finish() error {
 	return a.record(func(s *statefile.State) {
 		desired := statefile.Clone(a.plan.Desired)
-		s.Models, s.Outputs = desired.Models, desired.Outputs
+		s.Models, s.Earlier, s.Outputs = desired.Models, desired.Earlier, desired.Outputs
 		for node, known := range desired.Nodes {
 			s.Nodes[node] = withKey(known, s.Nodes[node].PublicKey)
 		}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pkg/sftp"
 
@@ -70,13 +73,62 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// openBlobs makes the folder of blobs, and removes what runs that were killed
-// have left there.
-func (s *site) openBlobs(ctx context.Context) error {
-	if _, err := s.script(ctx, "make folders", `umask 077; mkdir -p "$1"`, s.blobs()); err != nil {
-		return err
+// openBlobs makes the folder of blobs, removes what runs that were killed have
+// left there, and tells of the parts of wanted blobs that can be continued.
+func (s *site) openBlobs(ctx context.Context, wanted []statefile.Blob) (found, error) {
+	const script = `
+umask 077
+mkdir -p "$1" && cd "$1" || exit
+command -v tar >/dev/null && echo tar || echo no tar
+command -v gzip >/dev/null && echo gzip || echo no gzip
+for f in "$2"*; do
+	[ -f "$f" ] && [ ! -L "$f" ] && wc -c "$f"
+done
+find . -maxdepth 1 -name "$3*" -mtime +0 -exec rm -f {} +
+`
+	out, err := s.script(ctx, "make folders", script, s.blobs(), s.temporaryPrefix(), temporary)
+	if err != nil {
+		return found{}, err
 	}
-	return s.removeTemporary(ctx, s.blobs())
+	f, garbage := parseFound(out, s.temporaryPrefix(), wanted)
+	for names := range slices.Chunk(garbage, batchFiles) {
+		if _, err := s.script(ctx, "remove temporary files", `cd "$1" && shift && rm -f "$@"`, append([]string{s.blobs()}, names...)...); err != nil {
+			return found{}, err
+		}
+	}
+	s.mu.Lock()
+	s.gzip = f.gzip
+	s.mu.Unlock()
+	return f, nil
+}
+
+// parseFound reads what openBlobs prints, and gives the files to remove.
+func parseFound(out, prefix string, wanted []statefile.Blob) (f found, garbage []string) {
+	sizes := map[string]int64{}
+	for _, blob := range wanted {
+		sizes[blob.Digest] = blob.Size
+	}
+	f.parts = map[string]map[form]int64{}
+	for i, line := range strings.Split(strings.TrimSuffix(out, "\n"), "\n") {
+		switch {
+		case i == 0:
+			f.tar = line == "tar"
+		case i == 1:
+			f.gzip = line == "gzip"
+		default:
+			text, name, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
+			size, err := strconv.ParseInt(text, 10, 64)
+			if !strings.HasPrefix(name, prefix) {
+				continue
+			}
+			digest, ok := f.parsePart(name, prefix, size)
+			if err != nil || !ok || size < resumeBlock || size > sizes[digest] {
+				delete(f.parts, digest)
+				garbage = append(garbage, name)
+			}
+		}
+	}
+	return f, garbage
 }
 
 // removeTemporary removes what was not put in its place from a folder. What

@@ -3,7 +3,6 @@ package deployer
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 
 	"github.com/edgeplan/edgeplan/plan"
@@ -65,6 +64,7 @@ func (a *applying) dropModels() error {
 	return a.record(func(s *statefile.State) {
 		for _, model := range gone {
 			delete(s.Models, model)
+			delete(s.Earlier, model)
 		}
 	})
 }
@@ -91,36 +91,23 @@ func (a *applying) knows(node string) bool {
 }
 
 // carried are the releases to keep on a node, by deployment folder: the deployed
-// one, and the one before for going back to it.
+// one, and earlier ones for going back to.
 func (a *applying) carried(node string) map[string][]string {
 	a.mu.Lock()
-	models := maps.Clone(a.state.Models)
-	a.mu.Unlock()
-	before := map[string]string{}
-	changes := map[string]bool{}
-	for _, d := range a.plan.Deployments {
-		if d.To == nil {
-			delete(models, d.Model)
-			continue
-		}
-		if d.From != nil && d.From.Release != d.To.Release {
-			before[d.Model], changes[d.Model] = d.From.Release, true
-		}
-	}
+	defer a.mu.Unlock()
 	carried := map[string][]string{}
-	for _, name := range sortedKeys(models) {
-		m := models[name]
-		if !slices.Contains(plan.ReleaseNodes(&m), node) {
-			continue
+	for name, m := range a.state.Models {
+		folder := DeploymentName(name, a.plan.Prior.Lineage)
+		for _, release := range append([]statefile.Model{m}, a.state.Earlier[name]...) {
+			if !a.removes(name) && slices.Contains(plan.ReleaseNodes(&release), node) {
+				carried[folder] = append(carried[folder], release.Release)
+			}
 		}
-		keep := []string{m.Release, before[name]}
-		if !changes[name] {
-			keep = append(keep, anyRelease)
-		}
-		carried[DeploymentName(name, a.plan.Prior.Lineage)] = keep
 	}
 	return carried
 }
 
-// anyRelease keeps all releases of a deployment that did not change in this run.
-const anyRelease = "*"
+// removes says whether the plan removes a model.
+func (a *applying) removes(model string) bool {
+	return slices.ContainsFunc(a.plan.Deployments, func(d plan.Deployment) bool { return d.Model == model && d.To == nil })
+}

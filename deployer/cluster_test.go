@@ -17,9 +17,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,7 +77,7 @@ func bareCluster(t testing.TB) *cluster {
 	c.identity, c.key = writeIdentity(t)
 	c.options = Options{Attempts: 1, DialTimeout: 2 * time.Second, HandshakeTimeout: 10 * time.Second,
 		AnswerTimeout: 20 * time.Second, StartTimeout: 20 * time.Second, ProbeTimeout: 20 * time.Second,
-		probe: c.echoes}
+		Holder: Holder{Who: "ana@laptop", Operation: "apply", State: "ana's"}, probe: c.echoes}
 	return c
 }
 
@@ -126,6 +128,15 @@ func (c *cluster) addSSHD(name string, o sshdtest.Options, path string) *sshdtes
 	return s
 }
 
+// addresses counts the loopback addresses given to nodes: other programs of this
+// machine may listen on 127.0.0.1.
+var addresses atomic.Int32
+
+func ownAddress() string {
+	n := addresses.Add(1)
+	return fmt.Sprintf("127.%d.%d.%d", 100+os.Getpid()/250%100, os.Getpid()%250, n%250+1)
+}
+
 func (c *cluster) addNode(name, addr, hostKey, home, path string) {
 	c.t.Helper()
 	host, port, err := net.SplitHostPort(addr)
@@ -139,7 +150,7 @@ func (c *cluster) addNode(name, addr, hostKey, home, path string) {
 	c.homes[name] = home
 	c.nodes[name] = statefile.Node{
 		SSH:  statefile.SSH{Host: host, Port: number, User: "pi", IdentityFile: c.identity, HostKey: hostKey},
-		Path: path, Architecture: runtime.GOOS + "/" + runtime.GOARCH, PipelineAddress: host,
+		Path: path, Architecture: runtime.GOOS + "/" + runtime.GOARCH, PipelineAddress: ownAddress(),
 	}
 }
 
@@ -259,7 +270,23 @@ func (c *cluster) plan(models map[string]statefile.Model) *plan.Plan {
 			desired.Nodes[node] = withKey(c.nodes[node], prior.Nodes[node].PublicKey)
 		}
 	}
+	c.keepBefore(prior, desired)
 	return &plan.Plan{Prior: prior, Desired: desired, Deployments: plan.Diff(prior, desired), Blobs: c.blobs}
+}
+
+// keepBefore keeps the release before, where it was on no other nodes.
+func (c *cluster) keepBefore(prior, desired *statefile.State) {
+	desired.Earlier = nil
+	for name, m := range desired.Models {
+		list := prior.Earlier[name]
+		if from, ok := prior.Models[name]; ok && from.Release != m.Release {
+			list = []statefile.Model{from}
+		}
+		gone := func(e statefile.Model) bool {
+			return slices.ContainsFunc(plan.ReleaseNodes(&e), func(node string) bool { _, stays := desired.Nodes[node]; return !stays })
+		}
+		setEarlier(desired, name, slices.DeleteFunc(slices.Clone(list), gone))
+	}
 }
 
 func (c *cluster) apply(p *plan.Plan) error {

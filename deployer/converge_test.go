@@ -98,9 +98,9 @@ func drawConfiguration(t *rapid.T, c *cluster) string {
 		known := c.nodes[name]
 		fmt.Fprintf(&b, "node %q {\n  address = %q\n  port = %d\n  user = \"pi\"\n  identity_file = %q\n  host_key = %q\n  architecture = %q\n",
 			name, known.SSH.Host, known.SSH.Port, known.SSH.IdentityFile, known.SSH.HostKey, known.Architecture)
-		fmt.Fprintf(&b, "  memory = \"%dMiB\"\n  compute = \"%dMFLOPS\"\n  pipeline_address = \"%s.lan\"\n  pipeline_port = %d\n}\n",
+		fmt.Fprintf(&b, "  memory = \"%dMiB\"\n  compute = \"%dMFLOPS\"\n  pipeline_address = %q\n  pipeline_port = %d\n}\n",
 			rapid.SampledFrom([]int{80, 130, 300}).Draw(t, "memory"), rapid.IntRange(100, 2000).Draw(t, "compute"),
-			name, rapid.SampledFrom([]int{7433, 9000}).Draw(t, "port"))
+			known.PipelineAddress, rapid.SampledFrom([]int{7433, 9000}).Draw(t, "port"))
 		addresses = append(addresses, "node."+name)
 	}
 	fmt.Fprintf(&b, "network \"lan\" {\n  nodes = [%s]\n  bandwidth = \"%dMbps\"\n  shared = %v\n}\n",

@@ -33,8 +33,21 @@ func Architectures(ctx context.Context, nodes map[string]statefile.Node, o Optio
 	return found, nil
 }
 
+// machineScript prints the system, the machine, and the width of its programs,
+// which need not be the kernel's. Where there is no getconf, the shell tells: the
+// fifth byte of an ELF file is 1 for 32 bits and 2 for 64.
+const machineScript = `
+uname -s
+uname -m
+getconf LONG_BIT 2>/dev/null || case $(dd if=/bin/sh bs=1 skip=4 count=1 2>/dev/null | od -An -tx1 2>/dev/null) in
+*01*) echo 32 ;;
+*02*) echo 64 ;;
+*) echo unknown ;;
+esac
+`
+
 func (d *device) architecture(ctx context.Context) (string, error) {
-	out, err := d.script(ctx, "uname", `uname -s; uname -m; getconf LONG_BIT 2>/dev/null || echo unknown`)
+	out, err := d.script(ctx, "uname", machineScript)
 	if err != nil {
 		return "", err
 	}

@@ -156,8 +156,12 @@ type site struct {
 	lineage string // of the state that is worked for
 	program string // a worker program on the device, for where a release's own is damaged; "" when none is known
 
+	lease *heldLease // nil until it is taken
+
 	mu       sync.Mutex
 	verified map[string]bool // digests hashed on the device in this run
+	gzip     bool            // whether the device has it
+	rate     float64         // of uploads, in bytes per second; 0 is not known yet
 }
 
 // siteOf finds the folder of a path that is absolute or relative to the home folder.

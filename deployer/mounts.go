@@ -2,7 +2,6 @@ package deployer
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -28,9 +27,9 @@ func checkMount(existing, mounts string) error {
 	m := mountOf(existing, mounts)
 	switch {
 	case slices.Contains(m.options, "ro"):
-		return fmt.Errorf("%s is on a file system that is mounted read-only (%s): set another `path`, or mount it with rw", existing, m.point)
+		return problemf("mount", "set another `path`, or mount it with rw", "%s is on a file system that is mounted read-only (%s)", existing, m.point)
 	case slices.Contains(m.options, "noexec"):
-		return fmt.Errorf("%s is on a file system that is mounted noexec (%s), where no program can run: set another `path`, or mount it with exec", existing, m.point)
+		return problemf("mount", "set another `path`, or mount it with exec", "%s is on a file system that is mounted noexec (%s), where no program can run", existing, m.point)
 	}
 	return nil
 }

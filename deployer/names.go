@@ -67,6 +67,7 @@ func (s *site) release(dep, id string) string {
 var (
 	digestPattern  = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	releasePattern = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z_-]{0,99}$`)
+	leasePattern   = regexp.MustCompile(`^lease\.[1-9][0-9]{0,8}$`)
 	filePattern    = regexp.MustCompile(`^[0-9A-Za-z_][0-9A-Za-z._+-]{0,199}$`)
 )
 
@@ -131,7 +132,8 @@ func checkModel(name string, m *statefile.Model) error {
 
 func checkBlob(b statefile.Blob) error {
 	switch b.Name {
-	case worker.ManifestFile, worker.PeersFile, worker.SocketFile, worker.LogFile, worker.LockFile, sumsFile:
+	case worker.ManifestFile, worker.PeersFile, worker.SocketFile, worker.LogFile, worker.LockFile,
+		worker.SupervisorFile, worker.MarkFile, sumsFile:
 		return fmt.Errorf("a blob cannot be named %s", b.Name)
 	}
 	switch {

@@ -26,17 +26,25 @@ type Options struct {
 	StartTimeout                      time.Duration // until a worker is ready; default 2 min
 	ProbeTimeout                      time.Duration // of the inference that checks a pipeline; default 1 min
 
-	Devices int // worked on at once; default 16
+	Devices int // worked on at once; default 32
 	Files   int // moved at once to one device; default 8
 
-	probe prober // replaced by tests
-	log   *sync.Mutex
+	Holder    Holder        // for whom leases of devices are taken
+	LeaseTime time.Duration // how long a lease lasts unless it is renewed; default 2 min
+	LeaseWait time.Duration // how long to wait for somebody else's; default not at all
+
+	probe        prober // replaced by tests
+	clock        string // folder where the device's kernel tells the time; replaced by tests
+	withoutLease bool   // for tests of what happens when a lease was lost unnoticed
+	log          *sync.Mutex
+
+	compressor *compressor
 }
 
 // Event is one step on one device.
 type Event struct {
 	Node string
-	Kind string // connect, upload, release, start, probe, switch, stop, clean
+	Kind string // connect, lease, upload, release, start, probe, switch, stop, clean
 	// Bytes moved so far of Total; 0 where the step moves none.
 	Bytes, Total int64
 	Message      string // one line; "" when only Bytes changed
@@ -52,7 +60,9 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.AnswerTimeout, 30*time.Second)
 	setDefault(&o.StartTimeout, 2*time.Minute)
 	setDefault(&o.ProbeTimeout, time.Minute)
-	setDefault(&o.Devices, 16)
+	setDefault(&o.LeaseTime, leaseTime)
+	setDefault(&o.clock, procDir)
+	setDefault(&o.Devices, 32)
 	setDefault(&o.Files, 8)
 	if o.Connections == nil {
 		o.Connections = newConnections(false)
@@ -62,6 +72,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.log == nil {
 		o.log = new(sync.Mutex)
+	}
+	if o.compressor == nil {
+		o.compressor = &compressor{done: map[string][]byte{}}
 	}
 	return o
 }

@@ -20,10 +20,7 @@ const releaseSlack = 1 << 20
 // lookScript looks at a device and changes nothing. $1 is edgeplan's folder.
 // Prints the system, the machine, the width of its programs, the nearest folder
 // that exists, whether it can be written, and the C library's loaders.
-const lookScript = `
-uname -s
-uname -m
-getconf LONG_BIT 2>/dev/null || echo unknown
+const lookScript = machineScript + `
 d=$1
 while [ ! -e "$d" ] && [ -n "$d" ]; do d=${d%/*}; done
 [ -n "$d" ] || d=/
@@ -86,16 +83,16 @@ func isLoader(path string) bool {
 func (l look) check(node statefile.Node) error {
 	var problems []error
 	if node.Architecture != "" && l.architecture != node.Architecture {
-		return fmt.Errorf("the device is %s, and the plan takes it for %s: correct `architecture` of the node, or leave it out", l.architecture, node.Architecture)
+		return problemf("architecture", "correct `architecture` of the node, or leave it out", "the device is %s, and the plan takes it for %s", l.architecture, node.Architecture)
 	}
 	if !l.writable {
-		problems = append(problems, fmt.Errorf("%s cannot be written by user %s: give the user that folder, or set another `path`", l.existing, node.SSH.User))
+		problems = append(problems, problemf("path", "give the user that folder, or set another `path`", "%s cannot be written by user %s", l.existing, node.SSH.User))
 	}
 	if !l.hasSHA256 {
-		problems = append(problems, errors.New("there is no sha256sum command: install coreutils or busybox"))
+		problems = append(problems, problemf("tools", "install coreutils or busybox", "there is no sha256sum command"))
 	}
 	if want := loader(l.architecture); want != "" && !slices.Contains(l.loaders, want) {
-		problems = append(problems, fmt.Errorf("%s is missing: worker and engine need glibc, which musl systems such as Alpine do not have", want))
+		problems = append(problems, problemf("libc", "worker and engine need glibc, which musl systems such as Alpine do not have: use a system with glibc there", "%s is missing", want))
 	}
 	return errors.Join(problems...)
 }
@@ -103,25 +100,46 @@ func (l look) check(node statefile.Node) error {
 // checkSpace compares what is free with what has to be written. It looks before
 // anything is written: SFTP has no word for a full disk.
 func checkSpace(ctx context.Context, s *site, existing string, missing int64) error {
-	var free uint64
-	err := s.files(ctx, func(c *sftp.Client) error {
-		if _, ok := c.HasExtension("statvfs@openssh.com"); !ok {
-			free = 1 << 62 // it does not tell
-			return nil
-		}
-		space, err := c.StatVFS(path.Clean(existing))
-		if err == nil {
-			free = space.Bavail * space.Frsize
-		}
-		return err
-	})
+	free, err := s.freeSpace(ctx, existing)
 	if err != nil {
 		return fmt.Errorf("cannot tell the free space at %s: %w", existing, err)
 	}
-	if need := uint64(missing) + releaseSlack; missing > 0 && free < need {
-		return fmt.Errorf("the disk is too full: %s needed at %s, %s free", byteCount(int64(need)), s.root, byteCount(int64(free)))
+	switch need := missing + releaseSlack; {
+	case missing == 0:
+		return nil
+	case free.bytes < need:
+		return problemf("space", "free some there, or lower `keep_releases`: releases kept for rollback take space too",
+			"the disk is too full: %s needed at %s, %s free", byteCount(need), s.root, byteCount(free.bytes))
+	case free.files < releaseFiles:
+		return problemf("space", "remove files there", "the file system at %s has room for %d more files (inodes), and a release needs up to %d", s.root, free.files, releaseFiles)
 	}
 	return nil
+}
+
+// releaseFiles is how many files must still fit: a release has a few hundred at most.
+const releaseFiles = 512
+
+// space is what a file system takes yet.
+type space struct{ bytes, files int64 }
+
+// freeSpace asks for the file system of a folder. What it does not tell is plenty.
+func (s *site) freeSpace(ctx context.Context, folder string) (space, error) {
+	free := space{1 << 62, 1 << 62}
+	err := s.files(ctx, func(c *sftp.Client) error {
+		if _, ok := c.HasExtension("statvfs@openssh.com"); !ok {
+			return nil
+		}
+		found, err := c.StatVFS(path.Clean(folder))
+		if err != nil {
+			return err
+		}
+		free.bytes = int64(min(found.Bavail*found.Frsize, 1<<62))
+		if found.Files > 0 { // some file systems do not count them
+			free.files = int64(min(found.Favail, 1<<62))
+		}
+		return nil
+	})
+	return free, err
 }
 
 // byteCount is a number of bytes as people read it.

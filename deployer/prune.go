@@ -64,7 +64,7 @@ func (s *site) anyDeployment(ctx context.Context) (bool, error) {
 // removeDeployment stops all of a deployment and removes its folder.
 func (s *site) removeDeployment(ctx context.Context, deployment string) error {
 	s.emit("clean", "removing %s", deployment)
-	if err := s.stopOthers(ctx, deployment, ""); err != nil {
+	if err := s.forgetAll(ctx, deployment); err != nil {
 		return err
 	}
 	return s.removeTree(ctx, s.deployment(deployment))
@@ -87,12 +87,12 @@ func (s *site) pruneReleases(ctx context.Context, deployment string, keep []stri
 	for _, info := range infos {
 		id := info.Name()
 		half := strings.HasSuffix(id, unfinished)
-		if !half && (slices.Contains(keep, id) || slices.Contains(keep, anyRelease)) {
+		if !half && slices.Contains(keep, id) {
 			continue
 		}
 		if !half {
 			s.emit("clean", "removing release %s of %s", id, deployment)
-			if err := s.stop(ctx, deployment, id); err != nil {
+			if err := s.forget(ctx, deployment, id); err != nil {
 				return err
 			}
 		}
@@ -170,6 +170,7 @@ func (s *site) removeRoot(ctx context.Context) error {
 	if err := s.remove(ctx, path.Join(s.root, worker.KeyFile)); err != nil {
 		return err
 	}
+	s.dropLease(ctx) // the last thing of ours that is in the folder
 	return s.removeEmpty(ctx)
 }
 
@@ -183,7 +184,9 @@ func (s *site) removeEmpty(ctx context.Context) error {
 	err := s.files(ctx, func(c *sftp.Client) error {
 		infos, _ := c.ReadDirContext(ctx, s.root)
 		for _, info := range infos {
-			names = append(names, info.Name())
+			if !leasePattern.MatchString(info.Name()) {
+				names = append(names, info.Name())
+			}
 		}
 		return nil
 	})

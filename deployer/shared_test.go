@@ -17,6 +17,7 @@ func (c *cluster) second() *cluster {
 	other := *c
 	other.recorder, other.lineage = &recorder{}, "ffffffff-1234-4234-8234-123456789abc"
 	other.options.probe = other.echoes
+	other.options.Holder = Holder{Who: "bo@desk", Operation: "destroy", State: "bo's"}
 	return &other
 }
 
@@ -32,7 +33,8 @@ func once(c *cluster, node string, when func(embedded.Operation) bool, do func()
 }
 
 // While one state brings its blobs, another leaves the device: it takes nothing
-// that the first found there, is uploading or has just uploaded.
+// that the first found there, is uploading or has just uploaded. Leases keep the two
+// apart; this is what is left when one of them was taken away.
 func TestTwoStatesOnOneDevice(t *testing.T) {
 	moments := map[string]func(embedded.Operation) bool{
 		"uploading": func(op embedded.Operation) bool { return op.Bytes > 1000 },
@@ -49,6 +51,7 @@ func TestTwoStatesOnOneDevice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCluster(t, "a")
 			other := c.second()
+			other.options.withoutLease = true
 			other.mustApply(models{"net": other.model("net", "0", 7500, "a")}) // shares blobs
 			m := c.model("net", "1", 7433, "a")
 			var left error
@@ -74,6 +77,7 @@ func TestTwoStatesOnOneDevice(t *testing.T) {
 func TestTwoStatesLeaveAtOnce(t *testing.T) {
 	c := newCluster(t, "a")
 	other := c.second()
+	other.options.withoutLease = true
 	c.mustApply(models{"net": c.model("net", "1", 7433, "a")})
 	other.mustApply(models{"net": other.model("net", "0", 7500, "a")})
 	removal := func(op embedded.Operation) bool { return strings.Contains(op.Name, "'rm' '-rf'") }

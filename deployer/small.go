@@ -21,7 +21,7 @@ func (s *site) writeSmall(ctx context.Context, dir, name string, content []byte)
 	err := s.files(ctx, func(c *sftp.Client) error {
 		temporary := path.Join(dir, s.temporaryName())
 		r := &sizedReader{Reader: bytes.NewReader(content), ctx: ctx, size: int64(len(content)), moved: func(int) {}}
-		if err := writeFile(c, temporary, r); err != nil {
+		if err := writeFile(c, temporary, 0, r); err != nil {
 			return err
 		}
 		if err := c.Chmod(temporary, 0o600); err != nil {

@@ -23,10 +23,11 @@ usable_program() {
 `
 
 // stopFunction ends the worker of the release folder $1 by its own program, or
-// by the blob $2 where that is damaged. Without any program, or when it fails,
-// the worker is found by the folder it works in. end_workers ends those that
-// work in a folder, and those whose folder inside of it was deleted. It gives 0
-// when it ended one, 1 when there was none and 2 when one stays.
+// by the blob $2 where that is damaged; with -forget as $3 nothing starts it after
+// a reboot either. Without any program, or when it fails, the worker is found by
+// the folder it works in. end_workers ends those that work in a folder, and those
+// whose folder inside of it was deleted: first what would start them again. It
+// gives 0 when it ended one, 1 when there was none and 2 when one stays.
 const stopFunction = programFunction + `
 physical() (
 	dir=$1 rest=
@@ -48,7 +49,7 @@ end_process() {
 	[ "$(readlink "/proc/$1/cwd")" != "$2" ]
 }
 end_workers() {
-	outcome=1
+	supervisors= workers=
 	for process in /proc/[0-9]*; do
 		read -r name <"$process/comm" && [ "$name" = edgeplan-worker ] || continue
 		cwd=$(readlink "$process/cwd")
@@ -56,16 +57,28 @@ end_workers() {
 		"$1" | "$1/"*" (deleted)") ;;
 		*) continue ;;
 		esac
-		end_process "${process#/proc/}" "$cwd" || return 2
-		outcome=0
+		case $(tr '\0' ' ' <"$process/cmdline") in
+		*" supervise "*) supervisors="$supervisors ${process#/proc/}" ;;
+		*) workers="$workers ${process#/proc/}" ;;
+		esac
 	done 2>/dev/null
-	return $outcome
+	for pid in $supervisors $workers; do
+		cwd=$(readlink "/proc/$pid/cwd") || continue
+		end_unit "$pid"
+		end_process "$pid" "$cwd" || return 2
+	done 2>/dev/null
+	[ -n "$supervisors$workers" ]
 }
+end_unit() {
+	unit=$(sed -n 's|.*/\(edgeplan-[A-Za-z0-9_-]*\.service\)$|\1|p' "/proc/$1/cgroup" | head -n 1)
+	[ -n "$unit" ] || return 0
+	systemctl --user stop "$unit" || systemctl --no-ask-password stop "$unit"
+} 2>/dev/null
 stop_worker() {
 	folder=$(physical "$1")
 	[ -e "$folder/worker.lock" ] || return 0
 	if program=$(usable_program "$folder" "$2"); then
-		"$program" stop "$folder" || end_workers "$folder"
+		"$program" stop $3 "$folder" || end_workers "$folder"
 	else
 		end_workers "$folder" || [ $? = 1 ]
 	fi
@@ -75,7 +88,17 @@ stop_worker() {
 // stop ends the worker of a release. That none runs, or that there is no such
 // release, is no error.
 func (s *site) stop(ctx context.Context, deployment, id string) error {
-	if _, err := s.script(ctx, "stop the worker", stopFunction+`stop_worker "$1" "$2"`, s.release(deployment, id), s.program); err != nil {
+	return s.stopWith(ctx, deployment, id, "")
+}
+
+// forget stops the worker of a release that goes, and has nothing start it after
+// a reboot.
+func (s *site) forget(ctx context.Context, deployment, id string) error {
+	return s.stopWith(ctx, deployment, id, "-forget")
+}
+
+func (s *site) stopWith(ctx context.Context, deployment, id, flag string) error {
+	if _, err := s.script(ctx, "stop the worker", stopFunction+`stop_worker "$1" "$2" "$3"`, s.release(deployment, id), s.program, flag); err != nil {
 		return fmt.Errorf("stop release %s: %w", id, err)
 	}
 	return nil
@@ -84,14 +107,23 @@ func (s *site) stop(ctx context.Context, deployment, id string) error {
 // stopOthers ends the workers of all releases of a deployment but one; "" is
 // none. It ends those whose release folder was deleted as well.
 func (s *site) stopOthers(ctx context.Context, deployment, keep string) error {
+	return s.stopAllBut(ctx, deployment, keep, "")
+}
+
+// forgetAll is stopOthers and forget for all releases of a deployment.
+func (s *site) forgetAll(ctx context.Context, deployment string) error {
+	return s.stopAllBut(ctx, deployment, "", "-forget")
+}
+
+func (s *site) stopAllBut(ctx context.Context, deployment, keep, flag string) error {
 	const script = stopFunction + `
 failed=0
 for release in "$1"/*; do
-	[ "$release" = "$1/$2" ] || stop_worker "$release" "$3" || failed=1
+	[ "$release" = "$1/$2" ] || stop_worker "$release" "$3" "$4" || failed=1
 done
 end_workers "$(physical "$1")" || [ $? = 1 ] || failed=1
 exit $failed
 `
-	_, err := s.script(ctx, "stop old workers", script, path.Join(s.deployment(deployment), releasesDir), keep, s.program)
+	_, err := s.script(ctx, "stop old workers", script, path.Join(s.deployment(deployment), releasesDir), keep, s.program, flag)
 	return err
 }

@@ -14,7 +14,7 @@ import (
 
 // packetBytes of SFTP data travel in one message to servers known to take more
 // than the 32 KiB that every server takes.
-const packetBytes = 128 << 10
+const packetBytes = 255 << 10
 
 // sftp gives the SFTP session of a connection, opened when it is first needed.
 func (l *link) sftp() (*sftp.Client, error) {

@@ -38,8 +38,8 @@ func (a *applying) preflight(ctx context.Context) error {
 	return fmt.Errorf("nothing was changed:\n%w", err)
 }
 
-// survey connects to a device. A device that receives something is looked at
-// closely.
+// survey connects to a device and looks at it; closely at one that receives
+// something.
 func (a *applying) survey(ctx context.Context, node string) (*site, error) {
 	d := a.devices[node]
 	d.emit("connect", "connecting to %s", address(d.node.SSH))
@@ -48,14 +48,32 @@ func (a *applying) survey(ctx context.Context, node string) (*site, error) {
 		return nil, err
 	}
 	s.program = a.program(s)
+	held := s.checkLease(ctx)
 	if len(a.wanted(node)) == 0 {
-		return s, nil
+		return s, held
 	}
 	missing, err := a.lacking(ctx, s)
 	if err != nil {
 		return nil, err
 	}
-	return s, s.admit(ctx, missing)
+	seen, err := a.admit(ctx, s, missing)
+	for _, warning := range seen.warnings {
+		s.emit("preflight", "warning: %v", warning)
+	}
+	return s, errors.Join(err, held)
+}
+
+// checkLease says who else changes the device right now. Who may wait for that is
+// not kept from it.
+func (s *site) checkLease(ctx context.Context) error {
+	if s.o.withoutLease || s.o.LeaseWait > 0 {
+		return nil
+	}
+	held, err := s.readLease(ctx)
+	if err != nil || held == nil {
+		return err
+	}
+	return &HeldError{*held}
 }
 
 // program is a worker program that a device has or gets; "" when none is known.
@@ -73,15 +91,46 @@ func (a *applying) program(s *site) string {
 	return ""
 }
 
-// admit says what keeps a device from taking its part, of which it lacks the given blobs.
-func (s *site) admit(ctx context.Context, missing []statefile.Blob) error {
-	found, err := lookAt(ctx, s)
-	if err != nil {
-		return err
+// seen is what a close look at a device found, beside what is wrong.
+type seen struct {
+	look     look
+	measured measured
+	free     space
+	warnings []error
+}
+
+// admit looks closely at a device. The error is what keeps it from taking its
+// part, of which it lacks the given blobs.
+func (a *applying) admit(ctx context.Context, s *site, missing []statefile.Blob) (found seen, err error) {
+	if found.look, err = lookAt(ctx, s); err != nil {
+		return found, err
 	}
-	mounted := s.checkMounts(ctx, found.existing)
-	found.writable = found.writable || mounted != nil // that says why
-	return errors.Join(found.check(s.node), mounted, checkSpace(ctx, s, found.existing, totalBytes(missing)))
+	if found.measured, err = s.measure(ctx); err != nil {
+		return found, err
+	}
+	if found.free, err = s.freeSpace(ctx, found.look.existing); err != nil {
+		return found, err
+	}
+	taken, err := a.checkPorts(ctx, s, found.measured.sockets)
+	if err != nil {
+		return found, err
+	}
+	mounted := s.checkMounts(ctx, found.look.existing)
+	found.look.writable = found.look.writable || mounted != nil // that says why
+	needed := memoryNeeded(a.plan, s.name)
+	faults := append(taken, found.look.check(s.node), mounted, found.measured.checkTotal(needed), a.checkKept(s, missing))
+	if a.plan.Mode != plan.RollingBack {
+		faults = append(faults, checkSpace(ctx, s, found.look.existing, totalBytes(missing)))
+	}
+	if hasEngine(a.wanted(s.name)) {
+		faults = append(faults, found.measured.checkLibrary())
+	}
+	for _, warning := range []error{found.measured.checkClock(), found.measured.checkAvailable(needed)} {
+		if warning != nil {
+			found.warnings = append(found.warnings, warning)
+		}
+	}
+	return found, errors.Join(faults...)
 }
 
 // checkShared refuses two nodes that are one folder of one device.

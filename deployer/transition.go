@@ -164,6 +164,9 @@ func (t *transition) commit(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+	if err := t.stillHeld(ctx); err != nil {
+		return err
+	}
 	ctx = context.WithoutCancel(ctx)
 	s := t.sites[t.To.Gateway]
 	s.emit("switch", "switching %s to release %s", t.Model, t.To.Release)
@@ -179,11 +182,19 @@ func (t *transition) commit(ctx context.Context) error {
 	return s.failed(err)
 }
 
+// stillHeld makes sure that nobody else has taken one of the devices by now.
+func (t *transition) stillHeld(ctx context.Context) error {
+	return each(t.nodes, t.o.Devices, func(node string) error {
+		return t.sites[node].failed(t.sites[node].renewLease(ctx))
+	})
+}
+
 // follow does what is left after the commit: record it, switch the others and
 // stop the old release. Each is tried, whatever fails.
 func (t *transition) follow(ctx context.Context) error {
 	recorded := t.record(func(s *statefile.State) {
 		s.Models[t.Model] = *t.To
+		setEarlier(s, t.Model, t.plan.Desired.Earlier[t.Model])
 		for _, node := range t.nodes {
 			s.Nodes[node] = withKey(t.plan.Desired.Nodes[node], t.keys[node])
 		}
@@ -195,6 +206,16 @@ func (t *transition) follow(ctx context.Context) error {
 		return t.sites[node].failed(t.sites[node].switchTo(ctx, t.folder, t.To.Release))
 	})
 	return errors.Join(recorded, switched, t.stopReplaced(ctx))
+}
+
+// setEarlier records the earlier releases of a model.
+func setEarlier(s *statefile.State, model string, releases []statefile.Model) {
+	if s.Earlier == nil {
+		s.Earlier = map[string][]statefile.Model{}
+	}
+	if s.Earlier[model] = releases; len(releases) == 0 {
+		delete(s.Earlier, model)
+	}
 }
 
 // stopReplaced stops every release but the new one.

@@ -2,29 +2,15 @@ package deployer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"path"
+	"slices"
 	"sync/atomic"
-
-	"github.com/pkg/sftp"
 
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
-	"github.com/edgeplan/edgeplan/worker"
-)
-
-// Blobs are put in their places batch by batch: what is in place stays when the
-// run breaks off.
-const (
-	batchFiles = 64
-	batchBytes = 64 << 20
 )
 
 // claim says on a device which blobs a release will refer to, before they are
@@ -42,182 +28,112 @@ func (s *site) claim(ctx context.Context, deployment, id string, blobs []statefi
 	return s.writeSmall(ctx, dir, sumsFile, sums)
 }
 
+// How much is done at once on one device beside moving Options.Files files.
+const (
+	settleAtOnce = 4  // hashing reads what was written
+	renameAtOnce = 64 // each waits for one answer
+)
+
 // upload puts blobs on a device. Each goes to a temporary name, is hashed over
-// there, and gets its own name only when the digest is right.
+// there, and gets its own name only when the digest is right. While one is hashed
+// the next ones travel.
 func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []statefile.Blob) error {
 	if len(blobs) == 0 {
 		return nil
 	}
-	if err := s.openBlobs(ctx); err != nil {
+	there, err := s.openBlobs(ctx, blobs)
+	if err != nil {
 		return err
 	}
-	total := totalBytes(blobs)
-	s.o.emit(Event{Node: s.name, Kind: "upload", Total: total,
-		Message: fmt.Sprintf("uploading %s, %s", count(len(blobs), "file"), byteCount(total))})
-	var sent atomic.Int64
-	progress := func(n int) {
-		s.o.emit(Event{Node: s.name, Kind: "upload", Bytes: sent.Add(int64(n)), Total: total})
+	u := &uploading{site: s, source: source, total: totalBytes(blobs),
+		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce)}
+	s.emitUpload(fmt.Sprintf("uploading %s, %s", count(len(blobs), "file"), byteCount(u.total)), 0, u.total)
+	if err := u.all(ctx, parcels(s, blobs, there)); err != nil {
+		return fmt.Errorf("upload: %w", err)
 	}
-	for _, batch := range batches(blobs) {
-		if err := s.uploadBatch(ctx, source, batch, progress); err != nil {
-			return fmt.Errorf("upload: %w", err)
-		}
+	if sent := u.wire.Load(); sent < u.total-u.total/100 {
+		s.emit("upload", "%s went as %s", byteCount(u.total), byteCount(sent))
 	}
 	return nil
 }
 
-func batches(blobs []statefile.Blob) [][]statefile.Blob {
-	var list [][]statefile.Blob
-	var bytes int64
-	for _, blob := range blobs {
-		if len(list) == 0 || len(list[len(list)-1]) == batchFiles || bytes+blob.Size > batchBytes {
-			list, bytes = append(list, nil), 0
-		}
-		list[len(list)-1] = append(list[len(list)-1], blob)
-		bytes += blob.Size
-	}
-	return list
+// emitUpload tells of bytes of content, which are those of the plan.
+func (s *site) emitUpload(message string, done, total int64) {
+	s.o.emit(Event{Node: s.name, Kind: "upload", Message: message, Bytes: done, Total: total})
 }
 
-// uploadBatch leaves all of the batch in place, or none of it and no temporary files.
-func (s *site) uploadBatch(ctx context.Context, source plan.BlobSource, blobs []statefile.Blob, progress func(int)) error {
-	names := map[string]statefile.Blob{}
+// uploading is one call of upload.
+type uploading struct {
+	*site
+	source            plan.BlobSource
+	total             int64        // bytes of content
+	done              atomic.Int64 // of them
+	wire              atomic.Int64 // bytes of files that were sent
+	sending, settling chan struct{}
+	ahead             string        // name of the parcel that goes first; "" is none
+	measuredLine      chan struct{} // closed when it has been sent
+}
+
+// all brings every parcel, big ones first: the last to end should be a small one.
+func (u *uploading) all(ctx context.Context, list []parcel) error {
+	slices.SortStableFunc(list, func(a, b parcel) int { return -cmp.Compare(a.content(), b.content()) })
+	u.ahead, u.measuredLine = u.scout(list), make(chan struct{})
+	byName := map[string]parcel{}
 	var order []string
-	for _, blob := range blobs {
-		name := s.temporaryName()
-		names[name], order = blob, append(order, name)
+	for _, p := range list {
+		byName[p.name], order = p, append(order, p.name)
 	}
-	err := eachOrNone(ctx, order, s.o.Files, func(ctx context.Context, name string) error {
-		return s.send(ctx, source, names[name], s.blob(name), progress)
+	err := eachOrNone(ctx, order, len(order), func(ctx context.Context, name string) error {
+		return u.bring(ctx, byName[name])
 	})
-	if err == nil {
-		err = s.compare(ctx, order, names)
-	}
-	if err == nil {
-		err = each(order, s.o.Files, func(name string) error { return s.place(ctx, name, names[name]) })
-	}
 	if err != nil {
-		s.discard(ctx, order)
+		u.abandon(ctx, list)
 	}
 	return err
 }
 
-// temporaryName is new. It tells whose it is, for states that share a device.
-func (s *site) temporaryName() string {
-	var random [8]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return s.temporaryPrefix() + hex.EncodeToString(random[:])
-}
-
-func (s *site) temporaryPrefix() string { return temporary + lineageSuffix(s.lineage)[1:] + "-" }
-
-// discard removes temporary files after a failure, as far as the device lets it;
-// the next run removes the rest.
-func (s *site) discard(ctx context.Context, names []string) {
-	args := append([]string{s.blobs()}, names...)
-	_, _ = s.script(context.WithoutCancel(ctx), "remove temporary files", `cd "$1" && shift && rm -f "$@"`, args...)
-}
-
-// send writes one blob to a temporary file.
-func (s *site) send(ctx context.Context, source plan.BlobSource, blob statefile.Blob, file string, progress func(int)) error {
-	content, err := source.Open(blob.Digest)
+// bring sends one parcel, hashes what arrived and puts it in place.
+func (u *uploading) bring(ctx context.Context, p parcel) error {
+	if err := u.takeTurn(ctx, p); err != nil {
+		return err
+	}
+	form, err := u.send(ctx, p)
+	<-u.sending
+	if p.name == u.ahead {
+		close(u.measuredLine)
+	}
 	if err != nil {
 		return err
 	}
-	defer content.Close()
-	limit := s.o.AnswerTimeout + secondsFor(blob.Size) // the device may take that to flush it
-	err = s.filesFor(ctx, limit, func(c *sftp.Client) error {
-		return writeFile(c, file, &sizedReader{Reader: content, ctx: ctx, size: blob.Size, moved: progress})
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", blobName(blob), s.explainWrite(ctx, err, blob.Size))
+	if err := take(ctx, u.settling); err != nil {
+		return err
 	}
-	return nil
-}
-
-// writeFile writes a new file, many packets at once.
-func writeFile(c *sftp.Client, file string, r *sizedReader) error {
-	f, err := c.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	err = u.settle(ctx, p, form)
+	<-u.settling
 	if err != nil {
 		return err
 	}
-	n, err := f.ReadFrom(r)
-	if err == nil && n != r.size {
-		err = fmt.Errorf("the file on this machine has %d bytes, not %d: it changed since the plan was made", n, r.size)
-	}
-	if _, ok := c.HasExtension("fsync@openssh.com"); ok && err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
+	return u.place(ctx, p)
 }
 
-// sizedReader tells of progress and stops when its context ends. It tells its
-// size, without which the SFTP client waits for every single packet.
-type sizedReader struct {
-	io.Reader
-	ctx   context.Context
-	size  int64
-	moved func(int)
-}
-
-// Size of the whole content in bytes.
-func (r *sizedReader) Size() int64 { return r.size }
-
-func (r *sizedReader) Read(p []byte) (int, error) {
-	if err := context.Cause(r.ctx); err != nil {
-		return 0, err
-	}
-	n, err := r.Reader.Read(p)
-	r.moved(n)
-	return n, err
-}
-
-// explainWrite asks why a write failed: SFTP calls a full disk just "failure".
-func (s *site) explainWrite(ctx context.Context, err error, size int64) error {
-	var status *sftp.StatusError
-	if !errors.As(err, &status) {
-		return err
-	}
-	if full := checkSpace(ctx, s, s.root, size); full != nil {
-		return fmt.Errorf("%w (%w)", full, err)
-	}
-	return fmt.Errorf("%w; is the file system read-only or a quota reached?", err)
-}
-
-// compare hashes temporary files on the device.
-func (s *site) compare(ctx context.Context, names []string, blobs map[string]statefile.Blob) error {
-	var size int64
-	for _, name := range names {
-		size += blobs[name].Size
-	}
-	sums, err := s.hash(ctx, s.blobs(), names, size)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if blob := blobs[name]; sums[name] != blob.Digest {
-			return fmt.Errorf("%s arrived damaged: its sha256 on the device is %q and should be %s; is its storage failing, or did the file change here since the plan was made?",
-				blobName(blob), sums[name], blob.Digest)
+// takeTurn waits until a parcel may be sent.
+func (u *uploading) takeTurn(ctx context.Context, p parcel) error {
+	if u.ahead != "" && p.name != u.ahead {
+		select {
+		case <-u.measuredLine:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return nil
+	return take(ctx, u.sending)
 }
 
-// place gives a hashed file its name.
-func (s *site) place(ctx context.Context, name string, blob statefile.Blob) error {
-	mode := fs.FileMode(0o600)
-	if blob.Name == worker.ProgramFile || blob.Name == worker.EngineFile {
-		mode = 0o700
+// take waits for a free place.
+func take(ctx context.Context, slots chan struct{}) error {
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	err := s.files(ctx, func(c *sftp.Client) error {
-		if err := c.Chmod(s.blob(name), mode); err != nil {
-			return err
-		}
-		return c.PosixRename(s.blob(name), s.blob(blob.Digest))
-	})
-	if err != nil {
-		return fmt.Errorf("put %s in place: %w", blobName(blob), err)
-	}
-	s.markVerified(blob.Digest)
-	return nil
 }

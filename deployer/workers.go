@@ -80,6 +80,9 @@ func (s *site) start(ctx context.Context, deployment, id string) error {
 	case !status.Ready:
 		return errors.New("the worker started and is not ready")
 	}
+	for _, warning := range status.Warnings {
+		s.emit("warning", "%s", warning)
+	}
 	return nil
 }
 

@@ -221,11 +221,12 @@ func (b *builder) finish() *Plan {
 	for _, model := range b.in.Config.Models {
 		p.Sources[model.Name] = Source{Path: model.Source, Dimensions: model.Dimensions}
 	}
+	b.keepEarlier()
 	deployments := deployments(p)
 	for i := range p.Models {
 		p.Models[i].Switch = b.switchOf(deployments, p.Models[i].Name)
 	}
-	p.Uploads = uploads(p, deployments, b.in.Held)
+	p.Uploads = Uploads(p, deployments, b.in.Held)
 	p.Outputs = outputChanges(p.Prior, p.Desired, b.unknown)
 	p.derive()
 	return p

@@ -32,11 +32,20 @@ func leftovers(p *Plan) []Change {
 	var list []Change
 	for _, node := range sortedKeys(p.Prior.Nodes) {
 		if _, wanted := p.Desired.Nodes[node]; !wanted && !carrying[node] {
-			list = append(list, Change{Action: Delete, Address: node, BeforeNode: node,
-				Reasons: []string{"left over from a deployment that did not finish"}})
+			list = append(list, Change{Action: Delete, Address: node, BeforeNode: node, Reasons: []string{leftoverReason(p, node)}})
 		}
 	}
 	return list
+}
+
+// leftoverReason is why there is something on a node that carries no release.
+func leftoverReason(p *Plan, node string) string {
+	for name := range p.Prior.Earlier {
+		if slices.Contains(nodesOfModel(p.Prior, name), node) {
+			return "it has only an earlier release of model." + name + ", which is no longer kept"
+		}
+	}
+	return "left over from a deployment that did not finish"
 }
 
 // countUploads gives each upload to the first change on its node.
@@ -107,6 +116,8 @@ func gatewayChange(d Deployment, p *Plan) (Change, bool) {
 	change := Change{Model: d.Model, Address: "gateway." + d.Model, BeforeNode: before, AfterNode: after}
 	change.Action = actionOf(change, d)
 	switch {
+	case p.Mode == RollingBack:
+		change.Reasons = []string{backReason(d)}
 	case change.Action == Create && d.From != nil:
 		change.Reasons = []string{"the gateway runs no stage"}
 	case change.Action == Create:

@@ -18,7 +18,7 @@ func planOf(from, to *statefile.State) *Plan {
 		p.configured[node] = true
 	}
 	p.Mode = Normal
-	p.Uploads = uploads(p, Diff(from, to), nil)
+	p.Uploads = Uploads(p, Diff(from, to), nil)
 	p.derive()
 	return p
 }

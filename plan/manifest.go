@@ -52,6 +52,7 @@ func (b manifestBuilder) manifest(node string, port int) worker.Manifest {
 		Node:          node,
 		Listen:        b.address(node, port),
 		Queue:         b.model.Queue,
+		MemoryBytes:   WorkerBytes(b.model, node),
 		Transfer:      transfer.Form(b.model.Transfer),
 	}
 }

@@ -47,6 +47,7 @@ const (
 	Normal      Mode = "normal"       // bring the devices to what the configuration says
 	Destroying  Mode = "destroy"      // remove what is deployed
 	RefreshOnly Mode = "refresh-only" // tell what was found, and change no device
+	RollingBack Mode = "rollback"     // bring a model back to its release before
 )
 
 // Plan is what would happen: a value that can be printed, or handed to the deployer.

@@ -14,6 +14,9 @@ import (
 // reasons says why a slice changes, the most telling first. A slice without a
 // reason is left alone.
 func reasons(c Change, d Deployment, p *Plan) []string {
+	if p.Mode == RollingBack {
+		return []string{backReason(d)}
+	}
 	switch c.Action {
 	case Create:
 		return []string{createReason(d)}
@@ -41,6 +44,8 @@ func reasons(c Change, d Deployment, p *Plan) []string {
 	}
 	return list
 }
+
+func backReason(d Deployment) string { return "back to release " + d.To.Release }
 
 func createReason(d Deployment) string {
 	if d.From == nil {

@@ -18,9 +18,9 @@ func (b *builder) switchOf(deployments []Deployment, model string) Switch {
 		return StopFirst // the same release, repaired: its ports are its own
 	}
 	for _, node := range ReleaseNodes(d.To) {
-		needed := workerBytes(d.To, node) + b.othersBytes(d.Model, node)
+		needed := WorkerBytes(d.To, node) + b.othersBytes(d.Model, node)
 		if d.From != nil {
-			needed += workerBytes(d.From, node)
+			needed += WorkerBytes(d.From, node)
 		}
 		if needed > b.nodes[node].Memory {
 			return StopFirst
@@ -50,13 +50,13 @@ func (b *builder) othersBytes(model, node string) (total int64) {
 	delete(names, model)
 	for name := range names {
 		running, next := b.in.Prior.Models[name], b.desired.Models[name]
-		total += max(workerBytes(&running, node), workerBytes(&next, node))
+		total += max(WorkerBytes(&running, node), WorkerBytes(&next, node))
 	}
 	return total
 }
 
-// workerBytes is what a model's worker on a node is expected to use.
-func workerBytes(m *statefile.Model, node string) int64 {
+// WorkerBytes is what a model's worker on a node is expected to use.
+func WorkerBytes(m *statefile.Model, node string) int64 {
 	for _, slice := range m.Slices {
 		if slice.Node == node {
 			return slice.MemoryBytes

@@ -181,19 +181,16 @@ func keptOf(prior *statefile.State, targets []string) *statefile.State {
 	kept := statefile.Clone(prior)
 	for _, target := range targets {
 		delete(kept.Models, target)
+		delete(kept.Earlier, target)
 	}
 	carrying := map[string]bool{}
-	for _, m := range kept.Models {
-		for _, node := range ReleaseNodes(&m) {
+	for name := range kept.Models {
+		for _, node := range nodesOfModel(kept, name) {
 			carrying[node] = true
 		}
 	}
 	for _, target := range targets {
-		m, ok := prior.Models[target]
-		if !ok {
-			continue
-		}
-		for _, node := range ReleaseNodes(&m) {
+		for _, node := range nodesOfModel(prior, target) {
 			if !carrying[node] {
 				delete(kept.Nodes, node)
 			}
@@ -209,7 +206,7 @@ func (b *builder) keptBytes(node string) int64 {
 	}
 	var total int64
 	for _, m := range b.kept.Models {
-		total += workerBytes(&m, node)
+		total += WorkerBytes(&m, node)
 	}
 	return total
 }

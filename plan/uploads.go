@@ -6,10 +6,10 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
-// uploads are the blobs that nodes lack, by node and in order of name. A node
+// Uploads are the blobs that nodes lack, by node and in order of name. A node
 // holds what was found on it, or else what the prior state put there; where a
 // slice is replaced that counts for nothing.
-func uploads(p *Plan, deployments []Deployment, held map[string]map[string]int64) []Upload {
+func Uploads(p *Plan, deployments []Deployment, held map[string]map[string]int64) []Upload {
 	have := recorded(p.Prior)
 	maps.Copy(have, held)
 	for _, d := range deployments {

@@ -68,7 +68,9 @@ func Remove(s *State, addresses []string) error {
 		}
 		delete(next.Nodes, address)
 		delete(next.Models, strings.TrimPrefix(address, "model."))
+		delete(next.Earlier, strings.TrimPrefix(address, "model."))
 	}
+	next.forgetEarlierOn(addresses)
 	for _, name := range sortedKeys(next.Models) {
 		for _, node := range nodesOf(next.Models[name]) {
 			if _, known := next.Nodes[node]; !known && slices.Contains(addresses, node) {
@@ -78,6 +80,18 @@ func Remove(s *State, addresses []string) error {
 	}
 	*s = *next
 	return nil
+}
+
+// forgetEarlierOn drops earlier releases that have a part on one of some nodes.
+func (s *State) forgetEarlierOn(nodes []string) {
+	for name, releases := range s.Earlier {
+		s.Earlier[name] = slices.DeleteFunc(releases, func(m Model) bool {
+			return slices.ContainsFunc(nodesOf(m), func(node string) bool { return slices.Contains(nodes, node) })
+		})
+		if len(s.Earlier[name]) == 0 {
+			delete(s.Earlier, name)
+		}
+	}
 }
 
 // nodesOf are the addresses of all nodes that carry a part of a model, in order.
@@ -95,25 +109,34 @@ func MoveNode(s *State, from, to string) error {
 	if _, taken := s.Nodes[to]; taken {
 		return fmt.Errorf("%s: %w: another device has it", to, ErrTaken)
 	}
-	renamed := func(node string) string {
-		if node == from {
-			return to
-		}
-		return node
-	}
 	s.Nodes[to] = s.Nodes[from]
 	delete(s.Nodes, from)
 	for name, model := range s.Models {
-		model.Gateway = renamed(model.Gateway)
-		model.Prediction.Bottleneck = renamed(model.Prediction.Bottleneck)
-		for i := range model.Slices {
-			model.Slices[i].Node = renamed(model.Slices[i].Node)
+		s.Models[name] = model.renamed(from, to)
+	}
+	for _, releases := range s.Earlier {
+		for i := range releases {
+			releases[i] = releases[i].renamed(from, to)
 		}
-		if programs, ok := model.Programs[from]; ok {
-			model.Programs[to] = programs
-			delete(model.Programs, from)
-		}
-		s.Models[name] = model
 	}
 	return nil
+}
+
+// renamed gives a node of a model another address.
+func (m Model) renamed(from, to string) Model {
+	rename := func(node *string) {
+		if *node == from {
+			*node = to
+		}
+	}
+	rename(&m.Gateway)
+	rename(&m.Prediction.Bottleneck)
+	for i := range m.Slices {
+		rename(&m.Slices[i].Node)
+	}
+	if programs, ok := m.Programs[from]; ok {
+		m.Programs[to] = programs
+		delete(m.Programs, from)
+	}
+	return m
 }

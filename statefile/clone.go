@@ -20,6 +20,13 @@ func Clone(s *State) *State {
 	for name, model := range c.Models {
 		c.Models[name] = cloneModel(model)
 	}
+	c.Earlier = maps.Clone(s.Earlier)
+	for name, releases := range c.Earlier {
+		c.Earlier[name] = slices.Clone(releases)
+		for i, model := range releases {
+			c.Earlier[name][i] = cloneModel(model)
+		}
+	}
 	c.Outputs = maps.Clone(s.Outputs)
 	for name, value := range c.Outputs {
 		c.Outputs[name] = json.RawMessage(slices.Clone([]byte(value)))

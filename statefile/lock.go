@@ -133,15 +133,15 @@ func newLockInfo(operation, path string) LockInfo {
 	return LockInfo{
 		ID:        newUUID(),
 		Operation: operation,
-		Who:       whoami(),
+		Who:       Who(),
 		Version:   version.Version,
 		Created:   time.Now().UTC(),
 		Path:      path,
 	}
 }
 
-// whoami is user@host, with a question mark for what the system does not tell.
-func whoami() string {
+// Who is user@host of this run, with a question mark for what the system does not tell.
+func Who() string {
 	name, host := "?", "?"
 	if u, err := user.Current(); err == nil {
 		name = u.Username

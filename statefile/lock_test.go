@@ -105,7 +105,7 @@ func TestLockIsExclusive(t *testing.T) {
 	if held.Info.ID != id || held.Info.Operation != "apply" {
 		t.Errorf("the error names %+v, the holder is %s", held.Info, id)
 	}
-	for _, part := range []string{"`edgeplan apply` of " + whoami(), held.Info.Created.Local().Format(time.RFC3339), "-lock-timeout"} {
+	for _, part := range []string{"`edgeplan apply` of " + Who(), held.Info.Created.Local().Format(time.RFC3339), "-lock-timeout"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not in %v", part, err)
 		}
@@ -127,7 +127,7 @@ func TestLockSurvivesKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := LockInfo{Operation: "plan", Who: whoami(), Version: version.Version, Path: filepath.Join(dir, StateFile)}
+	want := LockInfo{Operation: "plan", Who: Who(), Version: version.Version, Path: filepath.Join(dir, StateFile)}
 	got := newLocal(filepath.Join(dir, StateFile), osFiles{}).holder()
 	if age := time.Since(got.Created); age < 0 || age > time.Minute || got.ID == killed {
 		t.Errorf("the info file is still that of the killed run: %+v", got)

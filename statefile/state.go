@@ -28,6 +28,9 @@ type State struct {
 	Nodes map[string]Node `json:"nodes"`
 	// Models by name, as `resnet50`: the deployed pipelines.
 	Models map[string]Model `json:"models"`
+	// Earlier releases by model, the latest first, that are still on their devices
+	// for rollback.
+	Earlier map[string][]Model `json:"earlier,omitempty"`
 	// Outputs of the configuration by name, as JSON values.
 	Outputs map[string]json.RawMessage `json:"outputs"`
 }

@@ -24,6 +24,9 @@ var (
 const workerEnvironment = "EDGEPLAN_TEST_WORKER"
 
 func TestMain(m *testing.M) {
+	if how := os.Getenv(growEnvironment); how != "" {
+		grow(how)
+	}
 	dir := os.Getenv(workerEnvironment)
 	if dir == "" {
 		os.Exit(m.Run())

@@ -17,8 +17,13 @@ const (
 	ProgramFile  = "edgeplan-worker"     // the worker itself
 	SocketFile   = "control.sock"        // the worker's Unix socket: the Open Inference Protocol for the operator
 	LogFile      = "worker.log"          // standard output and error of a started worker
+	MarkFile     = "supervision.json"    // how the worker was started, and in which run of the system
 	currentLink  = "current"             // beside the folder of releases: a link to the release that serves
 	LockFile     = "worker.lock"         // held (flock) while the worker runs; contains its process id
+	// SupervisorFile is held while a supervisor of edgeplan's own runs.
+	SupervisorFile = "supervisor.lock"
+
+	releasesFolder = "releases" // of a deployment
 )
 
 // Manifest is everything a worker is told: which release it belongs to, what
@@ -37,6 +42,9 @@ type Manifest struct {
 	Listen string `json:"listen"`
 	// Queue is how many requests wait before and after the engine.
 	Queue int `json:"queue"`
+	// MemoryBytes is what the plan counts on for this worker; 0 is not known.
+	// MemoryLimit follows from it.
+	MemoryBytes int64 `json:"memory_bytes,omitempty"`
 	// Transfer is how tensors travel between devices; empty is as they are.
 	Transfer transfer.Form `json:"transfer,omitempty"`
 

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -27,21 +25,25 @@ type StartOptions struct {
 const (
 	startTimeout = 2 * time.Minute
 	pollEvery    = 20 * time.Millisecond
-	stopGrace    = grace + 5*time.Second // before SIGKILL
-	killGrace    = 5 * time.Second
 	tailBytes    = 4 << 10
 )
 
-// Start runs the worker of a release folder as a process of its own, which
-// outlives its parent and its session, and waits until it is ready. A worker
-// that runs already is waited for in the same way. When it fails or takes too
-// long it is stopped, and the status has the end of its log.
+// Start runs the worker of a release folder under the supervision that the device
+// has, and waits until it is ready. It outlives its parent and its session, is
+// started again when it ends, and after a reboot where its release is then the
+// current one. A worker that runs already is waited for in the same way. When it
+// fails or takes too long it is stopped, and the status has the end of its log.
 func Start(ctx context.Context, dir string, o StartOptions) (Status, error) {
-	dir, err := filepath.Abs(dir)
+	dir, err := realFolder(dir)
 	if err != nil {
 		return Status{}, err
 	}
-	if _, err := ReadManifest(dir); err != nil {
+	m, err := ReadManifest(dir)
+	if err != nil {
+		return Status{}, err
+	}
+	way, err := chooseSupervision(ctx)
+	if err != nil {
 		return Status{}, err
 	}
 	if o.Timeout == 0 {
@@ -49,77 +51,34 @@ func Start(ctx context.Context, dir string, o StartOptions) (Status, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, o.Timeout, fmt.Errorf("it was not ready within %v", o.Timeout))
 	defer cancel()
-	process, err := running(dir)
+	s := newStarter(dir, m, o, way)
+	kept, err := isKept(dir, way)
 	if err != nil {
 		return Status{}, err
 	}
-	if process != nil {
-		process.Release()
-		status, err := waitReady(ctx, dir, nil)
+	if kept {
+		status, err := s.wait(ctx)
 		if !errors.Is(err, errGone) {
 			return status, err
 		}
 	}
-	return launch(ctx, dir, o)
-}
-
-func launch(ctx context.Context, dir string, o StartOptions) (Status, error) {
-	logFile, begin, err := openLog(dir)
-	if err != nil {
+	if err := Stop(ctx, dir); err != nil { // one that nothing keeps, or in another way
 		return Status{}, err
 	}
-	defer logFile.Close()
-	command, err := detached(dir, o)
-	if err != nil {
-		return Status{}, err
-	}
-	command.Stdout, command.Stderr = logFile, logFile
-	if err := command.Start(); err != nil {
-		return Status{}, fmt.Errorf("cannot start the worker: %w", err)
-	}
-	exited := make(chan error, 1)
-	go func() {
-		defer close(exited)
-		exited <- command.Wait()
-	}()
-	status, err := waitReady(ctx, dir, exited)
-	if err == nil {
-		return status, nil
-	}
-	command.Process.Kill() // nothing that failed to start stays behind
-	select {
-	case <-exited:
-	case <-time.After(killGrace):
-	}
-	status, _ = ReadStatus(dir)
-	status.Log = tail(logFile.Name(), begin)
-	return status, err
+	return s.start(ctx)
 }
 
-// detached is the command of a worker in a session of its own: no terminal, no
-// hang-up when the session of its parent ends.
-func detached(dir string, o StartOptions) (*exec.Cmd, error) {
-	program, err := o.Program, error(nil)
-	if program == "" {
-		if program, err = os.Executable(); err != nil {
-			return nil, err
-		}
+// isKept says whether a worker runs in a release folder and is kept running in the
+// given way. The two without systemd are one but for what happens after a reboot.
+func isKept(dir string, way Supervision) (bool, error) {
+	runs, err := locked(dir, LockFile)
+	if !runs || err != nil {
+		return false, err
 	}
-	if program, err = filepath.Abs(program); err != nil {
-		return nil, err
+	if way == SystemUnit || way == UserUnit {
+		return managerOf(way).has(dir) && readMark(dir).Supervision == way, nil
 	}
-	args := []string{"run", dir}
-	if o.Key != "" {
-		key, err := filepath.Abs(o.Key)
-		if err != nil {
-			return nil, err
-		}
-		args = []string{"run", "-key", key, dir}
-	}
-	command := exec.Command(program, args...)
-	command.Dir = dir
-	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	return command, nil
+	return locked(dir, SupervisorFile)
 }
 
 // errGone is returned by waitReady when a worker that another process started
@@ -208,41 +167,11 @@ func tail(path string, begin int64) string {
 	return strings.TrimSpace(text)
 }
 
-// Stop ends the worker of a release folder: SIGTERM, and SIGKILL when it still
-// runs 10 seconds later. It is no error when there is none.
-func Stop(ctx context.Context, dir string) error {
-	process, err := running(dir)
-	if err != nil || process == nil {
-		return err
+// realFolder is the folder that a path means now: `current` may move on.
+func realFolder(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
 	}
-	defer process.Release()
-	for _, step := range []struct {
-		signal os.Signal
-		wait   time.Duration
-	}{{syscall.SIGTERM, stopGrace}, {syscall.SIGKILL, killGrace}} {
-		if err := process.Signal(step.signal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-			return fmt.Errorf("cannot stop the worker, process %d: %w", process.Pid, err)
-		}
-		gone, err := waitGone(ctx, dir, step.wait)
-		if gone || err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("the worker, process %d, runs on after SIGKILL: the device hangs in a read or write", process.Pid)
-}
-
-// waitGone waits until nobody holds the lock.
-func waitGone(ctx context.Context, dir string, limit time.Duration) (bool, error) {
-	for end := time.Now().Add(limit); time.Now().Before(end); {
-		held, err := locked(dir)
-		if !held || err != nil {
-			return err == nil, err
-		}
-		select {
-		case <-time.After(pollEvery):
-		case <-ctx.Done():
-			return false, ctx.Err()
-		}
-	}
-	return false, nil
+	return filepath.EvalSymlinks(dir)
 }

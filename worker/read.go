@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -130,6 +131,8 @@ func (m Manifest) check() error {
 		return errors.New("node is empty")
 	case m.Queue < 1 || m.Queue > maxQueue:
 		return fmt.Errorf("queue is %d, outside 1 to %d", m.Queue, maxQueue)
+	case m.MemoryBytes < 0 || m.MemoryBytes > math.MaxInt64/2:
+		return fmt.Errorf("memory_bytes is %d", m.MemoryBytes)
 	case m.Stage == nil && m.Gateway == nil:
 		return errors.New("neither stage nor gateway: nothing to do")
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -55,7 +56,7 @@ type server struct {
 // requests, finishes those in flight within 5 seconds, and returns nil. It
 // returns an error that wraps ErrRunning when a worker runs there already.
 func Run(ctx context.Context, dir string, o Options) error {
-	lock, restarted, err := takeLock(ctx, dir)
+	lock, restarted, err := takeLock(ctx, dir, LockFile)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,16 @@ func Run(ctx context.Context, dir string, o Options) error {
 	if err != nil {
 		return err
 	}
-	return s.serve(ctx, tcp, control)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watched, stopWatching := context.WithCancel(context.Background()) // while it stops, too
+	defer stopWatching()
+	go watchMemory(watched, s.manifest.MemoryLimit(), s.log, cancel)
+	err = s.serve(ctx, tcp, control)
+	if cause := context.Cause(ctx); errors.Is(cause, ErrMemory) {
+		err = errors.Join(cause, err)
+	}
+	return err
 }
 
 // newServer reads the folder and loads the engine.

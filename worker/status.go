@@ -25,6 +25,10 @@ type Status struct {
 	UptimeSeconds float64 `json:"uptime_seconds,omitempty"`
 	ResidentBytes int64   `json:"resident_bytes,omitempty"`
 
+	// Supervision is what keeps a running worker running.
+	Supervision Supervision `json:"supervision,omitempty"`
+	// Warnings of a start, as that the worker does not come back after a reboot.
+	Warnings []string `json:"warnings,omitempty"`
 	// Log is the end of the log of a worker that did not start.
 	Log string `json:"log,omitempty"`
 }
@@ -39,12 +43,12 @@ func ReadStatus(dir string) (Status, error) {
 		return Status{}, err
 	}
 	s := Status{Node: m.Node, Model: m.Model, Release: m.Release}
-	process, err := running(dir)
+	process, err := running(dir, LockFile)
 	if err != nil || process == nil {
 		return s, err
 	}
 	defer process.Release()
-	s.Running, s.PID = true, process.Pid
+	s.Running, s.PID, s.Supervision = true, process.Pid, readMark(dir).Supervision
 	s.UptimeSeconds, s.ResidentBytes = measure(process.Pid)
 	s.Version, s.Ready = ask(dir)
 	return s, nil

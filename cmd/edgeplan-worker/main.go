@@ -22,8 +22,9 @@ import (
 const usage = `Usage: edgeplan-worker COMMAND
 
   run [-key FILE] DIR                      serve the release in DIR until SIGTERM
-  start [-key FILE] [-timeout TIME] DIR    run in the background; wait until ready; print the status
-  stop DIR                                 end the worker of DIR
+  start [-key FILE] [-timeout TIME] DIR    run in the background, supervised; wait until ready; print the status
+  stop [-forget] DIR                       end the worker of DIR; -forget: do not start it after a reboot
+  supervise [-key FILE] DIR                run the worker of DIR again whenever it ends, until SIGTERM
   status DIR                               print the status of the worker of DIR
   metrics DIR                              print the metrics of the worker of DIR, in Prometheus' text format
   logs [-lines N] [-follow] DIR            print the end of the log of the worker of DIR
@@ -32,7 +33,9 @@ const usage = `Usage: edgeplan-worker COMMAND
   version                                  print the version
 
 The status is one line of JSON. The key is DIR/../../../key.pem by default.
-Exit codes: 0 done, 1 failed, 2 wrong usage.
+EDGEPLAN_SUPERVISION chooses how start keeps a worker running: auto (the default, the first
+that the device has), systemd, systemd-user, cron, or none (not started after a reboot).
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not to run now (run -supervised).
 `
 
 // Exit codes.
@@ -40,10 +43,14 @@ const (
 	exitOK = iota
 	exitFailed
 	exitUsage
+	exitUnwanted // systemd's units know it
 )
 
 // errUsage is wrapped by errors of the command line.
 var errUsage = errors.New("wrong usage")
+
+// errUnwanted ends a release that systemd starts after a reboot and that is not current.
+var errUnwanted = errors.New("this release is not the current one and was not started since the system has: it does not run")
 
 func main() {
 	syscall.Umask(0o077) // keys, logs and sockets are for this user alone
@@ -56,6 +63,9 @@ func main() {
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(os.Stderr, "edgeplan-worker: %v\n\n%s", err, usage)
 		os.Exit(exitUsage)
+	case errors.Is(err, errUnwanted):
+		fmt.Fprintf(os.Stderr, "edgeplan-worker: %v\n", err)
+		os.Exit(exitUnwanted)
 	default:
 		fmt.Fprintf(os.Stderr, "edgeplan-worker: %v\n", err)
 		os.Exit(exitFailed)
@@ -69,6 +79,8 @@ type arguments struct {
 	timeout time.Duration
 	lines   int
 	follow  bool
+
+	supervised, failFast, forget bool
 }
 
 func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
@@ -100,11 +112,26 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writ
 func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader, stdout io.Writer) error {
 	switch command {
 	case "run":
+		if a.supervised && !worker.Wanted(".") {
+			return errUnwanted
+		}
 		return worker.Run(ctx, ".", worker.Options{Key: a.key, Log: stdout})
 	case "start":
 		status, err := worker.Start(ctx, ".", worker.StartOptions{Key: a.key, Timeout: a.timeout})
 		return errors.Join(err, printJSON(stdout, status))
+	case "supervise":
+		o := worker.SuperviseOptions{Key: a.key}
+		if a.failFast { // start waits for the line
+			o.Ready = func() error {
+				_, err := fmt.Fprintln(stdout, "ready")
+				return err
+			}
+		}
+		return worker.Supervise(ctx, ".", o)
 	case "stop":
+		if a.forget {
+			return worker.Forget(ctx, ".")
+		}
 		return worker.Stop(ctx, ".")
 	case "status":
 		status, err := worker.ReadStatus(".")
@@ -135,12 +162,16 @@ func parse(command string, args []string) (arguments, error) {
 	case "start":
 		flags.DurationVar(&a.timeout, "timeout", 0, "")
 		fallthrough
-	case "run":
+	case "run", "supervise":
+		flags.BoolVar(&a.supervised, "supervised", false, "")
+		flags.BoolVar(&a.failFast, "fail-fast", false, "")
 		flags.StringVar(&a.key, "key", "", "")
 	case "logs":
 		flags.IntVar(&a.lines, "lines", 100, "")
 		flags.BoolVar(&a.follow, "follow", false, "")
-	case "stop", "status", "metrics", "proxy", "key":
+	case "stop":
+		flags.BoolVar(&a.forget, "forget", false, "")
+	case "status", "metrics", "proxy", "key":
 	default:
 		return a, fmt.Errorf("%w: no command %q", errUsage, command)
 	}

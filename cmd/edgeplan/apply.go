@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ Examples:
   edgeplan apply
   edgeplan apply -auto-approve
   edgeplan apply monday.plan
+  edgeplan apply -auto-approve -json
   edgeplan apply -target model.resnet50
 `
 
@@ -50,6 +52,7 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 	var approve approval
 	options.add(c, flags)
 	approve.add(c, flags)
+	asJSON := flags.Bool("json", false, "print an event a line as JSON; needs -auto-approve or PLAN")
 	files, err := c.parse(flags, applyHelp, args)
 	if err != nil {
 		return err
@@ -57,6 +60,17 @@ func runApply(ctx context.Context, c *cli, args []string) error {
 	if err := options.check(c); err != nil {
 		return err
 	}
+	c.leaseWait = options.lock.timeout
+	if *asJSON {
+		if !approve.auto && len(files) == 0 {
+			return errors.New("-json cannot ask: give -auto-approve, or apply a saved plan")
+		}
+		return c.withEvents(func() error { return c.apply(ctx, flags, files, options, approve) })
+	}
+	return c.apply(ctx, flags, files, options, approve)
+}
+
+func (c *cli) apply(ctx context.Context, flags *flag.FlagSet, files []string, options planFlags, approve approval) error {
 	switch len(files) {
 	case 0:
 	case 1:
@@ -178,6 +192,8 @@ func approvalWords(p *plan.Plan) (question, done string) {
 		return "Do you really want to destroy all of this? There is no undo.", "Destroy complete!"
 	case p.Mode == plan.Destroying:
 		return "Do you really want to destroy this? There is no undo.", "Destroy complete!"
+	case p.Mode == plan.RollingBack:
+		return "Do you want to go back to the release before?", "Rollback complete!"
 	case p.Mode == plan.RefreshOnly || p.Empty():
 		return "Do you want to bring the state up to date?", "Apply complete!"
 	}
@@ -200,7 +216,7 @@ func (c *cli) carryOut(ctx context.Context, p *plan.Plan, states *statefile.Mana
 		return c.recordUnchanged(p, states)
 	}
 	start := time.Now()
-	if err := deployer.Apply(ctx, p, states, c.deployOptions()); err != nil {
+	if err := c.deploy(ctx, p, states); err != nil {
 		return err
 	}
 	added, changed, destroyed := tally(p.Changes)
@@ -229,7 +245,38 @@ func (c *cli) recordUnchanged(p *plan.Plan, states *statefile.Manager) error {
 	return nil
 }
 
-// deployOptions is how devices are reached, with progress on standard error.
+// deploy applies a plan and shows how it goes.
+func (c *cli) deploy(ctx context.Context, p *plan.Plan, states *statefile.Manager) error {
+	c.planEvent(p)
+	shown := c.newProgress()
+	defer shown.end()
+	options := c.holding(states, p.Mode)
+	options.Progress = shown.show
+	return deployer.Apply(ctx, p, states, options)
+}
+
+// holding is deployOptions for a run that takes the leases of devices.
+func (c *cli) holding(states *statefile.Manager, mode plan.Mode) deployer.Options {
+	operation := "apply"
+	if mode == plan.Destroying || mode == plan.RollingBack {
+		operation = string(mode)
+	}
+	o := c.deployOptions()
+	o.Holder, o.LeaseWait = c.holder(states, operation), c.leaseWait
+	return o
+}
+
+// holder is who this run is. A state that is a file is another one on every machine.
+func (c *cli) holder(states *statefile.Manager, operation string) deployer.Holder {
+	h := deployer.Holder{Who: statefile.Who(), Operation: operation, State: states.Location()}
+	if path, err := filepath.Abs(h.State); err == nil && !strings.Contains(h.State, "://") {
+		_, host, _ := strings.Cut(h.Who, "@")
+		h.State = host + ":" + path
+	}
+	return h
+}
+
+// deployOptions is how devices are reached, with steps as lines on standard error.
 func (c *cli) deployOptions() deployer.Options {
-	return deployer.Options{Progress: c.progress, Devices: c.parallelism, Connections: c.connections, Passphrase: c.passphraser()}
+	return deployer.Options{Progress: c.newLines().show, Devices: c.parallelism, Connections: c.connections, Passphrase: c.passphraser()}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 	"golang.org/x/term"
@@ -22,12 +23,15 @@ import (
 type cli struct {
 	stdin   *bufio.Reader
 	stdout  *output
+	events  *output // standard output with -json of apply, while what people read goes to standard error
 	stderr  io.Writer
 	dir     string // the configuration folder
 	noColor bool   // -no-color
 
 	parallelism     int  // -parallelism
 	compactWarnings bool // -compact-warnings
+
+	leaseWait time.Duration // -lock-timeout, for the leases of devices
 
 	complete *completion // what is being completed; nil when a command runs
 	secrets  *redactor

@@ -32,6 +32,7 @@ func runDestroy(ctx context.Context, c *cli, args []string) error {
 	if err := options.check(c); err != nil {
 		return err
 	}
+	c.leaseWait = options.lock.timeout
 	return c.withState(ctx, "destroy", options.lock, func(states *statefile.Manager, prior *statefile.State) error {
 		p, err := c.makePlan(ctx, options, prior)
 		if err != nil {

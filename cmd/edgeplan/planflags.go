@@ -63,7 +63,7 @@ func (f *planFlags) addShared(c *cli, flags *flag.FlagSet) {
 }
 
 // defaultParallelism is how many devices are worked on at once.
-const defaultParallelism = 16
+const defaultParallelism = 32
 
 // check refuses options that exclude each other.
 func (f *planFlags) check(c *cli) error {

@@ -5,8 +5,11 @@ command=$1
 shift
 timeout=
 while [ "${1#-}" != "$1" ]; do
-	[ "$1" = -timeout ] && timeout=$2
-	shift 2
+	case $1 in
+	-forget) shift ;;
+	-timeout) timeout=$2; shift 2 ;;
+	*) shift 2 ;;
+	esac
 done
 dir=$1
 status() {

@@ -146,7 +146,8 @@ func (s *session) start(command *exec.Cmd) error {
 	return nil
 }
 
-// environment is what a login gives: nothing of this process but PATH.
+// environment is what a login gives: nothing of this process but PATH. Workers
+// that are started in it must not outlive this machine's next boot.
 func (s *session) environment() []string {
 	name := "device"
 	if u, err := user.Current(); err == nil {
@@ -154,7 +155,7 @@ func (s *session) environment() []string {
 	}
 	return []string{
 		"HOME=" + s.device.home, "USER=" + name, "LOGNAME=" + name,
-		"SHELL=/bin/sh", "PATH=" + os.Getenv("PATH"),
+		"SHELL=/bin/sh", "PATH=" + os.Getenv("PATH"), "EDGEPLAN_SUPERVISION=none",
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -63,6 +64,7 @@ type Server struct {
 	LogFile     string
 
 	process *exec.Cmd
+	killed  sync.Once
 }
 
 // Start starts a server that ends with the test. Without an sshd on this machine
@@ -98,7 +100,9 @@ func (s *Server) Addr() string { return net.JoinHostPort(s.Host, fmt.Sprint(s.Po
 
 // Kill ends the listening server with its sessions, as a crash would. Commands
 // that run in the sessions go on.
-func (s *Server) Kill() {
+func (s *Server) Kill() { s.killed.Do(s.kill) }
+
+func (s *Server) kill() {
 	for _, pid := range children(s.process.Process.Pid) {
 		if child, err := os.FindProcess(pid); err == nil {
 			_ = child.Kill()
@@ -193,7 +197,7 @@ func quote(s string) string { return `"` + s + `"` }
 
 func sessionScript(home string) string {
 	quoted := "'" + strings.ReplaceAll(home, "'", `'\''`) + "'"
-	return "#!/bin/sh\nHOME=" + quoted + "\nexport HOME\ncd \"$HOME\" || exit 1\n" +
+	return "#!/bin/sh\nHOME=" + quoted + "\nEDGEPLAN_SUPERVISION=none\nexport HOME EDGEPLAN_SUPERVISION\ncd \"$HOME\" || exit 1\n" +
 		"[ \"$SSH_ORIGINAL_COMMAND\" = " + sftpServerPath + " ] && exec " + sftpServerPath + "\n" +
 		"exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n"
 }

@@ -1,0 +1,140 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+)
+
+// send writes the file of a parcel, and tells in which form.
+func (u *uploading) send(ctx context.Context, p parcel) (form, error) {
+	content, err := p.body(u.source)
+	if err != nil {
+		return plain, err
+	}
+	as := plain
+	if packed, ok := u.compressed(p, content); ok {
+		content, as = packed, compressed
+	}
+	name := p.name + string(as)
+	offset, err := u.offset(ctx, p, as, name, content)
+	if err == nil {
+		err = u.sendFrom(ctx, p, name, content, offset)
+	}
+	if err != nil {
+		return as, fmt.Errorf("%s: %w", p.title(), u.explainWrite(ctx, err, content.size))
+	}
+	return as, nil
+}
+
+// offset is where to go on in a part file; 0 is a new file.
+func (u *uploading) offset(ctx context.Context, p parcel, as form, name string, content body) (int64, error) {
+	if p.part == 0 {
+		return 0, nil
+	}
+	if p.found == as {
+		if at, err := u.resumeAt(ctx, name, p.part, content); err != nil || at > 0 {
+			return at, err
+		}
+	}
+	return 0, u.remove(ctx, u.blob(p.name+string(p.found)))
+}
+
+func (u *uploading) sendFrom(ctx context.Context, p parcel, name string, content body, offset int64) error {
+	r, err := content.openAt(offset)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	share := float64(p.content()) / float64(max(1, content.size))
+	moved := meter(func(n int64) {
+		u.emitUpload("", u.done.Add(n), u.total)
+	}, share)
+	moved(int(offset))
+	begun := time.Now()
+	limit := u.o.AnswerTimeout + secondsFor(content.size) // the device may take that to flush it
+	err = u.filesFor(ctx, limit, func(c *sftp.Client) error {
+		return writeFile(c, u.blob(name), offset, &sizedReader{Reader: r, ctx: ctx, size: content.size - offset, moved: moved})
+	})
+	if err != nil {
+		return err
+	}
+	u.wire.Add(content.size - offset)
+	u.measured(content.size-offset, time.Since(begun))
+	return nil
+}
+
+// meter turns bytes of a file into those of the content that it brings, without
+// losing any to rounding.
+func meter(report func(int64), share float64) func(int) {
+	var moved, reported atomic.Int64
+	return func(n int) {
+		now := int64(float64(moved.Add(int64(n)))*share + 0.5)
+		if step := now - reported.Swap(now); step != 0 {
+			report(step)
+		}
+	}
+}
+
+// writeFile writes a new file, or goes on in one at an offset, many packets at once.
+func writeFile(c *sftp.Client, file string, offset int64, r *sizedReader) error {
+	flags := os.O_WRONLY
+	if offset == 0 {
+		flags |= os.O_CREATE | os.O_EXCL
+	}
+	f, err := c.OpenFile(file, flags)
+	if err != nil {
+		return err
+	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	n, err := f.ReadFrom(r)
+	if err == nil && n != r.size {
+		err = changedSize(n, r.size)
+	}
+	return errors.Join(err, f.Close())
+}
+
+func changedSize(got, want int64) error {
+	return fmt.Errorf("the file on this machine has %d bytes, not %d: it changed since the plan was made", got, want)
+}
+
+// sizedReader tells of progress and stops when its context ends. It tells its
+// size, without which the SFTP client waits for every single packet.
+type sizedReader struct {
+	io.Reader
+	ctx   context.Context
+	size  int64
+	moved func(int)
+}
+
+// Size of the whole content in bytes.
+func (r *sizedReader) Size() int64 { return r.size }
+
+func (r *sizedReader) Read(p []byte) (int, error) {
+	if err := context.Cause(r.ctx); err != nil {
+		return 0, err
+	}
+	n, err := r.Reader.Read(p)
+	r.moved(n)
+	return n, err
+}
+
+// explainWrite asks why a write failed: SFTP calls a full disk just "failure".
+func (s *site) explainWrite(ctx context.Context, err error, size int64) error {
+	var status *sftp.StatusError
+	if !errors.As(err, &status) {
+		return err
+	}
+	if full := checkSpace(ctx, s, s.root, size); full != nil {
+		return fmt.Errorf("%w (%w)", full, err)
+	}
+	return fmt.Errorf("%w; is the file system read-only or a quota reached?", err)
+}
