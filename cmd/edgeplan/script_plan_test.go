@@ -2,10 +2,12 @@ package main_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +21,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/version"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // onTerminal is `tty COLUMNS FILE PROGRAM ARG…`: it runs a program on a terminal of
@@ -90,18 +93,32 @@ type held struct {
 }
 
 // hold is `hold NAME TEXT`: from now on the device leaves every operation whose name
-// holds the text waiting until `release NAME`.
+// holds the text waiting until `release NAME`; those that bring a part of a large file
+// where the text is "upload".
 func hold(ts *testscript.TestScript, _ bool, args []string) {
 	h := held{make(chan struct{}), make(chan struct{})}
 	var first sync.Once
 	ts.Value(devicesKey{}).(*devices).held[args[0]] = h
 	embedded(ts, args[0]).SetFault(func(op device.Operation) device.Action {
-		if strings.Contains(op.Name, args[1]) {
+		if strings.Contains(op.Name, args[1]) || args[1] == "upload" && op.Bytes > leaseBytes {
 			first.Do(func() { close(h.waiting) })
 			<-h.released
 		}
 		return device.Proceed
 	})
+}
+
+// leaseBytes is more than a lease has, the other file that an apply writes.
+const leaseBytes = 4 << 10
+
+// halt is `halt NAME`: stops the worker of a device, which then stays down. One that
+// is killed would come back by itself.
+func halt(ts *testscript.TestScript, _ bool, args []string) {
+	locks, err := filepath.Glob(ts.MkAbs("homes/" + args[0] + "/.edgeplan/*/current/" + worker.LockFile))
+	ts.Check(err)
+	for _, lock := range locks {
+		ts.Check(worker.Stop(context.Background(), filepath.Dir(lock)))
+	}
 }
 
 // awaitHeld is `held NAME`: it goes on once an operation waits.

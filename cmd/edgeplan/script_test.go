@@ -146,6 +146,7 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"tty":       onTerminal,
 			"pretend":   pretend,
 			"hold":      hold,
+			"halt":      halt,
 			"held":      awaitHeld,
 			"release":   release,
 			"states":    startStates,
