@@ -62,7 +62,7 @@ func collides(wanted string, there netip.AddrPort) bool {
 }
 
 // ownerScript prints process, name and folder of who has a socket.
-const ownerScript = `
+const ownerScript = physicalFunction + `
 ls -l /proc/[0-9]*/fd 2>/dev/null | grep -e '^/proc/' -e "socket:\[$1\]" | while read -r line; do
 	case $line in
 	/proc/*) pid=${line#/proc/} pid=${pid%%/*} ;;
@@ -73,8 +73,7 @@ ls -l /proc/[0-9]*/fd 2>/dev/null | grep -e '^/proc/' -e "socket:\[$1\]" | while
 		;;
 	esac
 done
-cd "$2" 2>/dev/null && pwd -P
-exit 0
+physical "$2"
 `
 
 // socketOwner tells who has a socket, and whether that is a worker of this state.
@@ -83,14 +82,14 @@ func (s *site) socketOwner(ctx context.Context, inode string) (who string, ours 
 	if err != nil {
 		return "", false, err
 	}
-	lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
-	if len(lines) < 3 {
+	lines := strings.Split(out, "\n")
+	if len(lines) != 4 {
 		return "a program of another user", false, nil
 	}
 	pid, name, folder := lines[0], oneLine(lines[1]), lines[2]
-	root := lines[len(lines)-1]
+	root := lines[3]
 	deployment, _, _ := strings.Cut(strings.TrimPrefix(folder, root+"/"), "/")
-	if len(lines) > 3 && strings.HasPrefix(folder, root+"/") && strings.HasSuffix(deployment, lineageSuffix(s.lineage)) {
+	if strings.HasPrefix(folder, root+"/") && strings.HasSuffix(deployment, lineageSuffix(s.lineage)) {
 		return "", true, nil
 	}
 	return name + " (process " + oneLine(pid) + ", in " + oneLine(folder) + ")", false, nil

@@ -22,13 +22,8 @@ usable_program() {
 }
 `
 
-// stopFunction ends the worker of the release folder $1 by its own program, or
-// by the blob $2 where that is damaged; with -forget as $3 nothing starts it after
-// a reboot either. Without any program, or when it fails, the worker is found by
-// the folder it works in. end_workers ends those that work in a folder, and those
-// whose folder inside of it was deleted: first what would start them again. It
-// gives 0 when it ended one, 1 when there was none and 2 when one stays.
-const stopFunction = programFunction + `
+// physicalFunction gives a path without links, also when its end is not there.
+const physicalFunction = `
 physical() (
 	dir=$1 rest=
 	until cd "${dir:-/}" 2>/dev/null; do
@@ -38,6 +33,15 @@ physical() (
 	base=$(pwd -P)
 	printf %s "${base%/}$rest"
 )
+`
+
+// stopFunction ends the worker of the release folder $1 by its own program, or
+// by the blob $2 where that is damaged; with -forget as $3 nothing starts it after
+// a reboot either. Without any program, or when it fails, the worker is found by
+// the folder it works in. end_workers ends those that work in a folder, and those
+// whose folder inside of it was deleted: first what would start them again. It
+// gives 0 when it ended one, 1 when there was none and 2 when one stays.
+const stopFunction = programFunction + physicalFunction + `
 end_process() {
 	kill "$1"
 	for i in 1 2 3 4 5 6 7 8 9 10; do
