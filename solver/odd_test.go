@@ -103,7 +103,7 @@ func TestOddSizes(t *testing.T) {
 		p := cluster(5, size[0], size[1], 2, false, false)
 		begin := time.Now()
 		for _, a := range []Algorithm{Auto, Greedy} {
-			s := solve(t, p, Options{Algorithm: a, TimeLimit: 500 * time.Millisecond})
+			s := solve(t, p, Options{Algorithm: a, WorkLimit: 1 << 25})
 			if s.Cost == nil {
 				t.Errorf("%d nodes, %d segments: %s: %s", size[0], size[1], s.Status, s.Reason)
 			}
