@@ -53,9 +53,7 @@ func (u *uploading) sendFrom(ctx context.Context, p parcel, name string, content
 	}
 	defer r.Close()
 	share := float64(p.content()) / float64(max(1, content.size))
-	moved := meter(func(n int64) {
-		u.emitUpload("", u.done.Add(n), u.total)
-	}, share)
+	moved := meter(u.progress, share)
 	moved(int(offset))
 	begun := time.Now()
 	limit := u.o.AnswerTimeout + secondsFor(content.size) // the device may take that to flush it

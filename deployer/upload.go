@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/edgeplan/edgeplan/plan"
@@ -67,11 +68,20 @@ type uploading struct {
 	*site
 	source            plan.BlobSource
 	total             int64        // bytes of content
-	done              atomic.Int64 // of them
+	telling           sync.Mutex   // held while progress is told, which must not go back
+	done              int64        // bytes of content, of the total
 	wire              atomic.Int64 // bytes of files that were sent
 	sending, settling chan struct{}
 	ahead             string        // name of the parcel that goes first; "" is none
 	measuredLine      chan struct{} // closed when it has been sent
+}
+
+// progress tells of n more bytes of content, in the order in which they are counted.
+func (u *uploading) progress(n int64) {
+	u.telling.Lock()
+	defer u.telling.Unlock()
+	u.done += n
+	u.emitUpload("", u.done, u.total)
 }
 
 // all brings every parcel, big ones first: the last to end should be a small one.
