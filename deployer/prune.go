@@ -100,7 +100,10 @@ func (s *site) pruneReleases(ctx context.Context, deployment string, keep []stri
 			return err
 		}
 	}
-	return s.removeTemporary(ctx, s.deployment(deployment)) // links that were not switched to
+	if err := s.remove(ctx, s.promised(deployment)); err != nil { // of a switch that failed
+		return err
+	}
+	return s.removeTemporary(ctx, s.deployment(deployment))
 }
 
 // collectBlobs removes the blobs that no release on the device refers to,

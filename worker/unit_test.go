@@ -115,7 +115,7 @@ func TestWanted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("releases/old", filepath.Join(deployment, currentLink)); err != nil {
+	if err := os.Symlink("releases/old", filepath.Join(deployment, CurrentLink)); err != nil {
 		t.Fatal(err)
 	}
 	if err := writeMark(next, SystemUnit); err != nil {

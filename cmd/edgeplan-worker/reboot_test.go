@@ -108,7 +108,7 @@ func TestCronBringsWorkersBack(t *testing.T) {
 		}
 	}
 	text, _ := os.ReadFile(table)
-	if rest, ok := strings.CutPrefix(string(text), others); !ok || strings.Count(rest, "\n") != 1 || !strings.HasSuffix(rest, "# edgeplan\n") {
+	if rest, ok := strings.CutPrefix(string(text), others); !ok || strings.Count(rest, "\n") != 2 || !strings.HasSuffix(rest, "# edgeplan\n") {
 		t.Fatalf("the crontab is\n%s", text)
 	}
 	crash(t, dir)
@@ -163,7 +163,7 @@ func TestRebootInTheMiddleOfAnApply(t *testing.T) {
 	if _, errOut, err := program(t, "stop", "-forget", next); err != nil {
 		t.Fatal(err, errOut)
 	}
-	if text, _ := os.ReadFile(table); strings.Count(string(text), "# edgeplan") != 1 {
+	if text, _ := os.ReadFile(table); strings.Count(string(text), "# edgeplan") != 2 {
 		t.Errorf("the crontab is\n%s", text)
 	}
 }
