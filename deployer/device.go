@@ -32,6 +32,12 @@ type device struct {
 // what has to be undone there is many small steps, and each would wait anew.
 const notAgain = 20 * time.Second
 
+// What connecting again may take: the device is known to answer faster, unless it is gone.
+const (
+	dialAgain      = 5 * time.Second
+	handshakeAgain = 8 * time.Second
+)
+
 func newDevice(name string, node statefile.Node, o Options) *device {
 	return &device{name: name, node: node, o: o}
 }
@@ -60,8 +66,9 @@ func (d *device) connected(ctx context.Context) (*link, error) {
 		return nil, d.refused
 	}
 	o := d.o
-	if d.way != nil { // it was connected before
+	if d.way != nil { // it was connected before, and lost after some seconds of silence
 		o.Attempts = 1
+		o.DialTimeout, o.HandshakeTimeout = min(o.DialTimeout, dialAgain), min(o.HandshakeTimeout, handshakeAgain)
 	}
 	d.release()
 	l, err := d.connect(ctx, o)

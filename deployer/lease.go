@@ -171,7 +171,7 @@ func (s *site) renewLease(ctx context.Context) error {
 	first, rest, _ := strings.Cut(out, "\n")
 	switch {
 	case err != nil:
-		return err
+		return fmt.Errorf("cannot renew the lease of the device: %w", s.explainLease(ctx, err))
 	case first == "renewed":
 		return nil
 	case rest == "":

@@ -21,6 +21,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
 	"github.com/edgeplan/edgeplan/internal/testbed"
 	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 var bedDevices = []string{"gate", "hall", "roof"}
@@ -236,11 +237,12 @@ func (b *matrixBed) try(c cell) result {
 		}
 	})
 	r.failed, r.waited = err != nil, time.Since(struck)
+	_, r.said, _ = strings.Cut(said, "\nError: ")
 	if r.waited > longestHang {
 		lose("the apply went on for %s", r.waited)
 	}
-	if r.failed && c.fault.cause != nil && (!strings.Contains(said, now.node()) || !c.fault.cause.MatchString(said)) {
-		lose("the error does not name %s and the cause:\n%s", now.node(), said)
+	if r.failed && c.fault.cause != nil && (!strings.Contains(r.said, now.node()) || !c.fault.cause.MatchString(r.said)) {
+		lose("the error does not name %s and the cause", now.node())
 	}
 	if err := c.fault.lift(now); err != nil {
 		lose("%v", err)
@@ -254,7 +256,7 @@ func (b *matrixBed) try(c cell) result {
 	answer, err := b.answers(lifted)
 	r.back = time.Since(lifted)
 	if err != nil {
-		lose("nothing answers once the fault is lifted: %v\nthe apply had said:\n%s", err, said)
+		lose("nothing answers once the fault is lifted: %v\n%s", err, b.look())
 	}
 	if out, err := b.edgeplan("apply", "-auto-approve"); err != nil {
 		lose("the next apply: %v\n%s", err, out)
@@ -299,6 +301,16 @@ func (b *matrixBed) answers(since time.Time) (string, error) {
 	}
 }
 
+// look tells what there is on all devices.
+func (b *matrixBed) look() string {
+	status, _ := b.edgeplan("status")
+	text := status
+	for _, name := range bedDevices {
+		text += "\n" + name + ":\n" + b.Device(name).Look()
+	}
+	return text
+}
+
 // damagedFiles names a blob, or a file of a release, that is not what its name or
 // the release's list of digests says.
 func damagedFiles(home string) error {
@@ -314,7 +326,7 @@ func damagedFiles(home string) error {
 	}
 	lists, _ := filepath.Glob(filepath.Join(home, ".edgeplan", "m-*", "releases", "*", "SHA256SUMS"))
 	for _, list := range lists {
-		if strings.Contains(list, ".unfinished") {
+		if strings.HasSuffix(filepath.Dir(list), ".tmp") { // it is being built
 			continue
 		}
 		content, _ := os.ReadFile(list)
@@ -348,7 +360,7 @@ func (b *matrixBed) tidy() error {
 	}
 	for _, name := range bedDevices {
 		err := filepath.WalkDir(filepath.Join(b.Device(name).Home(), ".edgeplan"), func(path string, _ fs.DirEntry, err error) error {
-			if base := filepath.Base(path); strings.HasPrefix(base, ".tmp-") || strings.HasSuffix(base, ".unfinished") {
+			if base := filepath.Base(path); strings.HasPrefix(base, ".tmp-") || strings.HasSuffix(base, ".tmp") || base == worker.PromisedLink {
 				return fmt.Errorf("%s: %s is left", name, path)
 			}
 			return err

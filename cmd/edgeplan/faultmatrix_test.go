@@ -89,21 +89,20 @@ func TestFaultMatrix(t *testing.T) {
 	close(queue)
 	var mu sync.Mutex
 	results := map[string][]result{}
-	t.Run("beds", func(t *testing.T) {
-		for i := range min(*faultBeds, len(cells)) {
-			t.Run(fmt.Sprint(i), func(t *testing.T) {
-				t.Parallel()
-				bed := newMatrixBed(t, seed, i)
-				for c := range queue {
-					r := bed.try(c)
-					t.Logf("%s", r)
-					mu.Lock()
-					results[c.fault.name] = append(results[c.fault.name], r)
-					mu.Unlock()
-				}
-			})
-		}
-	})
+	var beds sync.WaitGroup
+	for i := range min(*faultBeds, len(cells)) {
+		beds.Go(func() {
+			bed := newMatrixBed(t, seed, i)
+			for c := range queue {
+				r := bed.try(c)
+				t.Logf("%s", r)
+				mu.Lock()
+				results[c.fault.name] = append(results[c.fault.name], r)
+				mu.Unlock()
+			}
+		})
+	}
+	beds.Wait()
 	t.Log("\n" + matrixTable(results))
 }
 
@@ -137,6 +136,7 @@ type result struct {
 	serving   string // old, new or nothing: what answered once the fault was lifted
 	how       string // beside or stop first
 	failed    bool   // the apply
+	said      string // by it, as an error
 	waited    time.Duration
 	back      time.Duration // from lifting the fault to the first answer
 	converged bool
@@ -146,6 +146,9 @@ type result struct {
 func (r result) String() string {
 	text := fmt.Sprintf("%-22s at %.3f on %s (%s): %s serves after %.1f s, apply failed %v, ended after %.1f s, converged %v",
 		r.fault.name, r.moment, bedDevices[r.victim], r.how, r.serving, r.back.Seconds(), r.failed, r.waited.Seconds(), r.converged)
+	if r.said != "" {
+		text += "\n  " + strings.ReplaceAll(strings.TrimSpace(r.said), "\n", "\n  ")
+	}
 	for _, loss := range r.losses {
 		text += "\n  LOSS: " + strings.ReplaceAll(strings.TrimSpace(loss), "\n", "\n    ")
 	}

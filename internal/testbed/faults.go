@@ -168,3 +168,22 @@ func (d *Device) Become(machine string, elf byte) error {
 	}
 	return d.boot()
 }
+
+// Look tells what runs on the device and what is in its home folder.
+func (d *Device) Look() string {
+	var b strings.Builder
+	for _, pid := range d.processes() {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		fmt.Fprintf(&b, "%d %s\n", pid, bytes.ReplaceAll(line, []byte{0}, []byte{' '}))
+	}
+	for _, args := range [][]string{
+		{"find", d.Home(), "-not", "-path", "*/blobs/*", "-printf", "%P %s %l\n"},
+		{"cat", filepath.Join(d.disk(), "crontab")},
+		{"sh", "-c", "tail -n 15 " + d.Home() + "/.edgeplan/*/releases/*/worker.log"},
+		{"tail", "-n", "20", d.file("init.log")},
+	} {
+		out, _ := exec.Command(args[0], args[1:]...).CombinedOutput()
+		fmt.Fprintf(&b, "%s\n", out)
+	}
+	return b.String()
+}

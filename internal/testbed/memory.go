@@ -1,7 +1,6 @@
 package testbed
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,7 +46,10 @@ func (g *memoryGroup) join() string {
 	return filepath.Join(g.dir, "cgroup.procs")
 }
 
-// limit leaves no more than what cannot be dropped now, and a little.
+// spare is the memory in MiB that a limit leaves: too little for another worker.
+const spare = 8
+
+// limit leaves no more than what processes hold now, and a little.
 func (g *memoryGroup) limit() error {
 	if g.dir == "" {
 		return nil
@@ -57,7 +59,7 @@ func (g *memoryGroup) limit() error {
 		return err
 	}
 	for step := range 64 { // the older kind refuses what does not fit
-		limit := strconv.FormatInt(held+int64(step+1)<<20, 10)
+		limit := strconv.FormatInt(held+int64(step+spare)<<20, 10)
 		if err = os.WriteFile(filepath.Join(g.dir, g.limits), []byte(limit), 0); err == nil {
 			return nil
 		}
@@ -72,16 +74,25 @@ func (g *memoryGroup) unlimit() error {
 	return os.WriteFile(filepath.Join(g.dir, g.limits), []byte(g.none), 0)
 }
 
-// held is the memory of processes, without what is only cached.
+// held is the memory of processes: their own, and what they have mapped of files.
 func (g *memoryGroup) held() (int64, error) {
 	text, err := os.ReadFile(filepath.Join(g.dir, "memory.stat"))
+	if err != nil {
+		return 0, err
+	}
+	var held int64
 	for line := range strings.Lines(string(text)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if name == "rss" || name == "anon" {
-			return strconv.ParseInt(value, 10, 64)
+		switch name {
+		case "rss", "mapped_file", "anon", "file_mapped":
+			bytes, err := strconv.ParseInt(value, 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			held += bytes
 		}
 	}
-	return 0, fmt.Errorf("%s tells of no memory: %w", g.dir, err)
+	return held, nil
 }
 
 // remove takes the group away once its processes have ended.
