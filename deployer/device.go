@@ -185,7 +185,29 @@ func siteOf(ctx context.Context, d *device, folder, lineage string) (*site, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := d.refuseFile(ctx, root); err != nil {
+		return nil, err
+	}
 	return &site{device: d, root: root, lineage: lineage, verified: map[string]bool{}}, nil
+}
+
+// refuseFile says when something else stands where edgeplan's folder belongs, or
+// above it. What cannot be looked at is found by what comes next.
+func (d *device) refuseFile(ctx context.Context, root string) error {
+	return d.files(ctx, func(c *sftp.Client) error {
+		for at := root; at != "/"; at = path.Dir(at) {
+			if info, err := c.Stat(at); err == nil && info.IsDir() {
+				return nil
+			} else if err == nil {
+				return noFolder(at)
+			}
+		}
+		return nil
+	})
+}
+
+func noFolder(file string) error {
+	return problemf("path", "move it away, or set another `path`", "%s is a file, and edgeplan needs a folder there", file)
 }
 
 // resolveRoot refuses folders that cannot be edgeplan's alone.

@@ -25,7 +25,6 @@ const (
 	sessionFile = "session"  // what sshd runs for every session
 	bootIDFile  = "boot_id"  // of the current boot
 	machineFile = "machine"  // what `uname -m` says; absent is the truth
-	groupFile   = "memory"   // where its processes are counted
 	binFolder   = "bin"      // programs that come before the system's
 	initFile    = "init"     // its first process
 	ballastFile = ".ballast" // on its disk: takes all that was free
@@ -44,7 +43,7 @@ type Device struct {
 	bed    *Bed
 	dir    string
 	number int
-	memory memoryGroup
+	memory *memoryLimit
 	run    *namespace // nil while it is off
 	first  int        // process id of its first process on this machine
 }
@@ -59,7 +58,6 @@ func newDevice(b *Bed, dir, name string, number int, o Options) (*Device, error)
 		return nil, err
 	}
 	d.HostKeyLine = hostKey
-	d.memory = newMemoryGroup(fmt.Sprintf("edgeplan-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(dir))+filepath.Base(dir)))
 	return d, errors.Join(
 		os.Mkdir(d.file(diskFolder), 0o755),
 		os.Mkdir(d.file(binFolder), 0o755),
@@ -127,9 +125,8 @@ func (d *Device) boot() error {
 		return err
 	}
 	_ = exec.Command("e2fsck", "-y", d.file(imageFile)).Run() // tells by its exit code what it has mended
-	command := exec.Command("sh", "-c", `[ -z "$1" ] || echo $$ >"$1"; shift; exec unshare --net --mount --uts --pid --fork --mount-proc --kill-child=KILL "$@"`,
-		"boot", d.memory.join(), "sh", d.file(initFile), d.dir)
-	run, err := newNamespace(command)
+	run, err := newNamespace(exec.Command("unshare", "--net", "--mount", "--uts", "--pid", "--fork", "--mount-proc",
+		"--kill-child=KILL", "sh", d.file(initFile), d.dir))
 	if err != nil {
 		return fmt.Errorf("%s does not start: %w", d.Name, err)
 	}
@@ -197,7 +194,6 @@ func (d *Device) end() {
 		}
 	}
 	d.run = nil
-	d.memory.remove()
 }
 
 // childOf is the one child of a process. Not every kernel lists them, so all

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -88,39 +89,47 @@ func (d *Device) FreeDisk() error { return os.Remove(filepath.Join(d.disk(), bal
 // with it goes what was not written yet. Only PowerOff and PowerOn mend that.
 func (d *Device) FailDisk() error { return d.ask("abort") }
 
-// LimitMemory ends the largest worker as the kernel's memory limit does, and leaves
-// the device no more memory than it uses then.
+// LimitMemory leaves workers next to no memory, so that the kernel ends each that
+// wants more, and ends the largest at once.
 func (d *Device) LimitMemory() error {
-	_, err := d.KillWorker()
-	return errors.Join(err, d.memory.limit())
+	d.memory = startMemoryLimit(d.file("memory"), d.workers)
+	largest, most := 0, 0
+	for _, pid := range d.workers() {
+		if size := resident(pid); size > most {
+			largest, most = pid, size
+		}
+	}
+	return killProcess(largest)
 }
 
 // UnlimitMemory lifts the limit.
-func (d *Device) UnlimitMemory() error { return d.memory.unlimit() }
+func (d *Device) UnlimitMemory() error { return d.memory.end() }
 
-// KillWorker kills the worker that holds most memory. It says whether there was one.
-func (d *Device) KillWorker() (bool, error) {
-	var largest, most int
-	for _, pid := range d.processes() {
+// workers are the processes of workers that run now.
+func (d *Device) workers() []int {
+	return slices.DeleteFunc(d.processes(), func(pid int) bool {
 		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if !bytes.Contains(line, []byte("/edgeplan-worker\x00run\x00")) {
-			continue
-		}
-		var size, resident int
-		statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-		_, _ = fmt.Sscan(string(statm), &size, &resident)
-		if resident > most {
-			largest, most = pid, resident
-		}
+		return !bytes.Contains(line, []byte("/edgeplan-worker\x00run\x00"))
+	})
+}
+
+// resident is the memory of a process in pages.
+func resident(pid int) int {
+	var size, resident int
+	statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	_, _ = fmt.Sscan(string(statm), &size, &resident)
+	return resident
+}
+
+// killProcess kills one, if there is one.
+func killProcess(pid int) error {
+	if pid == 0 {
+		return nil
 	}
-	if largest == 0 {
-		return false, nil
+	if err := syscall.Kill(pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) {
+		return err
 	}
-	err := syscall.Kill(largest, syscall.SIGKILL)
-	if errors.Is(err, syscall.ESRCH) {
-		err = nil
-	}
-	return true, err
+	return nil
 }
 
 // processes are those of the device, by their ids on this machine.

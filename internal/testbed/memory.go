@@ -1,106 +1,89 @@
 package testbed
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
-// memoryGroup is the control group that counts a device's memory (cgroups(7)); the
-// zero value is where the kernel has none to give.
-type memoryGroup struct {
-	dir    string
-	limits string // the file that limits it
-	none   string // what lifts the limit
+// memoryLimit is a control group (cgroups(7)) with next to no memory, into which
+// workers are put as they appear. Where the kernel gives no such groups they are
+// killed instead, as it would do.
+type memoryLimit struct {
+	dir   string // "" without groups
+	limit string // the file that says how much
+	none  string // what lifts it
+	stop  chan struct{}
+	done  sync.WaitGroup
 }
 
-func newMemoryGroup(name string) memoryGroup {
+const (
+	fewBytes   = "4194304"
+	limitEvery = 50 * time.Millisecond
+)
+
+func startMemoryLimit(name string, workers func() []int) *memoryLimit {
+	l := &memoryLimit{stop: make(chan struct{})}
+	l.makeGroup("edgeplan-" + fmt.Sprintf("%x", name))
+	l.done.Go(func() {
+		for {
+			for _, pid := range workers() {
+				l.apply(pid)
+			}
+			select {
+			case <-l.stop:
+				return
+			case <-time.After(limitEvery):
+			}
+		}
+	})
+	return l
+}
+
+// makeGroup makes one of the older kind, or of the newer.
+func (l *memoryLimit) makeGroup(name string) {
 	const root = "/sys/fs/cgroup"
 	if _, err := os.Stat(filepath.Join(root, "memory", "memory.limit_in_bytes")); err == nil {
-		g := memoryGroup{filepath.Join(root, "memory", name), "memory.limit_in_bytes", "-1"}
-		return g.made()
+		l.dir, l.limit, l.none = filepath.Join(root, "memory", name), "memory.limit_in_bytes", "-1"
+	} else {
+		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+memory"), 0)
+		l.dir, l.limit, l.none = filepath.Join(root, name), "memory.max", "max"
 	}
-	_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+memory"), 0)
-	return memoryGroup{filepath.Join(root, name), "memory.max", "max"}.made()
+	_ = os.Mkdir(l.dir, 0o755)
+	if err := os.WriteFile(filepath.Join(l.dir, l.limit), []byte(fewBytes), 0); err != nil {
+		_ = os.Remove(l.dir)
+		l.dir = ""
+	}
 }
 
-func (g memoryGroup) made() memoryGroup {
-	if os.Mkdir(g.dir, 0o755) != nil {
-		return memoryGroup{}
+func (l *memoryLimit) apply(pid int) {
+	if l.dir == "" {
+		_ = killProcess(pid)
+		return
 	}
-	if _, err := os.Stat(filepath.Join(g.dir, g.limits)); err != nil {
-		_ = os.Remove(g.dir)
-		return memoryGroup{}
-	}
-	return g
+	_ = os.WriteFile(filepath.Join(l.dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0) // or it has ended
 }
 
-// join is the file that a process writes its id to.
-func (g *memoryGroup) join() string {
-	if g.dir == "" {
-		return ""
-	}
-	_ = os.Mkdir(g.dir, 0o755) // again, after the device was off
-	return filepath.Join(g.dir, "cgroup.procs")
-}
-
-// spare is the memory in MiB that a limit leaves: too little for another worker.
-const spare = 8
-
-// limit leaves no more than what processes hold now, and a little.
-func (g *memoryGroup) limit() error {
-	if g.dir == "" {
+// end lifts the limit and lets processes go back to where they were counted before.
+func (l *memoryLimit) end() error {
+	close(l.stop)
+	l.done.Wait()
+	if l.dir == "" {
 		return nil
 	}
-	held, err := g.held()
+	if err := os.WriteFile(filepath.Join(l.dir, l.limit), []byte(l.none), 0); err != nil {
+		return err
+	}
+	pids, err := os.ReadFile(filepath.Join(l.dir, "cgroup.procs"))
 	if err != nil {
 		return err
 	}
-	for step := range 64 { // the older kind refuses what does not fit
-		limit := strconv.FormatInt(held+int64(step+spare)<<20, 10)
-		if err = os.WriteFile(filepath.Join(g.dir, g.limits), []byte(limit), 0); err == nil {
-			return nil
-		}
+	for _, pid := range strings.Fields(string(pids)) {
+		_ = os.WriteFile(filepath.Join(filepath.Dir(l.dir), "cgroup.procs"), []byte(pid), 0)
 	}
-	return err
-}
-
-func (g *memoryGroup) unlimit() error {
-	if g.dir == "" {
-		return nil
-	}
-	return os.WriteFile(filepath.Join(g.dir, g.limits), []byte(g.none), 0)
-}
-
-// held is the memory of processes: their own, and what they have mapped of files.
-func (g *memoryGroup) held() (int64, error) {
-	text, err := os.ReadFile(filepath.Join(g.dir, "memory.stat"))
-	if err != nil {
-		return 0, err
-	}
-	var held int64
-	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		switch name {
-		case "rss", "mapped_file", "anon", "file_mapped":
-			bytes, err := strconv.ParseInt(value, 10, 64)
-			if err != nil {
-				return 0, err
-			}
-			held += bytes
-		}
-	}
-	return held, nil
-}
-
-// remove takes the group away once its processes have ended.
-func (g *memoryGroup) remove() {
-	for range 100 {
-		if g.dir == "" || os.Remove(g.dir) == nil || os.IsNotExist(os.Remove(g.dir)) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	return os.Remove(l.dir)
 }
