@@ -86,6 +86,9 @@ func newMatrixBed(t *testing.T, seed uint64, i int) *matrixBed {
 	b.write("id", key.private)
 	b.write("known_hosts", []byte(known.String()))
 	b.write("main.edgeplan.hcl", fmt.Appendf(nil, matrixConfig, strings.Join(hosts, ", "), "linux/"+runtime.GOARCH, memory))
+	if *faultMoments == 0 {
+		b.write(".ssh/config", []byte("Host *\n ConnectTimeout 2\n ServerAliveInterval 1\n"))
+	}
 	b.nextModel()
 	b.init()
 	b.must("apply", "-auto-approve")
@@ -107,7 +110,8 @@ func (b *matrixBed) init() {
 
 func (b *matrixBed) write(name string, content []byte) {
 	b.t.Helper()
-	if err := os.WriteFile(filepath.Join(b.dir, name), content, 0o600); err != nil {
+	file := filepath.Join(b.dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, content, 0o600)); err != nil {
 		b.t.Fatal(err)
 	}
 }

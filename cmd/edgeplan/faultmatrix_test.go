@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	faultMoments = flag.Int("fault-moments", 1, "at how many moments of an apply each fault of the matrix strikes")
+	faultMoments = flag.Int("fault-moments", 0, "at how many moments of an apply each fault of the matrix strikes; 0 is one, with less patience for silence")
 	faultSeed    = flag.Uint64("fault-seed", 0, "seed of the fault matrix; 0 draws one")
 	faultBeds    = flag.Int("fault-beds", 3, "how many beds of devices the fault matrix uses at once")
 	faultOnly    = flag.String("fault-only", "", "only faults whose name has this in it")
@@ -106,6 +106,8 @@ func TestFaultMatrix(t *testing.T) {
 	t.Log("\n" + matrixTable(results))
 }
 
+func moments() int { return max(1, *faultMoments) }
+
 // cell is one fault at one moment.
 type cell struct {
 	fault  matrixFault
@@ -118,9 +120,9 @@ type cell struct {
 func drawCells(seed uint64) []cell {
 	random := rand.New(rand.NewPCG(seed, 0))
 	var cells []cell
-	for i := range *faultMoments {
+	for i := range moments() {
 		for _, fault := range matrixFaults {
-			c := cell{fault, (float64(i) + random.Float64()) / float64(*faultMoments), random.IntN(len(bedDevices))}
+			c := cell{fault, (float64(i) + random.Float64()) / float64(moments()), random.IntN(len(bedDevices))}
 			if strings.Contains(fault.name, *faultOnly) {
 				cells = append(cells, c)
 			}
