@@ -119,6 +119,19 @@ func checkSpace(ctx context.Context, s *site, existing string, missing int64) er
 	return nil
 }
 
+// explainFailed asks whether a command failed because the disk of a folder is full:
+// what runs on a device seldom says so, and cannot write it to its log.
+func (s *site) explainFailed(ctx context.Context, existing string, err error) error {
+	var failed *CommandError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	if full := checkSpace(ctx, s, existing, 1); full != nil {
+		return fmt.Errorf("%w (%w)", full, err)
+	}
+	return err
+}
+
 // releaseFiles is how many files must still fit: a release has a few hundred at most.
 const releaseFiles = 512
 
