@@ -132,4 +132,10 @@ func TestWanted(t *testing.T) {
 	if !Wanted(old) || Wanted(next) {
 		t.Errorf("after a reboot: old %v, next %v", Wanted(old), Wanted(next))
 	}
+	if err := os.Symlink("releases/next", filepath.Join(deployment, PromisedLink)); err != nil {
+		t.Fatal(err)
+	}
+	if !Wanted(old) || !Wanted(next) {
+		t.Errorf("promised, after a reboot: old %v, next %v", Wanted(old), Wanted(next))
+	}
 }
