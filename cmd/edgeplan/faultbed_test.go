@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -235,7 +236,7 @@ func (b *matrixBed) try(c cell) result {
 			b.t.Errorf("%s: %v", c.fault.name, err)
 		}
 		struck = time.Now()
-		hanging := time.AfterFunc(2*longestHang, func() { process.Signal(os.Kill) })
+		hanging := time.AfterFunc(2*longestHang, func() { process.Signal(syscall.SIGQUIT) }) // it tells where it hangs
 		defer hanging.Stop()
 		for range steps {
 		}
@@ -243,7 +244,7 @@ func (b *matrixBed) try(c cell) result {
 	r.failed, r.waited = err != nil, time.Since(struck)
 	_, r.said, _ = strings.Cut(said, "\nError: ")
 	if r.waited > longestHang {
-		lose("the apply went on for %s", r.waited)
+		lose("the apply went on for %s:\n%s", r.waited, said)
 	}
 	if r.failed && c.fault.cause != nil && (!strings.Contains(r.said, now.node()) || !c.fault.cause.MatchString(r.said)) {
 		lose("the error does not name %s and the cause", now.node())

@@ -12,6 +12,9 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
@@ -222,7 +225,18 @@ func (c *cli) inferOnce(ctx context.Context, state *statefile.State, name string
 		return nil, err
 	}
 	defer closeClient()
-	return client.Infer(ctx, name, state.Models[name].Release, inputs)
+	recorded := state.Models[name].Release
+	outputs, err := client.Infer(ctx, name, recorded, inputs)
+	if status.Code(err) != codes.FailedPrecondition {
+		return outputs, err
+	}
+	serving, unknown := client.Metadata(ctx, name, "")
+	if unknown != nil || len(serving.Releases) != 1 || serving.Releases[0] == recorded {
+		return nil, err
+	}
+	fmt.Fprintf(c.stderr, "Warning: the gateway serves release %s, and the state has %s: an apply was cut off in its switch. The next apply finds out.\n",
+		serving.Releases[0], recorded)
+	return client.Infer(ctx, name, serving.Releases[0], inputs)
 }
 
 // gateway is a client of a deployed model's gateway over SSH.
