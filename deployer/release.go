@@ -164,6 +164,9 @@ func (s *site) removeBlobs(ctx context.Context, blobs []statefile.Blob) error {
 		s.emit("upload", "%s is damaged on the device and is uploaded again", blobName(blob))
 		s.mu.Lock()
 		delete(s.verified, blob.Digest)
+		if s.helper == s.blob(blob.Digest) {
+			s.helper = ""
+		}
 		s.mu.Unlock()
 		if err := s.remove(ctx, s.blob(blob.Digest)); err != nil {
 			return err

@@ -29,6 +29,8 @@ const usage = `Usage: edgeplan-worker COMMAND
   metrics DIR                              print the metrics of the worker of DIR, in Prometheus' text format
   logs [-lines N] [-follow] DIR            print the end of the log of the worker of DIR
   proxy DIR                                connect standard input and output to the worker of DIR
+  receive FILE OFFSET                      write standard input to a file, and print its sha256 digest
+  sum FILE...                              print the sha256 digests of files, as sha256sum does
   key FILE                                 print the public key of FILE; make the key when there is none
   version                                  print the version
 
@@ -94,6 +96,15 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writ
 	case "help", "-h", "-help", "--help":
 		_, err := fmt.Fprint(stdout, usage)
 		return err
+	}
+	switch args[0] { // these take no flags
+	case "sum":
+		return worker.Sum(stdout, args[1:])
+	case "receive":
+		if len(args) != 3 {
+			return fmt.Errorf("%w: receive takes a file and an offset", errUsage)
+		}
+		return worker.Receive(args[1], args[2], stdin, stdout)
 	}
 	a, err := parse(args[0], args[1:])
 	if err != nil {
