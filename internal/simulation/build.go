@@ -1,5 +1,7 @@
 package simulation
 
+import "slices"
+
 // newRun makes the parts of a system that is known to be valid.
 func newRun(s *System, o Options) *run {
 	r := &run{Options: o}
@@ -65,7 +67,17 @@ func (p *pipeline) newHop(model, k int, h Hop, from, to int) *hop {
 	for _, use := range h.Uses {
 		out.media = append(out.media, p.run.media[use.Medium])
 	}
+	out.limit()
 	return out
+}
+
+// limit lets a far receiver get no more than a window in a round trip.
+func (h *hop) limit() {
+	seconds := float64(h.Bytes) * 2 * h.LatencySeconds / float64(Window(h.Bytes))
+	if seconds > 0 {
+		h.Uses = append(slices.Clip(h.Uses), Use{Seconds: seconds})
+		h.media = append(h.media, &sharing{run: h.line.run, width: 1})
+	}
 }
 
 // unread is how many messages of a size a receiver takes before it has read them.

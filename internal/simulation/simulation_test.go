@@ -178,8 +178,17 @@ func TestQuota(t *testing.T) {
 	within(t, "latency of a lone request", alone.Quantile(0.5), 0.021, 1e-6) // 2 ms, 2 ms and 1 ms in three periods
 }
 
-// A far device gets no more than a window a round trip; that is the caller's to put into
-// the time of a transfer. Propagation itself delays and does not slow down.
+// A far device gets no more than a window a round trip. Apart from that propagation delays
+// and does not slow down.
+func TestFarAway(t *testing.T) {
+	s := line(0.01, 0.02)
+	for i := range s.Models[0].Hops {
+		s.Models[0].Hops[i].Bytes, s.Models[0].Hops[i].LatencySeconds = simulation.MinWindow/4, 1
+	}
+	s.Models[0].Load.Concurrency = 16
+	within(t, "throughput", run(t, s, simulation.Options{Requests: 2000}).Models[0].Throughput, 2, 0.01)
+}
+
 func TestPropagation(t *testing.T) {
 	s := line(0.01, 0.02)
 	for i := range s.Models[0].Hops {
