@@ -128,6 +128,11 @@ func (s *site) inspect(ctx context.Context, p part, key string) ([]finding, erro
 	case current != release:
 		add("the current release is %q, not %s", current, release)
 	}
+	if begun, err := s.isPromised(ctx, p.deployment); err != nil {
+		return nil, err
+	} else if begun {
+		add("a switch was begun and not finished: after a reboot two releases start")
+	}
 	if changed != "" {
 		problems = append(problems, finding{changed, true})
 	}

@@ -25,6 +25,7 @@ const usage = `Usage: edgeplan-worker COMMAND
   start [-key FILE] [-timeout TIME] DIR    run in the background, supervised; wait until ready; print the status
   stop [-forget] DIR                       end the worker of DIR; -forget: do not start it after a reboot
   supervise [-key FILE] DIR                run the worker of DIR again whenever it ends, until SIGTERM
+  guard DIR                                start the worker of DIR again unless standard input says "done"
   status DIR                               print the status of the worker of DIR
   metrics DIR                              print the metrics of the worker of DIR, in Prometheus' text format
   logs [-lines N] [-follow] DIR            print the end of the log of the worker of DIR
@@ -144,6 +145,8 @@ func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader,
 			return worker.Forget(ctx, ".")
 		}
 		return worker.Stop(ctx, ".")
+	case "guard":
+		return worker.Guard(ctx, ".", stdin, stdout, worker.GuardSilence)
 	case "status":
 		status, err := worker.ReadStatus(".")
 		if err != nil {
@@ -182,7 +185,7 @@ func parse(command string, args []string) (arguments, error) {
 		flags.BoolVar(&a.follow, "follow", false, "")
 	case "stop":
 		flags.BoolVar(&a.forget, "forget", false, "")
-	case "status", "metrics", "proxy", "key":
+	case "status", "metrics", "proxy", "key", "guard":
 	default:
 		return a, fmt.Errorf("%w: no command %q", errUsage, command)
 	}
