@@ -42,7 +42,7 @@ func TestRealWorkers(t *testing.T) {
 	}
 	seen, err := Refresh(context.Background(), c.state(), nil, c.options)
 	drift := seen.Drift
-	if err != nil || len(drift) != 1 || drift[0] != (plan.Drift{Model: "net", Node: "b", Problem: "the worker is not running"}) {
+	if err != nil || len(drift) != 1 || drift[0] != (plan.Drift{Model: "net", Node: "b", Problem: "the worker is not running", Restart: true}) {
 		t.Fatalf("drift %+v, error %v", drift, err)
 	}
 	second := c.realModel(t, program, library, "basic")

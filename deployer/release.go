@@ -36,7 +36,11 @@ func (s *site) build(ctx context.Context, b bundle) (damaged []statefile.Blob, e
 			return nil, err
 		}
 	}
-	return s.damaged(ctx, dir, b.blobs, copied)
+	damaged, err = s.damaged(ctx, dir, b.blobs, copied)
+	if err != nil || len(damaged) > 0 {
+		return damaged, err
+	}
+	return nil, s.stamp(ctx, dir, b.blobs)
 }
 
 // copyScript copies a file over what may be a link to it, which cp refuses.
