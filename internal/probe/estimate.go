@@ -44,16 +44,17 @@ func Steady(samples []float64) Estimate {
 }
 
 // truncation is how many samples to drop, half of them at most: those without which
-// the standard error of the rest is least.
+// the standard error of the rest is least. Mean and squares are gathered from the end
+// (Welford 1962).
 func truncation(samples []float64) int {
 	best, at := math.Inf(1), 0
-	for d := 0; d <= len(samples)/2; d++ {
-		kept := samples[d:]
-		if len(kept) < 2 {
-			break
-		}
-		n := float64(len(kept))
-		if e := variance(kept) * (n - 1) / (n * n); e < best {
+	m, squares := 0.0, 0.0
+	for d := len(samples) - 1; d >= 0; d-- {
+		n := float64(len(samples) - d)
+		delta := samples[d] - m
+		m += delta / n
+		squares += delta * (samples[d] - m)
+		if e := squares / (n * n); d <= len(samples)/2 && n > 1 && e <= best {
 			best, at = e, d
 		}
 	}
