@@ -6,6 +6,7 @@ import "github.com/edgeplan/edgeplan/internal/tensor"
 // standard input, and may be under way at once; each is answered by one Response.
 type Request struct {
 	ID     int            `json:"id"`
+	Clock  bool           `json:"clock,omitempty"` // asks for the time, and nothing that takes any
 	Facts  *FactsRequest  `json:"facts,omitempty"`
 	Listen *ListenRequest `json:"listen,omitempty"`
 	Send   *SendRequest   `json:"send,omitempty"`
@@ -17,6 +18,7 @@ type Request struct {
 type Response struct {
 	ID     int          `json:"id"`
 	Error  string       `json:"error,omitempty"`
+	Clock  int64        `json:"clock,omitempty"` // Unix time in nanoseconds, by the device's clock
 	Facts  *Facts       `json:"facts,omitempty"`
 	Listen *Listening   `json:"listen,omitempty"`
 	Link   *LinkResult  `json:"link,omitempty"`
@@ -43,7 +45,6 @@ type Facts struct {
 	MemoryLimitBytes int64 `json:"memory_limit_bytes,omitempty"`
 	MemoryLeftBytes  int64 `json:"memory_left_bytes,omitempty"`
 	DiskFreeBytes    int64 `json:"disk_free_bytes"`
-	UnixNanoseconds  int64 `json:"unix_nanoseconds"` // the device's clock
 	// Busy is the share of its processors that was used while nothing of ours ran.
 	Busy              float64 `json:"busy"`
 	CPUSecondsPerByte float64 `json:"cpu_seconds_per_byte,omitempty"`

@@ -111,6 +111,8 @@ func (a *agent) answer(request probe.Request) {
 
 func (a *agent) do(request probe.Request) (r probe.Response, err error) {
 	switch {
+	case request.Clock:
+		r.Clock = time.Now().UnixNano()
 	case request.Facts != nil:
 		r.Facts, err = a.facts(*request.Facts)
 	case request.Listen != nil:
