@@ -48,7 +48,7 @@ func (p *Probes) Facts(ctx context.Context, name string, wire bool) (probe.Facts
 		return probe.Facts{}, 0, d.failed(errNoAnswer)
 	}
 	offset, err := d.clockOffset(ctx)
-	return *answer.Facts, offset, err
+	return answer.Facts.Credible(), offset, err
 }
 
 // clockOffset takes the quickest of some answers, in whose middle the clock is taken
@@ -129,7 +129,7 @@ func (p *Probes) Base(ctx context.Context, name string, request probe.BaseReques
 	if err != nil {
 		return probe.Base{}, err
 	}
-	return *answer.Base, nil
+	return *answer.Base, d.failed(answer.Base.Check())
 }
 
 // Range runs a range of a model on a device, whose files are among the blobs there.
@@ -146,5 +146,5 @@ func (p *Probes) Range(ctx context.Context, name string, request probe.RangeRequ
 	if err != nil {
 		return probe.RangeResult{}, err
 	}
-	return *answer.Range, nil
+	return *answer.Range, d.failed(answer.Range.Check())
 }

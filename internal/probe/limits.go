@@ -72,3 +72,22 @@ func NewSecret() []byte {
 	_, _ = rand.Read(secret) // never fails
 	return secret
 }
+
+// Check refuses what no worker costs.
+func (b Base) Check() error {
+	if b.WorkerBytes < 0 || b.RunnerBytes < 0 || b.WorkerBytes > mostMemory || b.RunnerBytes > mostMemory || !sensible(b.LoadSeconds) {
+		return fmt.Errorf("the device's answer makes no sense: %+v", b)
+	}
+	return nil
+}
+
+// Check refuses what no range takes.
+func (r RangeResult) Check() error {
+	if !sensible(r.Seconds) || !sensible(r.Spread) || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
+		return fmt.Errorf("the device's answer makes no sense: %+v", r)
+	}
+	return nil
+}
+
+// sensible is no negative time, and none of days.
+func sensible(x float64) bool { return x >= 0 && x < 1e6 }

@@ -35,7 +35,7 @@ type FactsRequest struct {
 	Wire bool `json:"wire,omitempty"`
 }
 
-// Facts are what a device says of itself. It may be wrong: see Facts.Sane.
+// Facts are what a device says of itself. It may be wrong: see Facts.Credible.
 type Facts struct {
 	Cores                int   `json:"cores"` // processors that a process may use at once
 	MemoryTotalBytes     int64 `json:"memory_total_bytes"`
@@ -52,6 +52,8 @@ type Facts struct {
 	// what these hold in memory.
 	Workers       []string `json:"workers,omitempty"`
 	PipelineBytes int64    `json:"pipeline_bytes,omitempty"`
+	// Doubts are what was found to be incredible by Credible, on the operator's side.
+	Doubts []string `json:"-"`
 }
 
 // ListenRequest asks to open a port for one test.
