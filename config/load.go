@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/edgeplan/edgeplan/internal/measurement"
 )
 
 // Extension ends the name of a configuration file, and JSONExtension that of
@@ -107,7 +109,7 @@ func configurationFiles(dir string) ([]string, error) {
 }
 
 func isConfiguration(name string) bool {
-	return !strings.HasPrefix(name, ".") && (strings.HasSuffix(name, Extension) || strings.HasSuffix(name, JSONExtension))
+	return !strings.HasPrefix(name, ".") && name != measurement.FileName && (strings.HasSuffix(name, Extension) || strings.HasSuffix(name, JSONExtension))
 }
 
 // parseAll reads the files; it is false when any of them is broken.

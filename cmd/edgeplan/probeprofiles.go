@@ -21,7 +21,9 @@ const (
 	rangeCap  = 4.0  // seconds of runs, at most
 	// memoryShare is how much of the free memory a range may be expected to take.
 	memoryShare = 0.9
-	planRounds  = 2 // of planning and timing what was planned
+	// leastSeconds stands for nothing, as of a range that only passes tensors on.
+	leastSeconds = 1e-9
+	planRounds   = 2 // of planning and timing what was planned
 )
 
 // timeAll times ranges on all nodes at once, one after the other on each.
@@ -98,7 +100,7 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 		return err
 	}
 	profile := p.profileOf(t)
-	profile.Seconds, profile.Spread, profile.MeasuredAt = result.Seconds, result.Spread, p.now()
+	profile.Seconds, profile.Spread, profile.MeasuredAt = max(result.Seconds, leastSeconds), result.Spread, p.now()
 	if result.PeakBytes > 0 { // a worker takes more than the process that timed it
 		profile.PeakMemoryBytes = result.PeakBytes + max(0, base.WorkerBytes-base.RunnerBytes)
 	}

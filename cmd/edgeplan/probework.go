@@ -63,7 +63,7 @@ func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
 			p.nodes[node.Address] = node
 		}
 	}
-	if p.measured, err = readMeasurements(c.measurementsPath()); err != nil {
+	if p.measured, err = measurement.Read(c.dir); err != nil {
 		return nil, err
 	}
 	p.before = cloneMeasurements(p.measured)

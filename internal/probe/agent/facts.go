@@ -33,7 +33,7 @@ func (a *agent) facts(request probe.FactsRequest) (*probe.Facts, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.CPUSecondsPerByte = perByte
+		f.CPUSecondsPerByte = perByte / system.share()
 	}
 	return &f, nil
 }
@@ -67,6 +67,15 @@ func (s system) facts() probe.Facts {
 	}
 	f.MemoryLimitBytes, f.MemoryLeftBytes = groups.memory()
 	return f
+}
+
+// share is how much of one processor there is at least: what takes its time takes longer
+// where a control group grants less than one.
+func (s system) share() float64 {
+	if quota := s.groups().quota(); quota > 0 {
+		return min(1, quota)
+	}
+	return 1
 }
 
 // kibibytes reads "  123 kB" of /proc/meminfo as bytes; 0 where it makes no sense.

@@ -13,8 +13,13 @@ import (
 	"time"
 )
 
-// wireTime is how long bytes travel to see what they cost.
-const wireTime = 500 * time.Millisecond
+// How the cost of bytes is seen: the more slowly they come the more often they wake a
+// processor, so they come at the rate of a common link, 100 Mbit/s, some each millisecond.
+const (
+	wireTime = 600 * time.Millisecond
+	wireRate = 100e6 / 8 // bytes per second
+	wireTick = time.Millisecond
+)
 
 // wireCost is the processor time of a byte that is sent or received over TLS 1.3, in
 // seconds. Both ends are in this process, so every byte is sent and received; what
@@ -31,22 +36,25 @@ func wireCost(d time.Duration) (float64, error) {
 		n, _ := io.Copy(io.Discard, server)
 		received <- n
 	}()
-	message := make([]byte, 100_000)
-	if _, err := client.Write(message); err != nil { // the handshake is not counted
+	message := make([]byte, 1<<20)
+	if _, err := client.Write(message[:1]); err != nil { // the handshake is not counted
 		return 0, err
 	}
 	sent, begun, used := int64(0), time.Now(), processorTime()
-	for time.Since(begun) < d {
-		n, err := client.Write(message)
-		if err != nil {
-			return 0, err
+	for elapsed := time.Duration(0); elapsed < d; elapsed = time.Since(begun) {
+		due := min(int64(elapsed.Seconds()*wireRate)-sent, int64(len(message)))
+		if due > 0 {
+			if _, err := client.Write(message[:due]); err != nil {
+				return 0, err
+			}
+			sent += due
 		}
-		sent += int64(n)
+		time.Sleep(wireTick)
 	}
 	if err := client.Close(); err != nil {
 		return 0, err
 	}
-	if n := <-received; n < sent {
+	if n := <-received; n < sent || sent == 0 {
 		return 0, errors.New("a TLS connection within the device lost bytes")
 	}
 	return (processorTime() - used).Seconds() / float64(2*sent), nil
