@@ -43,12 +43,13 @@ Exit codes: 0 all was measured, 1 something was not (the rest is written).
 
 // probeFlags are the options of probe.
 type probeFlags struct {
-	vars    variables
-	only    list
-	again   bool
-	maxAge  time.Duration
-	traffic string
-	asJSON  bool
+	vars      variables
+	only      list
+	again     bool
+	maxAge    time.Duration
+	traffic   string
+	rangeTime time.Duration
+	asJSON    bool
 }
 
 func (f *probeFlags) add(c *cli, flags *flag.FlagSet) {
@@ -57,6 +58,7 @@ func (f *probeFlags) add(c *cli, flags *flag.FlagSet) {
 	flags.BoolVar(&f.again, "again", false, "measure also what was measured a short time ago")
 	flags.DurationVar(&f.maxAge, "max-age", 24*time.Hour, "leave what was measured within this `TIME`")
 	flags.StringVar(&f.traffic, "link-traffic", quantity.FormatBytes(probe.DefaultLimits().Bytes), "send at most `BYTES` over each direction of a link")
+	flags.DurationVar(&f.rangeTime, "range-time", 5*time.Second, "run each range of a model for at most this `TIME`")
 	flags.BoolVar(&f.asJSON, "json", false, "print what was measured and what changed as JSON")
 	flags.DurationVar(&c.leaseWait, "lock-timeout", 0, "wait for leases of devices that others hold for this `TIME`, as 30s")
 	flags.IntVar(&c.parallelism, "parallelism", defaultParallelism, "connect to at most `N` devices at once")
@@ -68,6 +70,9 @@ func runProbe(ctx context.Context, c *cli, args []string) error {
 	f.add(c, flags)
 	if err := c.parseNone(flags, probeHelp, args); err != nil {
 		return err
+	}
+	if f.rangeTime <= 0 || f.maxAge < 0 {
+		return errors.New("-range-time must be more than 0 and -max-age not negative, as in -range-time 2s")
 	}
 	p, err := c.newProbing(ctx, f)
 	if err != nil {

@@ -18,7 +18,6 @@ import (
 // How a range is timed.
 const (
 	rangeGoal = 0.02 // spread at which it is enough
-	rangeCap  = 4.0  // seconds of runs, at most
 	// memoryShare is how much of the free memory a range may be expected to take.
 	memoryShare = 0.9
 	// leastSeconds stands for nothing, as of a range that only passes tensors on.
@@ -113,7 +112,7 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 
 // bring uploads a range and the engine, under the digests by which an apply finds them.
 func (p *probing) bring(ctx context.Context, t timing) (probe.RangeRequest, error) {
-	request := probe.RangeRequest{Optimization: t.model.Optimization, Threads: plan.Threads(t.model), Goal: rangeGoal, Cap: rangeCap}
+	request := probe.RangeRequest{Optimization: t.model.Optimization, Threads: plan.Threads(t.model), Goal: rangeGoal, Cap: p.flags.rangeTime.Seconds()}
 	cut, err := p.chains[t.model.Name].Slice(t.first, t.last)
 	if err != nil {
 		return request, err

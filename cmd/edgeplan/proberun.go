@@ -24,7 +24,7 @@ func (p *probing) run(ctx context.Context) error {
 	look, test, times := p.toLook(), p.toTest(), p.toTime()
 	busy := participants(look, test, times)
 	if len(busy) == 0 {
-		p.notef("Nothing to measure: all of it was measured within %s. -again measures it anew.", p.flags.maxAge)
+		p.notef("Nothing to measure: all of it was measured within %s. -again measures it anew.", plainDuration(p.flags.maxAge))
 		return nil
 	}
 	p.announce(look, test, times)
@@ -43,6 +43,17 @@ func (p *probing) run(ctx context.Context) error {
 	p.timeAll(ctx, times)
 	p.timePlanned(ctx)
 	return p.failed(ctx)
+}
+
+// plainDuration writes 24h0m0s as 24h.
+func plainDuration(d time.Duration) string {
+	text := d.String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, nothing) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 // participants are the nodes that have a part in something, sorted.

@@ -20,6 +20,9 @@ const (
 	mostRuns   = 4000
 	leastTime  = 0.25 // seconds of runs
 	sampleTime = 1e-3 // seconds: shorter runs are timed some together
+
+	// What more time and more runs than these do not mend is not noise of the runs.
+	enoughTime, enoughRuns = 1.0, 25
 )
 
 // Run is the process that runs a range: it reads a probe.RangeRequest, loads what is in the
@@ -37,7 +40,6 @@ func Run(dir string, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	result.PeakBytes = PeakBytes(os.Getpid())
 	return json.NewEncoder(out).Encode(result)
 }
 
@@ -101,12 +103,12 @@ func (r *ranged) runs(n int) (float64, error) {
 	return time.Since(begun).Seconds() / float64(n), nil
 }
 
-// measure runs until the time is known well enough. The first run takes memory and
-// reads weights, and is not counted.
+// measure runs until the time is known well enough. The first runs take memory and read
+// weights, and are not counted; what memory they took is what the range takes. Later
+// ones add only what this process has not tidied up yet.
 func (r *ranged) measure(request probe.RangeRequest) (probe.RangeResult, error) {
-	result := probe.RangeResult{LoadSeconds: r.load.Seconds(), Spread: 1}
+	result := probe.RangeResult{LoadSeconds: r.load.Seconds()}
 	if len(r.outputs) == 0 { // everything passes through
-		result.Spread = 0
 		return result, nil
 	}
 	first, err := r.runs(1)
@@ -117,6 +119,8 @@ func (r *ranged) measure(request probe.RangeRequest) (probe.RangeResult, error) 
 	if err != nil {
 		return result, err
 	}
+	result.PeakBytes = PeakBytes(os.Getpid())
+	request.Cap = min(request.Cap, max(enoughTime, enoughRuns*second))
 	together := max(1, min(1000, int(sampleTime/max(second, 1e-7))))
 	samples, err := r.gather(together, first+second, request)
 	if err != nil {
