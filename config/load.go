@@ -40,11 +40,15 @@ type VariableInput struct {
 }
 
 // Load reads and checks the configuration folder dir. It reports every fault at
-// once, in order of file and line. The Config is never nil: with errors, only
+// once, in order of file and line; but what CheckMeasured tells only beside other
+// errors, since much works without. The Config is never nil: with errors, only
 // its Sources may be used, to print the diagnostics with their snippets.
 func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
 	l := newLoader(dir)
 	l.load(o)
+	if l.diags.HasErrors() {
+		l.add(errorsOf(l.config.CheckMeasured(func(*Node) bool { return true }))...)
+	}
 	return l.config, l.finish()
 }
 
@@ -67,6 +71,7 @@ func newLoader(dir string) *loader {
 }
 
 func (l *loader) load(o Options) {
+	l.readMeasurements()
 	root := newModule(nil, nil, l.config.Dir)
 	if !l.loadModule(root) {
 		return

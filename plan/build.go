@@ -72,6 +72,7 @@ func (in *Input) architecture(n *config.Node) string {
 func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	b := newBuilder(in)
 	diags := append(b.choose(), b.checkNodes()...)
+	diags = append(diags, in.Config.CheckMeasured(b.runsStages)...)
 	if diags.HasErrors() {
 		return nil, diags
 	}

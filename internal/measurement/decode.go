@@ -19,8 +19,8 @@ const maxFileBytes = 256 << 20
 // are *Faults. It is strict, as what it does not know would be lost with the next
 // write; only the order of entries is free, and the result is in order.
 func Decode(name string, src []byte) (*Measurements, error) {
-	src = bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) // some editors leave a byte order mark
-	d := &decoder{name: name, src: src, dec: json.NewDecoder(bytes.NewReader(src))}
+	text := bytes.TrimPrefix(src, []byte("\xef\xbb\xbf")) // some editors leave a byte order mark
+	d := &decoder{name: name, src: text, mark: len(src) - len(text), dec: json.NewDecoder(bytes.NewReader(text))}
 	if d.sound() && d.format() {
 		return d.whole()
 	}
@@ -31,6 +31,7 @@ func Decode(name string, src []byte) (*Measurements, error) {
 type decoder struct {
 	name   string
 	src    []byte
+	mark   int // bytes of a byte order mark before it
 	dec    *json.Decoder
 	faults Faults
 }
@@ -38,7 +39,7 @@ type decoder struct {
 func (d *decoder) fault(offset int, path, format string, args ...any) {
 	d.faults.add(func() *Fault {
 		line, column := position(d.src, offset)
-		return &Fault{File: d.name, Line: line, Column: column, Path: path, Problem: fmt.Sprintf(format, args...)}
+		return &Fault{File: d.name, Line: line, Column: column, Offset: d.mark + offset, Path: path, Problem: fmt.Sprintf(format, args...)}
 	})
 }
 

@@ -12,6 +12,7 @@ type Fault struct {
 	File string // as it was named
 	// Line and Column from 1, columns in bytes; 0 where the fault is of no place.
 	Line, Column int
+	Offset       int    // bytes before it
 	Path         string // links[3].spread; "" is the file as a whole
 	Problem      string // what is wrong, and what to do
 }
