@@ -141,7 +141,7 @@ func (d *device) runFor(ctx context.Context, limit time.Duration, args ...string
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("`%s` took longer than %s", shown(args), limit))
 	defer cancel()
-	return l.run(ctx, args...)
+	return l.run(ctx, nil, args...)
 }
 
 // script executes a shell script under a name that errors show.
@@ -184,6 +184,7 @@ type site struct {
 
 	mu       sync.Mutex
 	verified map[string]bool // digests hashed on the device in this run
+	helper   string          // see helperProgram
 	gzip     bool            // whether the device has it
 	rate     float64         // of uploads, in bytes per second; 0 is not known yet
 }

@@ -162,7 +162,7 @@ func FuzzParseMeasured(f *testing.F) {
 // What is needed at most while releases change one after the other.
 func TestMemoryNeeded(t *testing.T) {
 	model := func(bytes int64) *statefile.Model {
-		return &statefile.Model{Gateway: "g", Slices: []statefile.Slice{{Node: "a", MemoryBytes: bytes}}}
+		return &statefile.Model{Release: fmt.Sprint(bytes), Gateway: "g", Slices: []statefile.Slice{{Node: "a", MemoryBytes: bytes}}}
 	}
 	for _, c := range []struct {
 		deployments []plan.Deployment

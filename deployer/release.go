@@ -36,7 +36,11 @@ func (s *site) build(ctx context.Context, b bundle) (damaged []statefile.Blob, e
 			return nil, err
 		}
 	}
-	return s.damaged(ctx, dir, b.blobs, copied)
+	damaged, err = s.damaged(ctx, dir, b.blobs, copied)
+	if err != nil || len(damaged) > 0 {
+		return damaged, err
+	}
+	return nil, s.stamp(ctx, dir, b.blobs)
 }
 
 // copyScript copies a file over what may be a link to it, which cp refuses.
@@ -164,6 +168,9 @@ func (s *site) removeBlobs(ctx context.Context, blobs []statefile.Blob) error {
 		s.emit("upload", "%s is damaged on the device and is uploaded again", blobName(blob))
 		s.mu.Lock()
 		delete(s.verified, blob.Digest)
+		if s.helper == s.blob(blob.Digest) {
+			s.helper = ""
+		}
 		s.mu.Unlock()
 		if err := s.remove(ctx, s.blob(blob.Digest)); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -226,7 +227,7 @@ func (c *cli) inferOnce(ctx context.Context, state *statefile.State, name string
 	}
 	defer closeClient()
 	recorded := state.Models[name].Release
-	outputs, err := client.Infer(ctx, name, recorded, inputs)
+	outputs, err := c.patientInfer(ctx, client, name, recorded, inputs)
 	if status.Code(err) != codes.FailedPrecondition {
 		return outputs, err
 	}
@@ -236,7 +237,20 @@ func (c *cli) inferOnce(ctx context.Context, state *statefile.State, name string
 	}
 	fmt.Fprintf(c.stderr, "Warning: the gateway serves release %s, and the state has %s: an apply was cut off in its switch. The next apply finds out.\n",
 		serving.Releases[0], recorded)
-	return client.Infer(ctx, name, serving.Releases[0], inputs)
+	return c.patientInfer(ctx, client, name, serving.Releases[0], inputs)
+}
+
+// patience is how long an inference may take before the user is told that something is
+// missing: the gateway tries again for half a minute when a stage is away.
+const patience = 3 * time.Second
+
+// patientInfer says that it waits when the answer takes long.
+func (c *cli) patientInfer(ctx context.Context, client *worker.Client, name, release string, inputs []tensor.Tensor) ([]tensor.Tensor, error) {
+	waiting := time.AfterFunc(patience, func() {
+		c.notef("Waiting for an answer: %s has given none for %s. `edgeplan status` tells which stage is away.", name, patience)
+	})
+	defer waiting.Stop()
+	return client.Infer(ctx, name, release, inputs)
 }
 
 // gateway is a client of a deployed model's gateway over SSH.
