@@ -49,6 +49,7 @@ type supervised struct {
 	t   *testing.T
 	s   *testbed.System
 	dir string
+	as  []string // what runs a program as somebody else than root
 }
 
 // command runs something as root.
@@ -68,7 +69,8 @@ func (u *supervised) command(args ...string) (string, error) {
 // worker runs the program of a release.
 func (u *supervised) worker(dir, verb string, args ...string) (worker.Status, error) {
 	u.t.Helper()
-	out, err := u.command(append([]string{filepath.Join(dir, worker.ProgramFile), verb}, append(args, dir)...)...)
+	words := append(append([]string{}, u.as...), filepath.Join(dir, worker.ProgramFile), verb)
+	out, err := u.command(append(append(words, args...), dir)...)
 	var status worker.Status
 	_ = json.Unmarshal([]byte(out), &status)
 	return status, err
@@ -115,7 +117,7 @@ func (u *supervised) properties(release string) map[string]string {
 // current or promised then.
 func TestUnderSystemd(t *testing.T) {
 	s, dir := underSystemd(t)
-	u := &supervised{t, s, dir}
+	u := &supervised{t: t, s: s, dir: dir}
 	if _, err := u.command(filepath.Join(dir, worker.ProgramFile), "key", systemKey); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +211,7 @@ func (u *supervised) otherRelease() string {
 // start that waits for it says so.
 func TestMemoryLimitUnderSystemd(t *testing.T) {
 	s, dir := underSystemd(t)
-	u := &supervised{t, s, dir}
+	u := &supervised{t: t, s: s, dir: dir}
 	if _, err := u.command(filepath.Join(dir, worker.ProgramFile), "key", systemKey); err != nil {
 		t.Fatal(err)
 	}
@@ -222,5 +224,49 @@ func TestMemoryLimitUnderSystemd(t *testing.T) {
 	}
 	if p := u.properties("r1"); p["MemoryMax"] != "2097152" {
 		t.Errorf("MemoryMax is %s", p["MemoryMax"])
+	}
+}
+
+// userManager starts the manager of the user daemon, now and with every boot, as logind
+// does for a user who lingers.
+const userManager = `
+mkdir -p /var/lib/systemd/linger /srv/edgeplan/home && touch /var/lib/systemd/linger/daemon && chown daemon:daemon /srv/edgeplan/home
+cat >/etc/systemd/system/user-daemon.service <<end
+[Service]
+Type=notify
+User=daemon
+Delegate=yes
+RuntimeDirectory=user/$(id -u daemon)
+RuntimeDirectoryMode=0700
+Environment=HOME=/srv/edgeplan/home XDG_RUNTIME_DIR=/run/user/$(id -u daemon)
+ExecStart=/lib/systemd/systemd --user
+[Install]
+WantedBy=multi-user.target
+end
+systemctl daemon-reload && systemctl enable --now user-daemon.service
+`
+
+// A user without any rights has workers kept by a manager of their own.
+func TestUserUnderSystemd(t *testing.T) {
+	s, dir := underSystemd(t)
+	u := &supervised{t: t, s: s, dir: dir, as: []string{"setpriv", "--reuid=daemon", "--regid=daemon", "--clear-groups", "env", "HOME=/srv/edgeplan/home"}}
+	if _, err := u.command("sh", "-c", userManager); err != nil {
+		t.Fatal(err)
+	}
+	started, err := u.worker(dir, "start")
+	if err != nil || !started.Ready || started.Supervision != worker.UserUnit || len(started.Warnings) > 0 {
+		t.Fatalf("%+v, %v", started, err)
+	}
+	if _, err := u.command("kill", "-KILL", fmt.Sprint(started.PID)); err != nil {
+		t.Fatal(err)
+	}
+	u.becomes("come back", dir, func(s worker.Status) bool { return s.Ready && s.PID != started.PID && s.Supervision == worker.UserUnit })
+	u.restart()
+	u.becomes("come back after a reboot", dir, func(s worker.Status) bool { return s.Ready })
+	if _, err := u.worker(dir, "stop", "-forget"); err != nil {
+		t.Error(err)
+	}
+	if out, err := u.command("sh", "-c", "find /srv/edgeplan/home/.config -name 'edgeplan*'"); err != nil || out != "" {
+		t.Errorf("left behind: %q, %v", out, err)
 	}
 }
