@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -46,7 +47,7 @@ var matrixFaults = []matrixFault{
 	{"disk full", onDevice((*testbed.Device).FillDisk), onDevice((*testbed.Device).FreeDisk), regexp.MustCompile(`disk is too full|[Nn]o space left`), false},
 	{"read-only file system", onDevice((*testbed.Device).FailDisk), restart, regexp.MustCompile(`[Rr]ead-only`), false},
 	{"memory limit", onDevice((*testbed.Device).LimitMemory), onDevice((*testbed.Device).UnlimitMemory), regexp.MustCompile(`memory`), true},
-	{"wrong architecture", swapBoard, swapBack, lostConnection, false},
+	{"wrong architecture", swapBoard, swapBack, regexp.MustCompile(lostConnection.String() + `|the plan takes it for`), false},
 	{"operator killed", (*run).killOperator, func(*run) error { return nil }, nil, true},
 }
 
@@ -56,15 +57,25 @@ func onDevice(do func(*testbed.Device) error) func(*run) error {
 
 func restart(r *run) error { return errors.Join(r.victim.PowerOff(), r.victim.PowerOn()) }
 
-// swapBoard puts a device's disk into a board of another architecture.
+// board is one of another architecture than this machine: as `uname -m`, in the heads
+// of ELF files (elf(5)), and as edgeplan calls it.
+type board struct {
+	machine string
+	elf     byte
+	name    string
+}
+
+var otherBoard = map[string]board{"amd64": {"aarch64", 183, "linux/arm64"}, "arm64": {"x86_64", 62, "linux/amd64"}}[runtime.GOARCH]
+
+// swapBoard puts a device's disk into another board.
 func swapBoard(r *run) error {
-	return errors.Join(r.victim.PowerOff(), r.victim.Become("aarch64", 183))
+	return errors.Join(r.victim.PowerOff(), r.victim.Become(otherBoard.machine, otherBoard.elf))
 }
 
 // swapBack looks first what an apply says of the wrong board.
 func swapBack(r *run) error {
 	out, err := r.bed.edgeplan("apply", "-auto-approve")
-	if err == nil || !strings.Contains(out, "the plan takes it for linux/amd64") || !strings.Contains(out, r.node()) {
+	if err == nil || !strings.Contains(out, "the device is "+otherBoard.name+", and the plan takes it for linux/"+runtime.GOARCH) || !strings.Contains(out, r.node()) {
 		return fmt.Errorf("an apply to a device of another architecture: %v\n%s", err, out)
 	}
 	return errors.Join(r.victim.PowerOff(), r.victim.Become("", 0))

@@ -195,7 +195,7 @@ func (d *Device) processes() []int {
 // An ELF machine (elf(5)) of 0 is this machine's own. The device must be off and is
 // on again afterwards.
 func (d *Device) Become(machine string, elf byte) error {
-	if err := os.WriteFile(d.file(machineFile), []byte(machine), 0o644); err != nil {
+	if err := os.WriteFile(d.file(machineFile), []byte(machine+"\n"), 0o644); err != nil {
 		return err
 	}
 	if machine == "" {
