@@ -171,7 +171,23 @@ func (b *matrixBed) must(args ...string) string {
 // ask is what the pipeline answers to one question.
 func (b *matrixBed) ask() string {
 	b.t.Helper()
-	return b.must("infer", "-random", "1")
+	answer, err := b.infer()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return answer
+}
+
+// infer gives what is on standard output only: a warning is no part of an answer.
+func (b *matrixBed) infer() (string, error) {
+	command := b.command("infer", "-random", "1")
+	var said bytes.Buffer
+	command.Stderr = &said
+	out, err := command.Output()
+	if err != nil {
+		err = fmt.Errorf("edgeplan infer: %w\n%s", err, said.String())
+	}
+	return string(out), err
 }
 
 // learn does an apply to which nothing happens, and notes when which step began.
@@ -315,12 +331,9 @@ func (b *matrixBed) try(c cell) result {
 // answers asks until there is an answer.
 func (b *matrixBed) answers(since time.Time) (string, error) {
 	for {
-		out, err := b.edgeplan("infer", "-random", "1")
-		if err == nil {
-			return out, nil
-		}
-		if time.Since(since) > 2*longestHang {
-			return "", fmt.Errorf("%w\n%s", err, out)
+		answer, err := b.infer()
+		if err == nil || time.Since(since) > 2*longestHang {
+			return answer, err
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
