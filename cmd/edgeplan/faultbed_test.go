@@ -159,15 +159,6 @@ func (b *matrixBed) edgeplan(args ...string) (string, error) {
 	return string(out), err
 }
 
-func (b *matrixBed) must(args ...string) string {
-	b.t.Helper()
-	out, err := b.edgeplan(args...)
-	if err != nil {
-		b.t.Fatalf("edgeplan %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
-	return out
-}
-
 // ask is what the pipeline answers to one question.
 func (b *matrixBed) ask() string {
 	b.t.Helper()
