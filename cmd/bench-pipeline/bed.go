@@ -21,6 +21,9 @@ import (
 const (
 	modelName   = "bench"
 	releaseName = "r1"
+
+	benchQueue   = 2
+	benchTimeout = 300 // seconds
 )
 
 // bed is a pipeline of worker processes; the gateway's is the last.
@@ -109,11 +112,11 @@ func (x *bed) manifests(chain *onnx.Chain, c cluster, stages []solver.Placed) ([
 		}})
 	}
 	all = append(all, worker.Manifest{Gateway: &worker.Gateway{
-		Inputs: chain.Inputs, Outputs: chain.Outputs, First: via[0], Last: via[n-1], Stages: n, TimeoutSeconds: 300,
+		Inputs: chain.Inputs, Outputs: chain.Outputs, First: via[0], Last: via[n-1], Stages: n, TimeoutSeconds: benchTimeout,
 	}})
 	for i := range all {
 		m := &all[i]
-		m.FormatVersion, m.Model, m.Release, m.Queue = worker.ManifestVersion, modelName, releaseName, 2
+		m.FormatVersion, m.Model, m.Release, m.Queue = worker.ManifestVersion, modelName, releaseName, benchQueue
 		m.Node, m.Listen = via[i].Node, listen[i]
 	}
 	return all, nil

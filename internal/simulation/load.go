@@ -1,11 +1,9 @@
 package simulation
 
-import "math/rand/v2"
-
 // load is the clients of a gateway.
 type load struct {
 	Load
-	random  *rand.Rand
+	pauses  func() float64
 	under   int            // way
 	backlog fifo[*request] // of an open loop, beyond its concurrency
 	absent  int            // clients of a closed loop that wait for the gateway
@@ -18,7 +16,7 @@ type load struct {
 // start sends the first requests.
 func (g *gateway) start() {
 	if g.Rate > 0 {
-		g.line.run.at(g.pause(), g, nextDue, nil, 0)
+		g.line.run.at(g.pauses(), g, nextDue, nil, 0)
 		return
 	}
 	for range g.Concurrency {
@@ -26,17 +24,19 @@ func (g *gateway) start() {
 	}
 }
 
-// pause is the time between two requests of an open loop.
-func (g *gateway) pause() float64 {
-	if g.Even {
-		return 1 / g.Rate
+// Pauses gives the seconds between one request of an open loop and the next, from the
+// beginning of a run on: those of model i of a system that is run with a seed.
+func (l Load) Pauses(seed uint64, model int) func() float64 {
+	if l.Even {
+		return func() float64 { return 1 / l.Rate }
 	}
-	return g.random.ExpFloat64() / g.Rate
+	random := randomOf(seed, model, 0)
+	return func() float64 { return random.ExpFloat64() / l.Rate }
 }
 
 // due sends the next request of an open loop.
 func (g *gateway) due() {
-	g.line.run.at(g.line.run.now+g.pause(), g, nextDue, nil, 0)
+	g.line.run.at(g.line.run.now+g.pauses(), g, nextDue, nil, 0)
 	g.request()
 }
 
