@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/relay"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/worker"
@@ -31,7 +32,7 @@ type bed struct {
 	root      string
 	dirs      []string
 	processes []*exec.Cmd
-	relays    []*relay
+	relays    []*relay.Relay
 }
 
 // start writes a release folder for every stage and the gateway, and runs the workers.
@@ -94,13 +95,13 @@ func (x *bed) manifests(chain *onnx.Chain, c cluster, stages []solver.Placed) ([
 		if err != nil {
 			return nil, err
 		}
-		r, err := newRelay(address, paceOf(c.mbps))
+		r, err := relay.New(address, c.bytesPerSecond(), c.slack())
 		if err != nil {
 			return nil, err
 		}
 		x.relays = append(x.relays, r)
 		listen = append(listen, address)
-		via = append(via, worker.Peer{Node: fmt.Sprintf("node.w%d", i), Address: r.address()})
+		via = append(via, worker.Peer{Node: fmt.Sprintf("node.w%d", i), Address: r.Address()})
 	}
 	n := len(stages)
 	var all []worker.Manifest
@@ -222,7 +223,7 @@ func (x *bed) stop() error {
 		errs = append(errs, p.Wait())
 	}
 	for _, r := range x.relays {
-		r.close()
+		r.Close()
 	}
 	x.processes, x.relays = nil, nil
 	return errors.Join(errs...)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/load"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
 	"github.com/edgeplan/edgeplan/internal/simulation"
 	"github.com/edgeplan/edgeplan/internal/tensor"
@@ -18,6 +19,9 @@ import (
 
 // hopSizes are the bytes of the tensors that messages are timed with.
 var hopSizes = [2]int64{4 << 10, 400 << 10}
+
+// tick is that of most kernels, CONFIG_HZ=250, in seconds.
+const tick = 0.004
 
 // limitedDevice is what a device with a share of a core is to the simulation.
 func (b *bench) limitedDevice(ctx context.Context, device string, share, mbps float64) (simulation.Device, error) {
@@ -35,13 +39,9 @@ func (b *bench) limitedDevice(ctx context.Context, device string, share, mbps fl
 	perByte := max(0, (seconds[1]-seconds[0])/float64(hopSizes[1]-hopSizes[0])/2)
 	d := simulation.Device{ByteSeconds: perByte, MessageSeconds: max(0, seconds[0]/2-perByte*float64(hopSizes[0]))}
 	if b.limits.root != "" {
-		var err error
-		if d.QuotaSeconds, d.PeriodSeconds, err = b.timeShare(device, share); err != nil {
-			return d, err
-		}
+		d.QuotaSeconds, d.PeriodSeconds, d.TickSeconds = share*period/1e6, period/1e6, tick
 	}
-	fmt.Fprintf(os.Stderr, "device with %.2f of a core: a message %.0f us, a byte %.2f ns, runs %.2f of %.2f ms\n",
-		share, 1e6*d.MessageSeconds, 1e9*d.ByteSeconds, 1e3*d.QuotaSeconds, 1e3*d.PeriodSeconds)
+	fmt.Fprintf(os.Stderr, "device with %.2f of a core: a message takes %.0f us, a byte %.2f ns\n", share, 1e6*d.MessageSeconds, 1e9*d.ByteSeconds)
 	b.known[share] = d
 	return d, nil
 }
@@ -64,36 +64,20 @@ func (b *bench) hopSeconds(ctx context.Context, device string, share, mbps float
 		return 0, err
 	}
 	defer client.Close()
-	request, err := randomRequest(chain.Inputs)
-	if err != nil {
+	if _, err := infer(ctx, client, chain.Inputs, load.Options{Duration: b.warm, Concurrency: 4}); err != nil {
 		return 0, err
 	}
-	n := 0
-	l := &loader{begin: time.Now(), d: b.warm, send: func() error {
-		_, err := client.Infer(ctx, modelName, releaseName, request)
-		return err
-	}}
-	l.closed(4)
 	pid := x.processes[0].Process.Pid
 	before, err := spent(pid)
 	if err != nil {
 		return 0, err
 	}
-	l = &loader{begin: time.Now(), d: b.measure / 4, send: l.send}
-	counted := l.send
-	l.send = func() error {
-		err := counted()
-		l.mu.Lock()
-		n++
-		l.mu.Unlock()
-		return err
+	r, err := infer(ctx, client, chain.Inputs, load.Options{Duration: b.measure / 4, Concurrency: 4})
+	if err != nil {
+		return 0, err
 	}
-	l.closed(4)
 	after, err := spent(pid)
-	if err != nil || l.failed != nil || n == 0 {
-		return 0, fmt.Errorf("%d answers, %w, %w", n, err, l.failed)
-	}
-	return (after - before).Seconds() / float64(n), nil
+	return (after - before).Seconds() / float64(r.Answered), err
 }
 
 // passing is a model that gives back what it gets.

@@ -28,7 +28,6 @@ type options struct {
 	only          string        // "model/cluster" must contain it
 	slice         string        // internal: run this slice alone, see slice.go
 	wire          string        // internal: send bytes over TLS, see wire.go
-	spin          bool          // internal: see share.go
 	simulate      bool          // hold the simulation against the pipelines, see simulate.go
 }
 
@@ -39,7 +38,6 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "rows whose model/cluster contains this text")
 	flag.StringVar(&o.slice, "slice", "", "run one slice and print its seconds (used by the program itself)")
 	flag.StringVar(&o.wire, "wire", "", "RELAY,LISTEN: print the processor seconds of a byte over TLS (used by the program itself)")
-	flag.BoolVar(&o.spin, "spin", false, "print how long a process runs at a stretch (used by the program itself)")
 	flag.BoolVar(&o.simulate, "simulate", false, "also simulate each pipeline under closed and open loops, and compare")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -53,9 +51,6 @@ func main() {
 func run(ctx context.Context, o options) error {
 	if relay, listen, ok := strings.Cut(o.wire, ","); ok {
 		return timeWire(relay, listen, o.measure)
-	}
-	if o.spin {
-		return spin(o.measure)
 	}
 	fetch := artifact.FromEnvironment()
 	engine, err := artifact.Engine(ctx, fetch.Host, fetch)

@@ -8,16 +8,18 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/load"
 	"github.com/edgeplan/edgeplan/internal/simulation"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // With -simulate every pipeline is also simulated, under the loads that it really gets, and
 // the rows end in simulated/measured. What the simulation is made of is measured beforehand on
-// the limited devices and is no part of the pipeline: the slices alone, what messages take of
-// the processor (hop.go), and how evenly a limited device runs (share.go).
+// the limited devices and is no part of the pipeline: the slices alone, and what messages take
+// of the processor (hop.go).
 
 // simulatedSeed is of the arrivals of open loops, which are the same here and there.
 const simulatedSeed = 1
@@ -56,6 +58,7 @@ func (c checked) cells() string {
 
 // check simulates and measures one model on one cluster.
 func (b *bench) check(ctx context.Context, name string, chain *onnx.Chain, c cluster) ([]checked, error) {
+	c.tight = true
 	devices, whole, _, err := b.devices(chain, c)
 	if err != nil {
 		return nil, err
@@ -76,11 +79,11 @@ func (b *bench) check(ctx context.Context, name string, chain *onnx.Chain, c clu
 	defer x.stop()
 	var all []checked
 	for _, share := range []float64{0, 0.5, 0.7} {
-		load := simulation.Load{Concurrency: 3*len(solution.Stages) + 2}
+		l := simulation.Load{Concurrency: 3*len(solution.Stages) + 2}
 		if share > 0 {
-			load = simulation.Load{Rate: share * all[0].measured.throughput, Concurrency: 1000}
+			l = simulation.Load{Rate: share * all[0].measured.throughput, Concurrency: 1000}
 		}
-		row, err := b.checkLoad(ctx, x, system, load, chain.Inputs)
+		row, err := b.checkLoad(ctx, x, system, l, chain.Inputs)
 		if err != nil {
 			return nil, fmt.Errorf("%w\n%s", err, x.logs())
 		}
@@ -91,19 +94,19 @@ func (b *bench) check(ctx context.Context, name string, chain *onnx.Chain, c clu
 	return all, nil
 }
 
-func (b *bench) checkLoad(ctx context.Context, x *bed, system *simulation.System, load simulation.Load, inputs []tensor.Info) (checked, error) {
-	row := checked{load: fmt.Sprintf("closed, %d", load.Concurrency)}
-	if load.Rate > 0 {
-		row.load = fmt.Sprintf("open, %.1f/s", load.Rate)
+func (b *bench) checkLoad(ctx context.Context, x *bed, system *simulation.System, l simulation.Load, inputs []tensor.Info) (checked, error) {
+	row := checked{load: fmt.Sprintf("closed, %d", l.Concurrency)}
+	if l.Rate > 0 {
+		row.load = fmt.Sprintf("open, %.1f/s", l.Rate)
 	}
-	system.Models[0].Load = load
+	system.Models[0].Load = l
 	r, err := simulation.Run(ctx, system, simulation.Options{Seed: simulatedSeed, Seconds: b.measure.Seconds()})
 	if err != nil {
 		return row, err
 	}
 	m := &r.Models[0]
 	row.simulated = outcome{m.Throughput, m.Quantile(0.5), m.Quantile(0.99)}
-	row.measured, err = x.loaded(ctx, load, b.measure, inputs)
+	row.measured, err = x.loaded(ctx, l, b.measure, inputs)
 	return row, err
 }
 
@@ -158,26 +161,36 @@ func printChecked(rows []checked) {
 }
 
 // loaded sends a load through a pipeline and tells what it met after the warm-up.
-func (x *bed) loaded(ctx context.Context, load simulation.Load, d time.Duration, inputs []tensor.Info) (outcome, error) {
+func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, inputs []tensor.Info) (outcome, error) {
 	client, err := x.client()
 	if err != nil {
 		return outcome{}, err
 	}
 	defer client.Close()
-	request, err := randomRequest(inputs)
-	if err != nil {
-		return outcome{}, err
+	o := load.Options{Duration: d, WarmUp: d / 10, Concurrency: l.Concurrency, Rate: l.Rate}
+	if l.Rate > 0 {
+		pauses := l.Pauses(simulatedSeed, 0)
+		o.Pause = func() time.Duration { return time.Duration(pauses() * float64(time.Second)) }
+	}
+	r, err := infer(ctx, client, inputs, o)
+	return outcome{r.Throughput(), r.Quantile(0.5).Seconds(), r.Quantile(0.99).Seconds()}, err
+}
+
+// infer sends requests for a while.
+func infer(ctx context.Context, client *worker.Client, inputs []tensor.Info, o load.Options) (load.Result, error) {
+	var request []tensor.Tensor
+	for _, info := range inputs {
+		t, err := tensor.Random(info, 1)
+		if err != nil {
+			return load.Result{}, err
+		}
+		request = append(request, t)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
-	l := &loader{begin: time.Now(), d: d, send: func() error {
+	r := load.Run(ctx, o, func(ctx context.Context) error {
 		_, err := client.Infer(ctx, modelName, releaseName, request)
 		return err
-	}}
-	if load.Rate > 0 {
-		l.open(load.Pauses(simulatedSeed, 0))
-	} else {
-		l.closed(load.Concurrency)
-	}
-	return l.outcome()
+	})
+	return r, r.FirstError
 }

@@ -1,13 +1,21 @@
 package simulation
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
+
+// golden spreads any number of phases.
+const golden = 0.6180339887498949
 
 // newRun makes the parts of a system that is known to be valid.
 func newRun(s *System, o Options) *run {
 	r := &run{Options: o}
-	for _, d := range s.Devices {
+	for v, d := range s.Devices {
+		_, phase := math.Modf(golden * float64(v)) // devices do not begin their periods together
 		r.devices = append(r.devices, &device{Device: d, sharing: &sharing{
-			run: r, width: cores(d), period: d.PeriodSeconds, quota: d.QuotaSeconds, left: d.QuotaSeconds, periodEnd: d.PeriodSeconds,
+			run: r, width: cores(d), period: d.PeriodSeconds, quota: d.QuotaSeconds, tick: d.TickSeconds,
+			left: d.QuotaSeconds, periodEnd: d.PeriodSeconds * (1 - phase),
 		}})
 	}
 	for range s.Media {

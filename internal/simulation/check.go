@@ -36,7 +36,7 @@ func (d Device) check() error {
 	switch {
 	case !number(d.Cores) || !number(d.MessageSeconds) || !number(d.ByteSeconds):
 		return errors.New("its cores and its times are finite and not negative")
-	case !number(d.PeriodSeconds) || !number(d.QuotaSeconds) || (d.PeriodSeconds > 0) != (d.QuotaSeconds > 0):
+	case !number(d.PeriodSeconds) || !number(d.QuotaSeconds) || !number(d.TickSeconds) || (d.PeriodSeconds > 0) != (d.QuotaSeconds > 0):
 		return errors.New("a quota has a period, and both are finite")
 	}
 	return nil
