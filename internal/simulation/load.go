@@ -3,11 +3,12 @@ package simulation
 // load is the clients of a gateway.
 type load struct {
 	Load
-	pauses  func() float64
-	under   int            // way
-	backlog fifo[*request] // of an open loop, beyond its concurrency
-	absent  int            // clients of a closed loop that wait for the gateway
-	present level          // requests that are due and not answered
+	pauses    func() float64
+	under     int            // way
+	backlog   fifo[*request] // of an open loop, beyond its concurrency
+	admitting bool
+	absent    int   // clients of a closed loop that wait for the gateway
+	present   level // requests that are due and not answered
 
 	answered, failed int
 	latencies        []float64
@@ -43,21 +44,25 @@ func (g *gateway) due() {
 // request makes a request that is due now. Where the gateway is gone it fails, but a client
 // of a closed loop waits for the gateway.
 func (g *gateway) request() {
-	away := g.device != nil && g.device.away
-	if away && g.Rate == 0 {
+	if g.Rate == 0 && g.device != nil && g.device.away {
 		g.absent++
 		return
 	}
 	r := &request{due: g.line.run.now}
 	g.present.add(r.due, 1)
-	switch {
-	case g.under >= g.Concurrency:
+	if g.under >= g.Concurrency {
 		g.backlog.push(r)
-	case away:
-		g.under++
+	} else {
+		g.admit(r)
+	}
+}
+
+// admit lets a client send a request.
+func (g *gateway) admit(r *request) {
+	g.under++
+	if g.device != nil && g.device.away {
 		g.finish(r, false)
-	default:
-		g.under++
+	} else {
 		g.take(r)
 	}
 }
@@ -65,13 +70,18 @@ func (g *gateway) request() {
 // next follows the end of a request.
 func (g *gateway) next() {
 	g.under--
-	switch {
-	case g.Rate == 0:
+	if g.Rate == 0 {
 		g.request()
-	case g.backlog.len() > 0:
-		g.under++
-		g.take(g.backlog.pop())
+		return
 	}
+	if g.admitting { // one of those below has failed at once
+		return
+	}
+	g.admitting = true
+	for g.backlog.len() > 0 && g.under < g.Concurrency {
+		g.admit(g.backlog.pop())
+	}
+	g.admitting = false
 }
 
 // comeBack lets the clients go on.
