@@ -30,7 +30,7 @@ var simulatedCases = []simulatedCase{
 		stages: []time.Duration{20 * time.Millisecond, 40 * time.Millisecond, 30 * time.Millisecond}},
 	{name: "slow links", layout: layout{stages: 3, gateway: 3, elements: 100_000}, mbps: 20,
 		stages: []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 10 * time.Millisecond}},
-	{name: "large tensors", layout: layout{stages: 2, gateway: 0, elements: 1_500_000}, mbps: 200, jitter: 0.3,
+	{name: "large tensors", layout: layout{stages: 2, gateway: 0, elements: 800_000}, mbps: 200, jitter: 0.3,
 		stages: []time.Duration{60 * time.Millisecond, 70 * time.Millisecond}},
 	{name: "small tensors", layout: layout{stages: 4, gateway: 4, elements: 1_000}, mbps: 10, jitter: 1,
 		stages: []time.Duration{20 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond, 20 * time.Millisecond}},
@@ -43,8 +43,9 @@ var simulatedCases = []simulatedCase{
 func BenchmarkSimulation(b *testing.B) {
 	for b.Loop() {
 		var throughput, p99 float64
+		device := messages(b)
 		for _, c := range simulatedCases {
-			t, l := c.run(b)
+			t, l := c.run(b, device)
 			throughput, p99 = max(throughput, t), max(p99, l)
 		}
 		b.ReportMetric(throughput, "throughput-off")
@@ -53,7 +54,7 @@ func BenchmarkSimulation(b *testing.B) {
 }
 
 // run gives how far the simulation is off in the worst row.
-func (c simulatedCase) run(b *testing.B) (throughput, p99 float64) {
+func (c simulatedCase) run(b *testing.B, device simulation.Device) (throughput, p99 float64) {
 	pipeline, relays := c.start(b)
 	defer func() {
 		for i := range pipeline.workers {
@@ -63,7 +64,7 @@ func (c simulatedCase) run(b *testing.B) (throughput, p99 float64) {
 			r.Close()
 		}
 	}()
-	system := c.system()
+	system := c.system(device)
 	closed := 0.0
 	for _, share := range []float64{0, 0.5, 0.8} {
 		l := simulation.Load{Concurrency: 3*len(c.stages) + 2}
@@ -91,8 +92,26 @@ func (c simulatedCase) run(b *testing.B) (throughput, p99 float64) {
 	return throughput, p99
 }
 
-// simulatedTime is how long each load is sent.
-const simulatedTime = 15 * time.Second
+const (
+	// simulatedTime is how long each load is sent.
+	simulatedTime = 20 * time.Second
+	// simulatedSlack is of the relays: more than a timer is late on a machine that is not
+	// busy.
+	simulatedSlack = 5 * time.Millisecond
+)
+
+// messages are what sending or receiving takes of a processor: of a message, and of a byte.
+func messages(b *testing.B) simulation.Device {
+	hop := func(elements int64) float64 {
+		one, three := cpuPerRequest(b, 1, elements, 300), cpuPerRequest(b, 3, elements, 300)
+		return max(0, (three-one).Seconds()/4)
+	}
+	const small, large = 1_000, 400_000
+	d := simulation.Device{MessageSeconds: hop(small)}
+	d.ByteSeconds = max(0, hop(large)-d.MessageSeconds) / (large - small)
+	b.Logf("a message takes %.0f us, and a byte %.2f ns", 1e6*d.MessageSeconds, 1e9*d.ByteSeconds)
+	return d
+}
 
 func (c simulatedCase) load(pipeline *cluster, l simulation.Load) load.Result {
 	client := pipeline.client(pipeline.gateway())
@@ -123,7 +142,7 @@ func (c simulatedCase) start(b *testing.B) (*cluster, []*relay.Relay) {
 			}
 			key := m.Node + ">" + p.Node
 			if via[key] == "" {
-				r, err := relay.New(p.Address, c.mbps*1e6/8, 2*time.Millisecond)
+				r, err := relay.New(p.Address, c.mbps*1e6/8, simulatedSlack)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -169,11 +188,11 @@ func (c simulatedCase) sleep(stage int, mean time.Duration) func(byte) error {
 	}
 }
 
-func (c simulatedCase) system() *simulation.System {
+func (c simulatedCase) system(device simulation.Device) *simulation.System {
 	s, l := &simulation.System{}, c.layout
 	m := simulation.Model{Queue: 2, TimeoutSeconds: 10, Gateway: l.gateway}
 	for range max(l.stages, l.gateway+1) {
-		s.Devices = append(s.Devices, simulation.Device{})
+		s.Devices = append(s.Devices, device)
 	}
 	at := l.gateway
 	for i := range l.stages + 1 {
@@ -185,7 +204,7 @@ func (c simulatedCase) system() *simulation.System {
 		h := simulation.Hop{Local: at == to, Bytes: l.elements}
 		if !h.Local {
 			h.Uses = []simulation.Use{{Medium: len(s.Media), Seconds: float64(l.elements) * 8 / (c.mbps * 1e6)}}
-			s.Media = append(s.Media, simulation.Medium{})
+			s.Media = append(s.Media, simulation.Medium{BurstSeconds: simulatedSlack.Seconds()})
 		}
 		m.Hops, at = append(m.Hops, h), to
 	}

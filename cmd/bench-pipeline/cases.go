@@ -44,14 +44,14 @@ type cluster struct {
 	name   string
 	shares []float64
 	mbps   float64
-	tight  bool // links pass on next to nothing at once, as simulated ones do
+	tight  bool // links pass on little at once after a pause
 }
 
 func (c cluster) bytesPerSecond() float64 { return c.mbps * 1e6 / 8 }
 
 func (c cluster) slack() time.Duration {
 	if c.tight {
-		return 2 * time.Millisecond
+		return 5 * time.Millisecond
 	}
 	return relay.Slack
 }

@@ -131,7 +131,7 @@ func (b *bench) system(ctx context.Context, chain *onnx.Chain, c cluster, p *sol
 	}
 	s.Devices = append(s.Devices, simulation.Device{Cores: 2, MessageSeconds: s.Devices[0].MessageSeconds, ByteSeconds: s.Devices[0].ByteSeconds})
 	for i, t := range cost.Transfers {
-		s.Media = append(s.Media, simulation.Medium{})
+		s.Media = append(s.Media, simulation.Medium{BurstSeconds: c.slack().Seconds()})
 		m.Hops = append(m.Hops, simulation.Hop{Bytes: t.Bytes, Uses: []simulation.Use{{Medium: i, Seconds: t.Seconds}}})
 	}
 	s.Models = []simulation.Model{m}

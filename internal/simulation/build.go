@@ -18,8 +18,8 @@ func newRun(s *System, o Options) *run {
 			left: d.QuotaSeconds, periodEnd: d.PeriodSeconds * (1 - phase),
 		}})
 	}
-	for range s.Media {
-		r.media = append(r.media, &sharing{run: r, width: 1})
+	for _, m := range s.Media {
+		r.media = append(r.media, &sharing{run: r, width: 1, burst: m.BurstSeconds, saved: m.BurstSeconds})
 	}
 	for i, m := range s.Models {
 		r.lines = append(r.lines, r.newPipeline(i, m))

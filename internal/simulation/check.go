@@ -17,6 +17,11 @@ func (s *System) check(o Options) error {
 			errs = append(errs, fmt.Errorf("device %d: %w", i, err))
 		}
 	}
+	for i, m := range s.Media {
+		if !number(m.BurstSeconds) {
+			errs = append(errs, fmt.Errorf("medium %d: its burst is %v", i, m.BurstSeconds))
+		}
+	}
 	for i, m := range s.Models {
 		if err := s.checkModel(m); err != nil {
 			errs = append(errs, fmt.Errorf("model %d: %w", i, err))

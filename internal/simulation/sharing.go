@@ -17,6 +17,8 @@ type sharing struct {
 	gen     uint32  // of the scheduled event
 	busy    float64 // seconds of service given, over all jobs
 
+	burst, saved float64 // of a shaper: how much passes at once at most, and now
+
 	quota, period, tick float64 // of a control group; 0 is none
 	left                float64 // of the quota in this period
 	periodEnd           float64
@@ -55,6 +57,7 @@ func (s *sharing) move() {
 		s.left -= given * float64(len(s.jobs))
 	} else {
 		s.service = 0
+		s.saved = min(s.burst, s.saved+now-s.last)
 	}
 	s.last = now
 	if s.period > 0 {
@@ -96,6 +99,9 @@ func (s *sharing) add(seconds float64, to target, kind kind, m *message, gen uin
 	if len(s.jobs) == 0 {
 		s.switched()
 	}
+	free := min(s.saved, seconds)
+	s.saved, seconds = s.saved-free, seconds-free
+	s.busy += free
 	s.seq++
 	s.jobs = append(s.jobs, job{end: s.service + seconds, seq: s.seq, to: to, m: m, gen: gen, kind: kind})
 	s.up(len(s.jobs) - 1)

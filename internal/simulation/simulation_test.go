@@ -192,6 +192,16 @@ func TestTicks(t *testing.T) {
 	within(t, "throughput of long runs", run(t, s, simulation.Options{Requests: 100}).Models[0].Throughput, 0.2, 0.001)
 }
 
+// A shaper lets through at once what fits into its bucket, and no more in the long run.
+func TestBurst(t *testing.T) {
+	s := line(0.03, 0.001)
+	s.Media[0].BurstSeconds, s.Media[1].BurstSeconds = 0.02, 0.05
+	s.Models[0].Load = simulation.Load{Rate: 10, Even: true, Concurrency: 10}
+	within(t, "latency of a lone request", run(t, s, simulation.Options{Requests: 100}).Models[0].Quantile(1), 0.01+0.001, 1e-9)
+	s.Models[0].Load = simulation.Load{Concurrency: 10}
+	within(t, "throughput", run(t, s, simulation.Options{Requests: 10_000}).Models[0].Throughput, 1/0.03, 0.001)
+}
+
 // A far device gets no more than a window a round trip. Apart from that propagation delays
 // and does not slow down.
 func TestFarAway(t *testing.T) {

@@ -33,7 +33,11 @@ type Device struct {
 
 // Medium is what transfers share evenly: one direction of a link, a radio channel, or one
 // direction of a device's interface.
-type Medium struct{}
+type Medium struct {
+	// BurstSeconds is the work that passes at once after a pause at least as long: what the
+	// bucket of a traffic shaper holds.
+	BurstSeconds float64
+}
 
 // Model is a pipeline of S stages.
 type Model struct {
