@@ -128,7 +128,7 @@ func (c *cli) bench(ctx context.Context, state *statefile.State, name string, o 
 		_, err := client.Infer(ctx, name, m.Release, inputs)
 		return err
 	}
-	if err := request(ctx); err != nil {
+	if _, err := c.patientInfer(ctx, client, name, m.Release, inputs); err != nil {
 		return nil, err
 	}
 	before := c.stageMetrics(ctx, state, name)

@@ -23,6 +23,7 @@ func commands() []command {
 		{"init", "Collect the worker and the engine for every architecture", runInit},
 		{"validate", "Check the configuration and its models", runValidate},
 		{"fmt", "Give configuration files their canonical layout", runFmt},
+		{"probe", "Measure devices, links and parts of models", runProbe},
 		{"plan", "Show the best placement and what would change", runPlan},
 		{"apply", "Bring the devices to what the configuration says", runApply},
 		{"rollback", "Bring a model back to its release before", runRollback},

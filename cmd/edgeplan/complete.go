@@ -124,9 +124,13 @@ func (c *cli) valueCandidates(flag, value string) []string {
 		return files(value)
 	case "target":
 		return startingWith(value, c.modelAddresses())
+	case "exclude":
+		return startingWith(value, c.nodeAddresses())
 	case "replace":
 		return startingWith(value, c.sliceAddresses())
-	case "refresh", "lock":
+	case "refresh":
+		return startingWith(value, []string{string(refreshNot), string(refreshFull), string(refreshQuick)})
+	case "lock":
 		return startingWith(value, []string{"false", "true"})
 	}
 	return nil
@@ -174,6 +178,19 @@ func (c *cli) modelAddresses() []string {
 	if !diags.HasErrors() {
 		for _, model := range cfg.Models {
 			all = append(all, model.Address)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// nodeAddresses are of what is deployed and what is configured.
+func (c *cli) nodeAddresses() []string {
+	all := sortedKeys(c.deployed().Nodes)
+	cfg, diags := config.Load(c.dir, config.Options{Version: version.Version, Environment: os.Environ()})
+	if !diags.HasErrors() {
+		for _, node := range cfg.Nodes {
+			all = append(all, node.Address)
 		}
 	}
 	slices.Sort(all)
