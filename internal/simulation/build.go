@@ -61,7 +61,7 @@ func (r *run) newPipeline(i int, m Model) *pipeline {
 			st := m.Stages[k]
 			to = st.Device
 			p.stages = append(p.stages, &stage{Stage: st, line: p, at: k, device: r.device(to),
-				jitter: newJitter(randomOf(r.Seed, i, 2*k+1), st.Jitter)})
+				factor: st.Factors(r.Seed, i, k)})
 		}
 		p.hops = append(p.hops, p.newHop(i, k, h, at, to))
 		at = to
