@@ -32,6 +32,7 @@ func (b *builder) report(p *placed, desired *statefile.Model) Model {
 		m.Transfers = append(m.Transfers, Transfer{
 			From: from, To: to,
 			Via:             over.via,
+			Shared:          b.network.isShared(over.via),
 			Tensors:         p.chain.Cuts[transfer.Cut].Tensors,
 			Bytes:           transfer.Bytes,
 			Seconds:         transfer.Seconds,

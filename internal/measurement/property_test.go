@@ -37,7 +37,7 @@ func anyLink() *rapid.Generator[Link] {
 	return rapid.Custom(func(t *rapid.T) Link {
 		return Link{
 			From: anyNode().Draw(t, "from"), To: anyNode().Draw(t, "to"),
-			BandwidthBytesPerSecond: rapid.Float64Range(math.SmallestNonzeroFloat64, mostRate).Draw(t, "bandwidth"),
+			BandwidthBytesPerSecond: rapid.Float64Range(0, mostRate).Draw(t, "bandwidth"),
 			RoundTripSeconds:        rapid.Float64Range(0, mostSeconds).Draw(t, "round trip"),
 			Spread:                  rapid.Float64Range(0, mostSpread).Draw(t, "spread"), MeasuredAt: anyTime().Draw(t, "at"),
 		}

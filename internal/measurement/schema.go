@@ -126,7 +126,7 @@ func (l *Link) fields() []field {
 	return []field{
 		text("from", &l.From),
 		text("to", &l.To),
-		positive("bandwidth_bytes_per_second", &l.BandwidthBytesPerSecond, mostRate),
+		number("bandwidth_bytes_per_second", &l.BandwidthBytesPerSecond, 0, mostRate),
 		number("round_trip_seconds", &l.RoundTripSeconds, 0, mostSeconds),
 		number("spread", &l.Spread, 0, mostSpread),
 		moment("measured_at", &l.MeasuredAt),
