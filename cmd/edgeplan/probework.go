@@ -131,8 +131,14 @@ func (p *probing) engine(node string) (plan.Program, bool) {
 	return program(found), err == nil
 }
 
-// kindOf is the node whose profiles stand for a node's.
-func (p *probing) kindOf(node string) string { return node }
+// kindOf is the node whose profiles stand for a node's: the one that it is said to be
+// like, while that is there to be measured.
+func (p *probing) kindOf(node string) string {
+	if n := p.nodes[node]; n != nil && p.nodes[n.ProfileOf] != nil {
+		return n.ProfileOf
+	}
+	return node
+}
 
 // toLook are the nodes whose facts are to be asked for.
 func (p *probing) toLook() []string {
