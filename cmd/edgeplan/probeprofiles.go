@@ -63,6 +63,9 @@ func (p *probing) know(ctx context.Context, node string) error {
 	p.mu.Lock()
 	_, known := p.live[node]
 	p.mu.Unlock()
+	if p.knownNode(node).MeasuredAt.IsZero() {
+		return p.lookAt(ctx, node)
+	}
 	if !known {
 		facts, offset, err := p.probes.Facts(ctx, node, false)
 		if err != nil {

@@ -132,7 +132,12 @@ func (p *probing) engine(node string) (plan.Program, bool) {
 }
 
 // kindOf is the node whose profiles stand for a node's.
-func (p *probing) kindOf(node string) string { return node }
+func (p *probing) kindOf(node string) string {
+	if of := p.nodes[node].ProfileOf; of != "" {
+		return of
+	}
+	return node
+}
 
 // toLook are the nodes whose facts are to be asked for.
 func (p *probing) toLook() []string {
