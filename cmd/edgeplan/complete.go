@@ -124,6 +124,8 @@ func (c *cli) valueCandidates(flag, value string) []string {
 		return files(value)
 	case "target":
 		return startingWith(value, c.modelAddresses())
+	case "only":
+		return startingWith(value, c.measurable())
 	case "replace":
 		return startingWith(value, c.sliceAddresses())
 	case "refresh", "lock":
@@ -178,6 +180,22 @@ func (c *cli) modelAddresses() []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// measurable is what -only of probe takes.
+func (c *cli) measurable() []string {
+	all := []string{kindLinks, kindNodes, kindProfiles}
+	cfg, diags := config.Load(c.dir, config.Options{Version: version.Version, Environment: os.Environ()})
+	if diags.HasErrors() {
+		return all
+	}
+	for _, model := range cfg.Models {
+		all = append(all, model.Address)
+	}
+	for _, node := range cfg.Nodes {
+		all = append(all, node.Address)
+	}
+	return all
 }
 
 func (c *cli) sliceAddresses() []string {

@@ -64,7 +64,7 @@ func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
 		}
 	}
 	if p.measured, err = measurement.Read(c.dir); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w\nWhat is measured is added to that file, so one that cannot be read is left as it is: mend it, or move it away to begin anew", err)
 	}
 	p.before = cloneMeasurements(p.measured)
 	p.prior = c.priorOrNone(ctx)
