@@ -137,6 +137,9 @@ type Model struct {
 	Source     string // absolute path of the .onnx file
 	Dimensions map[string]int64
 	Gateway    string // node address; default: the first enabled node
+	// Gateways are the nodes that may be the default one, in their order; nil where
+	// the configuration names the gateway.
+	Gateways []string
 	// Optimization is disabled, basic, extended (the default) or all.
 	Optimization string
 	// Threads inside one operator; 0 lets the engine choose, but for optimization

@@ -38,7 +38,7 @@ func (f *frame) model(r *reader) cty.Value {
 	m.Name = r.modelName()
 	m.Source = r.source(m)
 	m.Dimensions = r.dimensions()
-	m.Gateway = r.gateway()
+	m.Gateway, m.Gateways = r.gateway()
 	m.Optimization = r.choice("optimization", defaultOptimization, []string{"disabled", "basic", "extended", "all"})
 	m.Threads = int(r.whole("threads", 0, maxThreads, 0))
 	if m.Transfer = r.choice("transfer", string(transfer.None), transfer.Forms()); m.Transfer == string(transfer.None) {
@@ -148,8 +148,8 @@ func (r *reader) dimensions() map[string]int64 {
 	return sizes
 }
 
-// gateway is the node given, or the first enabled one as written.
-func (r *reader) gateway() string {
+// gateway is the node given, or the first enabled one as written, of all of these.
+func (r *reader) gateway() (string, []string) {
 	v, attr, ok := r.raw("gateway")
 	if ok {
 		at := attr.Expr.Range().Ptr()
@@ -157,16 +157,16 @@ func (r *reader) gateway() string {
 		if ok && !r.nodes[node].Enabled {
 			r.fault(at, "Gateway is disabled", "%s has enabled = false, so no request can enter there. Enable it, or choose another gateway.", node)
 		}
-		return node
+		return node, nil
 	}
 	if attr != nil && !v.IsKnown() {
-		return ""
+		return "", nil
 	}
-	if first := r.firstEnabled(); first != nil {
-		return first.Address
+	if enabled := r.enabledNodes(); len(enabled) > 0 {
+		return enabled[0], enabled
 	}
 	r.noGateway()
-	return ""
+	return "", nil
 }
 
 func (r *reader) noGateway() {

@@ -130,24 +130,23 @@ func (r *reader) argument(name string) argument {
 	return argument{at: attr.Expr.Range().Ptr(), expr: attr.Expr, sensitive: len(marks) > 0}
 }
 
-// firstEnabled is the first enabled node of the module as written, keys in order,
-// with the modules in it where they stand; nil when there is none.
-func (f *frame) firstEnabled() *Node {
+// enabledNodes are the addresses of the enabled nodes of the module as written, keys in
+// order, with the modules in it where they stand.
+func (f *frame) enabledNodes() []string {
+	var list []string
 	for _, d := range f.module.order {
 		switch d.kind {
 		case kindNode:
 			for _, inst := range f.repeated[d.address] {
 				if n := f.nodes[inst.address]; n != nil && n.Enabled {
-					return n
+					list = append(list, n.Address)
 				}
 			}
 		case kindModule:
 			for _, child := range f.children[d.address] {
-				if n := child.firstEnabled(); n != nil {
-					return n
-				}
+				list = append(list, child.enabledNodes()...)
 			}
 		}
 	}
-	return nil
+	return list
 }

@@ -25,7 +25,8 @@ type Recorder interface {
 // step in hand is finished or undone, and the error wraps that of ctx.
 //
 // Devices that only have to be cleaned do not hold up the others: one that
-// cannot be reached stays in the state and is named in the error.
+// cannot be reached stays in the state and is named in the error, or in a warning
+// where the configuration has disabled it. Excluded devices are left alone.
 func Apply(ctx context.Context, p *plan.Plan, rec Recorder, o Options) error {
 	if err := checkPlan(p); err != nil {
 		return fmt.Errorf("the plan cannot be carried out: %w", err)
@@ -141,7 +142,7 @@ func (a *applying) leaving() []string {
 			nodes[node] = true
 		}
 	}
-	for _, node := range a.receiving() {
+	for _, node := range append(a.receiving(), a.plan.Excluded...) {
 		delete(nodes, node)
 	}
 	return sortedKeys(nodes)
@@ -233,6 +234,9 @@ func (a *applying) uploadTo(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.employHeld(ctx, a.wanted(node), missing); err != nil {
+		return fmt.Errorf("upload: %w", err)
+	}
 	return s.upload(ctx, a.plan.Blobs, missing)
 }
 
@@ -248,10 +252,10 @@ func (a *applying) lacking(ctx context.Context, s *site) ([]statefile.Blob, erro
 	return s.missing(ctx, wanted)
 }
 
-// deployAll stops the models that go, and then brings the others to their new
+// deployAll stops the models that go and what is left of earlier ones, and then brings the others to their new
 // releases, one after the other. They do not depend on each other.
 func (a *applying) deployAll(ctx context.Context) error {
-	problems := []error{a.stopRemoved(ctx)}
+	problems := []error{a.stopLeftovers(ctx), a.stopRemoved(ctx)}
 	for _, d := range a.plan.Deployments {
 		if d.To == nil {
 			continue
@@ -291,10 +295,16 @@ func (a *applying) present(nodes []string) []string {
 	return slices.DeleteFunc(slices.Clone(nodes), func(node string) bool { return a.away[node] != nil || a.sites[node] == nil })
 }
 
+const stillThere = "what edgeplan put there is still to be removed: the state keeps the device, and the next apply or destroy that reaches it does that"
+
 func (a *applying) awayErrors() error {
 	var problems []error
 	for _, node := range sortedKeys(a.away) {
-		problems = append(problems, fmt.Errorf("%w; what edgeplan put there is still to be removed: the state keeps the device, and the next apply or destroy that reaches it does that", a.away[node]))
+		if slices.Contains(a.plan.Disabled, node) {
+			a.devices[node].emit("warning", "%v; %s", a.away[node], stillThere)
+			continue
+		}
+		problems = append(problems, fmt.Errorf("%w; %s", a.away[node], stillThere))
 	}
 	return errors.Join(problems...)
 }

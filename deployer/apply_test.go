@@ -418,7 +418,16 @@ func TestRefreshFindsDrift(t *testing.T) {
 		}, "key.pem is another key"},
 		"program": {func(release string) error {
 			return damage(filepath.Join(release, worker.ProgramFile))
-		}, "its program is damaged"},
+		}, "edgeplan-worker has another content"},
+		"weight of the same size": {func(release string) error {
+			return damage(filepath.Join(release, "slice.onnx"))
+		}, "slice.onnx has another content"},
+		"neighbours' keys": {func(release string) error {
+			return damage(filepath.Join(release, worker.PeersFile))
+		}, "peers.json is another one"},
+		"manifest": {func(release string) error {
+			return damage(filepath.Join(release, worker.ManifestFile))
+		}, "manifest.json is another one"},
 		"stray": {func(release string) error {
 			stray := filepath.Join(filepath.Dir(release), "stray")
 			if err := os.CopyFS(stray, os.DirFS(release)); err != nil {

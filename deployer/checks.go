@@ -72,8 +72,8 @@ func memoryNeeded(p *plan.Plan, node string) int64 {
 		}
 	}
 	for _, d := range p.Deployments {
-		if d.To == nil {
-			continue
+		if d.To == nil || d.Switch == plan.Beside && d.From != nil && d.From.Release == d.To.Release {
+			continue // nothing starts
 		}
 		var old int64
 		if d.From != nil {

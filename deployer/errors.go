@@ -65,20 +65,28 @@ type ExpectedKey struct {
 }
 
 func (e *ChangedHostKeyError) Error() string {
-	var expected, remedies []string
+	var remedies []string
 	for _, k := range e.Expected {
-		expected = append(expected, fmt.Sprintf("%s %s (%s)", k.Type, k.Fingerprint, k.Where))
 		if k.Remedy != "" && !slices.Contains(remedies, k.Remedy) {
 			remedies = append(remedies, k.Remedy)
 		}
 	}
-	text := fmt.Sprintf("the host key of %s changed: it shows %s %s, and known is %s; nothing was sent to it. "+
+	text := fmt.Sprintf("%s; nothing was sent to it. "+
 		"Either the device was set up anew, or another machine answers in its place; look on the device (ssh-keygen -lf /etc/ssh/ssh_host_%s_key.pub)",
-		e.Host, e.Type, e.Fingerprint, strings.Join(expected, ", "), shortType(e.Type))
+		e.summary(), shortType(e.Type))
 	if len(remedies) > 0 {
 		text += ", and if the new key is its own:\n  " + strings.Join(remedies, "\n  ")
 	}
 	return text
+}
+
+// summary names both keys.
+func (e *ChangedHostKeyError) summary() string {
+	var expected []string
+	for _, k := range e.Expected {
+		expected = append(expected, fmt.Sprintf("%s %s (%s)", k.Type, k.Fingerprint, k.Where))
+	}
+	return fmt.Sprintf("the host key of %s changed: it shows %s %s, and known is %s", e.Host, e.Type, e.Fingerprint, strings.Join(expected, ", "))
 }
 
 // AuthError says that a device let nobody in.

@@ -29,6 +29,10 @@ type Options struct {
 	Devices int // worked on at once; default 32
 	Files   int // moved at once to one device; default 8
 
+	// HashAll lets Refresh hash every file of the deployed releases on the devices, not
+	// only those that seem to have changed.
+	HashAll bool
+
 	Holder    Holder        // for whom leases of devices are taken
 	LeaseTime time.Duration // how long a lease lasts unless it is renewed; default 2 min
 	LeaseWait time.Duration // how long to wait for somebody else's; default not at all

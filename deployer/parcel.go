@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 
@@ -38,6 +39,17 @@ func (p parcel) packed() bool { return p.members != nil }
 
 // content is how many bytes of blobs it brings.
 func (p parcel) content() int64 { return totalBytes(p.blobs) }
+
+// rank is higher for what goes first.
+func (p parcel) rank() int64 {
+	if p.isProgram() {
+		return math.MaxInt64
+	}
+	return p.content()
+}
+
+// isProgram says whether the parcel is the worker program alone.
+func (p parcel) isProgram() bool { return !p.packed() && p.blobs[0].Name == worker.ProgramFile }
 
 // temporaries are the temporary names of its blobs, by the order of these.
 func (p parcel) temporaries() []string {
@@ -131,7 +143,8 @@ func (p parcel) body(source plan.BlobSource) (body, error) {
 		if err != nil {
 			return body{}, err
 		}
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: p.members[i], Size: blob.Size, Mode: int64(modeOf(blob)), Format: tar.FormatUSTAR}
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: p.members[i], Size: blob.Size, Mode: int64(modeOf(blob)),
+			ModTime: blobTime(blob.Digest), Format: tar.FormatUSTAR}
 		if err := out.WriteHeader(header); err != nil {
 			return body{}, err
 		}

@@ -42,7 +42,7 @@ func TestRealWorkers(t *testing.T) {
 	}
 	seen, err := Refresh(context.Background(), c.state(), nil, c.options)
 	drift := seen.Drift
-	if err != nil || len(drift) != 1 || drift[0] != (plan.Drift{Model: "net", Node: "b", Problem: "the worker is not running"}) {
+	if err != nil || len(drift) != 1 || drift[0] != (plan.Drift{Model: "net", Node: "b", Problem: "the worker is not running", Restart: true}) {
 		t.Fatalf("drift %+v, error %v", drift, err)
 	}
 	second := c.realModel(t, program, library, "basic")
@@ -66,7 +66,7 @@ func (c *cluster) stopAll() {
 	}
 }
 
-func buildWorker(t *testing.T) []byte {
+func buildWorker(t testing.TB) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "edgeplan-worker")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "github.com/edgeplan/edgeplan/cmd/edgeplan-worker")
@@ -77,7 +77,7 @@ func buildWorker(t *testing.T) []byte {
 	return read(t, file)
 }
 
-func read(t *testing.T, file string) []byte {
+func read(t testing.TB, file string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(file)
 	if err != nil {

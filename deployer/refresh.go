@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
-	"github.com/edgeplan/edgeplan/worker"
 )
 
 // Observation is what was found on devices.
@@ -24,7 +23,8 @@ type Observation struct {
 
 // Refresh looks at the devices of a state's models, but for those to skip, and
 // tells what differs from the state. It changes nothing. A device that cannot be
-// asked is an error; the error joins those of all devices.
+// asked is an error; the error joins those of all devices. One that shows another host
+// key is not connected to, and that is what is found of it.
 func Refresh(ctx context.Context, state *statefile.State, skip map[string]bool, o Options) (Observation, error) {
 	o = o.withDefaults()
 	parts := map[string][]part{} // by node
@@ -42,11 +42,13 @@ func Refresh(ctx context.Context, state *statefile.State, skip map[string]bool, 
 	seen := Observation{Held: map[string]map[string]int64{}}
 	var mu sync.Mutex
 	err := each(sortedKeys(parts), o.Devices, func(node string) error {
-		drift, held, err := inspectNode(ctx, node, state, parts[node], o)
+		found, err := inspectNode(ctx, node, state, parts[node], o)
 		mu.Lock()
 		defer mu.Unlock()
-		seen.Drift = append(seen.Drift, drift...)
-		seen.Held[node] = held
+		seen.Drift = append(seen.Drift, found.drift...)
+		if found.held != nil {
+			seen.Held[node] = found.held
+		}
 		return err
 	})
 	if err != nil {
@@ -65,148 +67,65 @@ type part struct {
 	model      *statefile.Model
 }
 
-func inspectNode(ctx context.Context, node string, state *statefile.State, parts []part, o Options) ([]plan.Drift, map[string]int64, error) {
+// nodeFound is what was found on one node.
+type nodeFound struct {
+	drift []plan.Drift
+	held  map[string]int64
+}
+
+// inspectNode looks at one node. One whose host key changed is not connected to: all
+// that is known of it is that.
+func inspectNode(ctx context.Context, node string, state *statefile.State, parts []part, o Options) (nodeFound, error) {
 	known, ok := state.Nodes[node]
 	if !ok {
-		return nil, nil, fmt.Errorf("%s: the state does not say how to reach it", node)
+		return nodeFound{}, fmt.Errorf("%s: the state does not say how to reach it", node)
 	}
 	d := newDevice(node, known, o)
 	defer d.close()
 	s, err := siteOf(ctx, d, known.Path, state.Lineage)
-	if err != nil {
-		return nil, nil, d.failed(err)
+	var changed *ChangedHostKeyError
+	var jump *JumpError
+	if errors.As(err, &changed) && !errors.As(err, &jump) {
+		return notConnected(node, parts, changed), nil
 	}
-	var drift []plan.Drift
+	if err != nil {
+		return nodeFound{}, d.failed(err)
+	}
+	found, err := s.inspectAll(ctx, parts, state)
+	return found, d.failed(err)
+}
+
+// notConnected is what there is to say of a node whose host key nobody has vouched for.
+func notConnected(node string, parts []part, changed *ChangedHostKeyError) nodeFound {
+	var found nodeFound
 	for _, p := range parts {
-		if program, ok := plan.WorkerProgram(p.model, node); ok {
+		found.drift = append(found.drift, plan.Drift{Model: p.name, Node: node, Restart: true,
+			Problem: changed.summary() + "; it was not connected to, and apply refuses it until the key is accepted"})
+	}
+	return found
+}
+
+func (s *site) inspectAll(ctx context.Context, parts []part, state *statefile.State) (nodeFound, error) {
+	var found nodeFound
+	damaged := map[string]bool{}
+	for _, p := range parts {
+		if program, ok := plan.WorkerProgram(p.model, s.name); ok {
 			s.program = s.blob(program.Digest)
 		}
-		found, err := s.inspect(ctx, p, known.PublicKey)
+		list, err := s.inspect(ctx, p, state)
 		if err != nil {
-			return nil, nil, d.failed(err)
+			return nodeFound{}, err
 		}
-		for _, f := range found {
-			drift = append(drift, plan.Drift{Model: p.name, Node: node, Problem: f.problem, NewKey: f.newKey})
+		for _, f := range list {
+			f.drift.Model, f.drift.Node = p.name, s.name
+			found.drift = append(found.drift, f.drift)
+			for _, blob := range f.damaged {
+				damaged[blob.Digest] = true
+			}
 		}
 	}
 	held, err := s.held(ctx)
-	return drift, held, d.failed(err)
-}
-
-// finding is one thing that is not as the state says.
-type finding struct {
-	problem string
-	newKey  bool
-}
-
-// inspect compares one model's part with what is on the device.
-func (s *site) inspect(ctx context.Context, p part, key string) ([]finding, error) {
-	release := p.model.Release
-	missing, err := s.incomplete(ctx, s.release(p.deployment, release), plan.NodeBlobs(p.model, s.name))
-	if err != nil {
-		return nil, err
-	}
-	changed, err := s.keyProblem(ctx, s.release(p.deployment, release), key)
-	if err != nil {
-		return nil, err
-	}
-	if missing != "" {
-		return []finding{{fmt.Sprintf("release %s is not complete: %s", release, missing), changed != ""}}, nil
-	}
-	var problems []finding
-	add := func(format string, args ...any) {
-		problems = append(problems, finding{problem: fmt.Sprintf(format, args...)})
-	}
-	current, err := s.currentRelease(ctx, p.deployment)
-	switch {
-	case errors.Is(err, errNoLink):
-		add("%v", err)
-	case err != nil:
-		return nil, err
-	case current == "":
-		add("the link to the current release is gone")
-	case current != release:
-		add("the current release is %q, not %s", current, release)
-	}
-	if changed != "" {
-		problems = append(problems, finding{changed, true})
-	}
-	status, err := s.status(ctx, p.deployment, release, "")
-	switch {
-	case s.gone(err):
-		return nil, err
-	case err != nil:
-		add("the worker does not tell its status: %v", err)
-	case !status.Running:
-		add("the worker is not running")
-	case !status.Ready:
-		add("the worker is running and not ready")
-	}
-	strays, err := s.strays(ctx, p.deployment, release)
-	for _, stray := range strays {
-		add("%s", stray)
-	}
-	return problems, err
-}
-
-// incomplete names a file that a release folder lacks; "" when it has all.
-func (s *site) incomplete(ctx context.Context, dir string, blobs []statefile.Blob) (string, error) {
-	infos, err := s.list(ctx, dir)
-	if err != nil {
-		return "", err
-	}
-	if len(infos) == 0 {
-		return "its folder is gone", nil
-	}
-	sizes := map[string]int64{}
-	for _, info := range infos {
-		sizes[info.Name()] = info.Size()
-	}
-	for _, name := range []string{worker.ManifestFile, worker.PeersFile} {
-		if _, ok := sizes[name]; !ok {
-			return name + " is missing", nil
-		}
-	}
-	for _, blob := range blobs {
-		switch size, ok := sizes[blob.Name]; {
-		case !ok:
-			return blobName(blob) + " is missing", nil
-		case size != blob.Size:
-			return fmt.Sprintf("%s has %d bytes instead of %d", blobName(blob), size, blob.Size), nil
-		}
-	}
-	return "", nil
-}
-
-// strays are other releases of a deployment that run.
-func (s *site) strays(ctx context.Context, deployment, release string) ([]string, error) {
-	infos, err := s.list(ctx, path.Join(s.deployment(deployment), releasesDir))
-	if err != nil {
-		return nil, err
-	}
-	var problems []string
-	for _, info := range infos {
-		id := info.Name()
-		if id == release || strings.HasSuffix(id, unfinished) {
-			continue
-		}
-		status, err := s.status(ctx, deployment, id, s.program)
-		if s.gone(err) {
-			return nil, err
-		}
-		if err == nil && status.Running {
-			problems = append(problems, fmt.Sprintf("release %s still runs", id))
-		}
-	}
-	return problems, nil
-}
-
-// gone says whether an error is of the connection, not of what was run.
-func (s *site) gone(err error) bool {
-	if err == nil {
-		return false
-	}
-	s.device.mu.Lock()
-	defer s.device.mu.Unlock()
-	return s.link == nil || s.link.lost() != nil
+	maps.DeleteFunc(held, func(digest string, _ int64) bool { return damaged[digest] })
+	found.held = held
+	return found, err
 }

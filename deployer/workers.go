@@ -39,8 +39,8 @@ func parseKey(out string) (string, error) {
 }
 
 // keyProblem compares the key of a device's worker with the known public part,
-// without making one. It asks the program of a release.
-func (s *site) keyProblem(ctx context.Context, dir, known string) (string, error) {
+// without making one, and gives another one that it found. It asks the program of a release.
+func (s *site) keyProblem(ctx context.Context, dir, known string) (problem, key string, err error) {
 	const script = programFunction + `
 [ -e "$2" ] || { echo missing; exit; }
 program=$(usable_program "$1" "$3") || { echo unknown; exit; }
@@ -48,19 +48,19 @@ program=$(usable_program "$1" "$3") || { echo unknown; exit; }
 `
 	out, err := s.script(ctx, "look at the key", script, dir, s.key(), s.program)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	switch key, err := parseKey(out); {
 	case out == "missing\n":
-		return worker.KeyFile + " is missing: its worker gets a new key", nil
+		return worker.KeyFile + " is missing: its worker gets a new key", "", nil
 	case out == "unknown\n":
-		return "", nil // the program is found damaged in its own right
+		return "", "", nil // the program is found damaged in its own right
 	case err != nil:
-		return fmt.Sprintf("%s cannot be used: %s", worker.KeyFile, strings.TrimSpace(out)), nil
+		return fmt.Sprintf("%s cannot be used: %s", worker.KeyFile, strings.TrimSpace(out)), "", nil
 	case known != "" && key != known:
-		return "key rotated: " + worker.KeyFile + " is another key", nil
+		return "key rotated: " + worker.KeyFile + " is another key", key, nil
 	}
-	return "", nil
+	return "", "", nil
 }
 
 // start starts the worker of a release and waits until it is ready.
@@ -70,6 +70,9 @@ func (s *site) start(ctx context.Context, deployment, id string) error {
 		"start", "-key", s.key(), "-timeout", s.o.StartTimeout.String(), dir)
 	var status worker.Status
 	decodeErr := json.Unmarshal([]byte(out), &status)
+	if err != nil {
+		err = s.explainFailed(ctx, s.root, err)
+	}
 	switch {
 	case err != nil && status.Log != "":
 		return fmt.Errorf("%w%s\nthe end of its log (%s):\n%s", err, portHint(status.Log), path.Join(dir, worker.LogFile), indent(status.Log))

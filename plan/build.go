@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -36,6 +37,9 @@ type Input struct {
 	// Replace names slices, as "slice.resnet50[0]", or models whose files are
 	// pushed again and whose workers are started again.
 	Replace []string
+	// Excluded are nodes that are left out for now, sorted: Config is Without them, they
+	// are not asked and not changed, and the state goes on to remember them.
+	Excluded []string
 	// Version of edgeplan, recorded in the state.
 	Version string
 	// Explain asks for Model.Explain, for which many changed problems are solved.
@@ -73,6 +77,7 @@ func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	b := newBuilder(in)
 	diags := append(b.choose(), b.checkNodes()...)
 	diags = append(diags, in.Config.CheckMeasured(b.runsStages)...)
+	diags = append(diags, b.checkGateways()...)
 	if diags.HasErrors() {
 		return nil, diags
 	}
@@ -93,8 +98,9 @@ func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	return b.finish(), diags
 }
 
-// Destroy makes the plan that removes everything the state knows of.
-func Destroy(prior *statefile.State) *Plan {
+// Destroy makes the plan that removes everything the state knows of, but for what is
+// on excluded nodes.
+func Destroy(prior *statefile.State, excluded ...string) *Plan {
 	desired := &statefile.State{
 		FormatVersion: statefile.FormatVersion,
 		Lineage:       prior.Lineage,
@@ -103,15 +109,16 @@ func Destroy(prior *statefile.State) *Plan {
 		Models:        map[string]statefile.Model{},
 		Outputs:       map[string]json.RawMessage{},
 	}
-	p := &Plan{Mode: Destroying, Prior: prior, Desired: desired, Blobs: blobs{}}
+	keepExcluded(desired, prior, excluded)
+	p := &Plan{Mode: Destroying, Prior: prior, Desired: desired, Excluded: excluded, Blobs: blobs{}}
 	p.derive()
 	return p
 }
 
 // DestroyTargets makes the plan that removes some models, as "model.resnet50",
 // and leaves the others as they are; without targets it is Destroy.
-func DestroyTargets(prior *statefile.State, targets []string) (*Plan, error) {
-	p := Destroy(prior)
+func DestroyTargets(prior *statefile.State, targets []string, excluded ...string) (*Plan, error) {
+	p := Destroy(prior, excluded...)
 	if len(targets) == 0 {
 		return p, nil
 	}
@@ -124,6 +131,7 @@ func DestroyTargets(prior *statefile.State, targets []string) (*Plan, error) {
 		return nil, err
 	}
 	p.Targets, p.Desired = names, keptOf(prior, names)
+	keepExcluded(p.Desired, prior, excluded)
 	p.derive()
 	return p, nil
 }
@@ -214,7 +222,7 @@ func (b *builder) node(address string) statefile.Node {
 // finish turns the desired state into a plan.
 func (b *builder) finish() *Plan {
 	p := &Plan{Mode: Normal, Prior: b.in.Prior, Desired: b.desired, Models: b.models, Blobs: b.blobs,
-		Drift: b.in.Drift, Refreshed: b.in.Refreshed, Replacements: b.replace, Targets: b.in.Targets,
+		Drift: b.in.Drift, Refreshed: b.in.Refreshed, Replacements: b.replace, Targets: b.in.Targets, Excluded: b.in.Excluded,
 		Sources: map[string]Source{}, Configuration: configurationDigests(b.in.Config), configured: map[string]bool{}}
 	for node := range b.nodes {
 		p.configured[node] = true
@@ -222,7 +230,13 @@ func (b *builder) finish() *Plan {
 	for _, model := range b.in.Config.Models {
 		p.Sources[model.Name] = Source{Path: model.Source, Dimensions: model.Dimensions}
 	}
+	for _, node := range b.in.Config.Nodes {
+		if _, known := b.in.Prior.Nodes[node.Address]; known && !node.Enabled && !slices.Contains(b.in.Excluded, node.Address) {
+			p.Disabled = append(p.Disabled, node.Address)
+		}
+	}
 	b.keepEarlier()
+	keepExcluded(b.desired, b.in.Prior, b.in.Excluded)
 	deployments := deployments(p)
 	for i := range p.Models {
 		p.Models[i].Switch = b.switchOf(deployments, p.Models[i].Name)

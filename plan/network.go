@@ -111,3 +111,8 @@ func (n *network) addNetwork(net *config.Network, linked map[pair]bool) {
 		slices.SortFunc(n.shared, func(a, b sharedNetwork) int { return cmp.Compare(a.address, b.address) })
 	}
 }
+
+// isShared says whether a link or network is a shared medium.
+func (n *network) isShared(address string) bool {
+	return slices.ContainsFunc(n.shared, func(s sharedNetwork) bool { return s.address == address })
+}

@@ -74,6 +74,10 @@ type Plan struct {
 	// the models that the plan is limited to; none is no limit.
 	Replacements []Replacement
 	Targets      []string
+	// Excluded are nodes that are left out for now, and Disabled those that the state
+	// knows and the configuration has disabled: sorted. An excluded one is not even
+	// asked; that a disabled one cannot be cleaned now is no error.
+	Excluded, Disabled []string
 	// Sources of the desired models by name, for reading them again.
 	Sources map[string]Source
 	// Configuration holds the sha256 digests of the configuration files by name,
@@ -109,6 +113,11 @@ type Drift struct {
 	// NewKey says that the worker has or gets another key, which all devices of
 	// the pipeline then have to learn.
 	NewKey bool `json:"new_key,omitempty"`
+	// PublicKey is the key that the worker has now, where it is another one that can
+	// be recorded; standard base64.
+	PublicKey string `json:"public_key,omitempty"`
+	// Restart says that the worker is started again to repair it.
+	Restart bool `json:"restart,omitempty"`
 }
 
 // BlobSource opens blobs by digest.
@@ -193,6 +202,8 @@ type Transfer struct {
 	Seconds float64       `json:"seconds"`
 	// LatencySeconds of the connection, one way.
 	LatencySeconds float64 `json:"latency_seconds"`
+	// Shared says that all transfers over Via, of any pair, add up: it is one radio.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // Empty says whether there is nothing to do.

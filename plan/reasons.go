@@ -110,14 +110,14 @@ func deleteReasons(c Change, d Deployment, p *Plan) []string {
 	case d.To == nil:
 		return []string{"model left the configuration"}
 	case left(c.BeforeNode, p):
-		return []string{"device left the configuration"}
+		return []string{leftReason(c.BeforeNode, p)}
 	}
 	return []string{"fewer stages are needed"}
 }
 
 func moveReason(c Change, p *Plan) string {
 	if left(c.BeforeNode, p) {
-		return "device left the configuration"
+		return leftReason(c.BeforeNode, p)
 	}
 	for _, name := range sortedKeys(p.Desired.Models) {
 		m := p.Desired.Models[name]
@@ -129,6 +129,17 @@ func moveReason(c Change, p *Plan) string {
 }
 
 func left(node string, p *Plan) bool { return !p.configured[node] }
+
+// leftReason is why a node is none to place stages on.
+func leftReason(node string, p *Plan) string {
+	switch {
+	case slices.Contains(p.Excluded, node):
+		return "device is excluded"
+	case slices.Contains(p.Disabled, node):
+		return "device is disabled"
+	}
+	return "device left the configuration"
+}
 
 func settingReasons(d Deployment) []string {
 	var list []string

@@ -54,6 +54,8 @@ type savedContent struct {
 	Drift         []Drift           `json:"drift"`
 	Replacements  []Replacement     `json:"replacements"`
 	Targets       []string          `json:"targets"`
+	Excluded      []string          `json:"excluded"`
+	Disabled      []string          `json:"disabled"`
 	Unknown       []string          `json:"unknown_outputs"`
 }
 
@@ -64,6 +66,7 @@ func (s *Saved) Encode() ([]byte, error) {
 		Mode: p.Mode, Configuration: p.Configuration, Sources: p.Sources, Configured: sortedKeys(p.configured),
 		Prior: p.Prior, Desired: p.Desired, Models: p.Models, Uploads: p.Uploads, Refreshed: p.Refreshed,
 		Drift: p.Drift, Replacements: p.Replacements, Targets: p.Targets, Unknown: p.unknownOutputs(),
+		Excluded: p.Excluded, Disabled: p.Disabled,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encode the plan: %w", err)
@@ -169,6 +172,7 @@ func decodeContent(data []byte) (*savedContent, error) {
 func (c *savedContent) plan() *Plan {
 	p := &Plan{Mode: c.Mode, Prior: c.Prior, Desired: c.Desired, Models: c.Models, Uploads: c.Uploads, Blobs: blobs{},
 		Drift: c.Drift, Refreshed: c.Refreshed, Replacements: c.Replacements, Targets: c.Targets, Sources: c.Sources,
+		Excluded: c.Excluded, Disabled: c.Disabled,
 		Configuration: c.Configuration, configured: map[string]bool{}}
 	for _, node := range c.Configured {
 		p.configured[node] = true

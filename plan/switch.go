@@ -14,8 +14,8 @@ func (b *builder) switchOf(deployments []Deployment, model string) Switch {
 	if !ok || d.To == nil {
 		return Beside
 	}
-	if d.From != nil && d.From.Release == d.To.Release {
-		return StopFirst // the same release, repaired: its ports are its own
+	if d.repairs() {
+		return b.switchInPlace(d)
 	}
 	for _, node := range ReleaseNodes(d.To) {
 		needed := WorkerBytes(d.To, node) + b.othersBytes(d.Model, node)
@@ -25,6 +25,16 @@ func (b *builder) switchOf(deployments []Deployment, model string) Switch {
 		if needed > b.nodes[node].Memory {
 			return StopFirst
 		}
+	}
+	return Beside
+}
+
+// switchInPlace is that of a release that is repaired: workers that are started again
+// stop first, since their ports are their own.
+func (b *builder) switchInPlace(d Deployment) Switch {
+	restarts := slices.ContainsFunc(b.in.Drift, func(f Drift) bool { return f.Model == d.Model && f.Restart })
+	if restarts || slices.ContainsFunc(b.replace, func(r Replacement) bool { return r.Model == d.Model }) {
+		return StopFirst
 	}
 	return Beside
 }

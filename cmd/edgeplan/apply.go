@@ -34,6 +34,7 @@ Examples:
   edgeplan apply monday.plan
   edgeplan apply -auto-approve -json
   edgeplan apply -target model.resnet50
+  edgeplan apply -exclude 'node.pi["roof"]'    # that device is gone for now
 `
 
 // approval are the options of commands that change devices.
@@ -87,6 +88,8 @@ func (c *cli) apply(ctx context.Context, flags *flag.FlagSet, files []string, op
 			return err
 		}
 		if p.Empty() && p.Mode == plan.Normal {
+			c.printFound(p)
+			c.printExcluded(p)
 			c.printOffers(p)
 			c.printUnchanged(p)
 		} else {
@@ -98,7 +101,7 @@ func (c *cli) apply(ctx context.Context, flags *flag.FlagSet, files []string, op
 
 // shapesPlan are the options that a saved plan has been made with already.
 var shapesPlan = map[string]bool{"var": true, "var-file": true, "refresh": true, "refresh-only": true, "replan": true,
-	"destroy": true, "replace": true, "target": true}
+	"destroy": true, "replace": true, "target": true, "exclude": true}
 
 // checkSavedOptions refuses options that would have no effect on a saved plan.
 func checkSavedOptions(flags *flag.FlagSet, file string) error {

@@ -9,18 +9,34 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
-// printFound tells what a refresh has found on the devices.
+// printFound tells what a refresh has found on the devices, as Terraform does.
 func (c *cli) printFound(p *plan.Plan) {
-	if len(p.Drift) == 0 {
+	switch {
+	case len(p.Drift) == 0 && p.Mode == plan.RefreshOnly:
 		c.printWrapped("", 0, "The devices are as the state says.")
 		return
+	case len(p.Drift) == 0:
+		return
 	}
-	fmt.Fprint(c.stdout, "Changed outside of edgeplan:\n\n")
+	fmt.Fprintf(c.stdout, "%s Objects have changed outside of edgeplan\n\n", c.paint(c.stdout, bold, "Note:"))
+	c.printWrapped("", 0, "Since the last apply devices have come to differ from the state:")
+	fmt.Fprintln(c.stdout)
 	for _, d := range p.Drift {
 		c.printWrapped(c.paint(c.stdout, yellow, "  ~")+" ", 4, fmt.Sprintf("model.%s on %s: %s", d.Model, d.Node, d.Problem))
 	}
-	fmt.Fprint(c.stdout, "\n")
-	c.printWrapped("", 0, "`edgeplan apply` without -refresh-only repairs that.")
+	fmt.Fprintln(c.stdout)
+	if p.Mode == plan.RefreshOnly {
+		c.printWrapped("", 0, "`edgeplan apply` without -refresh-only repairs that.")
+		fmt.Fprintln(c.stdout)
+	}
+}
+
+// printExcluded tells what a plan leaves out.
+func (c *cli) printExcluded(p *plan.Plan) {
+	if len(p.Excluded) == 0 {
+		return
+	}
+	c.printWrapped("", 0, fmt.Sprintf("Left out (-exclude): %s. What is there stays, and an apply without -exclude removes what is no longer needed.", strings.Join(p.Excluded, ", ")))
 	fmt.Fprintln(c.stdout)
 }
 

@@ -41,6 +41,7 @@ func commands() []command {
 		{"model", "Describe a model and the places where it can be cut", runModel},
 		{"slice", "Cut a model into slices that any runtime opens", runSlice},
 		{"solve", "Solve a placement problem in a JSON file", runSolve},
+		{"simulate", "Simulate the pipelines of a plan under load", runSimulate},
 		{"demo", "Run the whole way on three embedded devices", runDemo},
 		{"completion", "Print a completion script for bash, zsh or fish", runCompletion},
 		{"version", "Print the version", runVersion},

@@ -120,15 +120,19 @@ func isBool(f *flag.Flag) bool {
 // valueCandidates completes the value of an option.
 func (c *cli) valueCandidates(flag, value string) []string {
 	switch flag {
-	case "out", "var-file", "input":
+	case "out", "var-file", "input", "problem", "solution":
 		return files(value)
 	case "target":
 		return startingWith(value, c.modelAddresses())
 	case "only":
 		return startingWith(value, c.measurable())
+	case "exclude":
+		return startingWith(value, c.nodeAddresses())
 	case "replace":
 		return startingWith(value, c.sliceAddresses())
-	case "refresh", "lock":
+	case "refresh":
+		return startingWith(value, []string{string(refreshNot), string(refreshFull), string(refreshQuick)})
+	case "lock":
 		return startingWith(value, []string{"false", "true"})
 	}
 	return nil
@@ -147,7 +151,7 @@ func (c *cli) positionalCandidates(command string, before []string, word string)
 		return startingWith(word, names)
 	case "output":
 		return startingWith(word, sortedKeys(c.deployed().Outputs))
-	case "apply", "show", "model", "slice", "solve", "fmt":
+	case "apply", "show", "model", "slice", "solve", "simulate", "fmt":
 		return files(word)
 	case "infer", "bench", "status", "logs":
 		return startingWith(word, sortedKeys(c.deployed().Models))
@@ -184,18 +188,21 @@ func (c *cli) modelAddresses() []string {
 
 // measurable is what -only of probe takes.
 func (c *cli) measurable() []string {
-	all := []string{kindLinks, kindNodes, kindProfiles}
+	all := append([]string{kindLinks, kindNodes, kindProfiles}, c.modelAddresses()...)
+	return append(all, c.nodeAddresses()...)
+}
+
+// nodeAddresses are of what is deployed and what is configured.
+func (c *cli) nodeAddresses() []string {
+	all := sortedKeys(c.deployed().Nodes)
 	cfg, diags := config.Load(c.dir, config.Options{Version: version.Version, Environment: os.Environ()})
-	if diags.HasErrors() {
-		return all
+	if !diags.HasErrors() {
+		for _, node := range cfg.Nodes {
+			all = append(all, node.Address)
+		}
 	}
-	for _, model := range cfg.Models {
-		all = append(all, model.Address)
-	}
-	for _, node := range cfg.Nodes {
-		all = append(all, node.Address)
-	}
-	return all
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (c *cli) sliceAddresses() []string {

@@ -17,11 +17,12 @@ devices. Works from the state alone, also when the configuration is gone. It is
 Examples:
   edgeplan destroy
   edgeplan destroy -target model.resnet50
+  edgeplan destroy -exclude 'node.pi["roof"]'  # the state remembers what is there
 `
 
 func runDestroy(ctx context.Context, c *cli, args []string) error {
 	flags := flag.NewFlagSet("destroy", flag.ContinueOnError)
-	options := planFlags{destroy: true, refresh: true}
+	options := planFlags{destroy: true}
 	var approve approval
 	approve.add(c, flags)
 	options.addShared(c, flags)

@@ -20,6 +20,10 @@ slice or a device cannot be changed alone. -replace=slice.m[0] pushes the files
 of that slice again, whatever is on its device, and starts its worker again;
 the other workers keep running.
 
+-exclude leaves out a device that is gone for now, as though its node block had
+enabled = false: models are placed on the others, and nobody tries to reach it.
+The state remembers what is there, for the first apply without -exclude to clean.
+
 -out saves the plan, for ` + "`edgeplan apply FILE`" + ` to carry out what was reviewed
 and nothing else. The file holds no value of a variable; it names model files
 and collected programs with their digests, and apply refuses it once these, the
@@ -31,6 +35,7 @@ Examples:
   edgeplan plan -out monday.plan        # review it, then: edgeplan apply monday.plan
   edgeplan plan -json | jq .summary     # docs/plan-json.md describes the document
   edgeplan plan -replace 'slice.resnet50[0]'
+  edgeplan plan -exclude 'node.pi["roof"]'
   edgeplan plan -explain      # what limits the throughput, and what would help
 `
 
@@ -87,7 +92,7 @@ func (c *cli) present(p *plan.Plan, out string, asJSON, detailed bool) error {
 }
 
 // changes says whether -detailed-exitcode tells of changes: something to do, to
-// record, or, where that was all that was asked for, something found.
+// record, or found.
 func changes(p *plan.Plan) bool {
-	return !p.SameState() || p.Mode == plan.RefreshOnly && len(p.Drift) > 0
+	return !p.SameState() || len(p.Drift) > 0
 }

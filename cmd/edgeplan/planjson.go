@@ -19,6 +19,7 @@ type planDocument struct {
 	EdgeplanVersion string             `json:"edgeplan_version"`
 	Mode            plan.Mode          `json:"mode"`
 	Targets         []string           `json:"targets"`
+	Excluded        []string           `json:"excluded"`
 	Refreshed       bool               `json:"refreshed"`
 	Prior           priorDocument      `json:"prior"`
 	Summary         summaryDocument    `json:"summary"`
@@ -105,7 +106,7 @@ func (c *cli) printPlanJSON(p *plan.Plan) error {
 
 func documentOf(p *plan.Plan) planDocument {
 	d := planDocument{
-		FormatVersion: planFormat, EdgeplanVersion: version.Version, Mode: p.Mode, Targets: []string{},
+		FormatVersion: planFormat, EdgeplanVersion: version.Version, Mode: p.Mode, Targets: []string{}, Excluded: append([]string{}, p.Excluded...),
 		Refreshed: p.Refreshed, Prior: priorDocument{p.Prior.Lineage, p.Prior.Serial},
 		Models: []modelDocument{}, Changes: []changeDocument{}, Outputs: []outputDocument{}, Uploads: []uploadDocument{},
 		Nodes: []nodeDocument{}, Drift: append([]plan.Drift{}, p.Drift...), Replacements: append([]plan.Replacement{}, p.Replacements...),

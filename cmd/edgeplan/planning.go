@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -23,20 +24,25 @@ func (c *cli) planInput(ctx context.Context, f planFlags, prior *statefile.State
 	if err != nil {
 		return nil, err
 	}
+	excluded, err := plan.Excluded(f.exclude, p.config, prior)
+	if err != nil {
+		return nil, err
+	}
 	input := &plan.Input{
-		Config:  p.config,
-		Chains:  p.chains,
-		Prior:   prior,
-		Replan:  f.replan,
-		Targets: f.targets,
-		Replace: f.replace,
-		Version: version.Version,
-		Explain: f.explain,
+		Config:   plan.Without(p.config, excluded),
+		Chains:   p.chains,
+		Prior:    prior,
+		Replan:   f.replan,
+		Targets:  f.targets,
+		Replace:  f.replace,
+		Excluded: excluded,
+		Version:  version.Version,
+		Explain:  f.explain,
 	}
 	if err := input.CheckOptions(); err != nil {
 		return nil, err
 	}
-	if input.Architectures, err = c.architectures(ctx, p.config, prior); err != nil {
+	if input.Architectures, err = c.architectures(ctx, f, input.Config, prior); err != nil {
 		return nil, err
 	}
 	if err := addPrograms(input, p.set); err != nil {
@@ -49,7 +55,7 @@ func (c *cli) planInput(ctx context.Context, f planFlags, prior *statefile.State
 func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State) (*plan.Plan, error) {
 	switch {
 	case f.destroy:
-		return plan.DestroyTargets(prior, f.targets)
+		return makeDestroy(f, prior)
 	case f.refreshOnly:
 		return c.makeRefresh(ctx, f, prior)
 	}
@@ -66,13 +72,25 @@ func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State)
 	return c.checkPlan(ctx, made, diags, input.Config)
 }
 
+func makeDestroy(f planFlags, prior *statefile.State) (*plan.Plan, error) {
+	excluded, err := plan.Excluded(f.exclude, nil, prior)
+	if err != nil {
+		return nil, err
+	}
+	return plan.DestroyTargets(prior, f.targets, excluded...)
+}
+
 // makeRefresh looks at the devices and plans nothing for them.
 func (c *cli) makeRefresh(ctx context.Context, f planFlags, prior *statefile.State) (*plan.Plan, error) {
 	cfg, err := c.loadConfig(f.vars)
 	if err != nil {
 		return nil, err
 	}
-	input := &plan.Input{Config: cfg, Prior: prior, Version: version.Version}
+	excluded, err := plan.Excluded(f.exclude, cfg, prior)
+	if err != nil {
+		return nil, err
+	}
+	input := &plan.Input{Config: plan.Without(cfg, excluded), Prior: prior, Excluded: excluded, Version: version.Version}
 	if err := c.refreshInto(ctx, f, input); err != nil {
 		return nil, err
 	}
@@ -125,7 +143,7 @@ func program(a artifact.Artifact) plan.Program {
 
 // architectures are those of nodes whose configuration does not say: from the
 // state, else asked over SSH.
-func (c *cli) architectures(ctx context.Context, cfg *config.Config, prior *statefile.State) (map[string]string, error) {
+func (c *cli) architectures(ctx context.Context, f planFlags, cfg *config.Config, prior *statefile.State) (map[string]string, error) {
 	known := map[string]string{}
 	ask := map[string]statefile.Node{}
 	for _, node := range cfg.Nodes {
@@ -141,6 +159,10 @@ func (c *cli) architectures(ctx context.Context, cfg *config.Config, prior *stat
 	if len(ask) == 0 {
 		return known, nil
 	}
+	if f.offline {
+		return nil, fmt.Errorf("no device is asked here, and the architecture of %s is not known: write it in the node block, as in architecture = \"linux/arm64\"",
+			strings.Join(sortedKeys(ask), ", "))
+	}
 	c.notef("Asking %s for the architecture…", count(len(ask), "node"))
 	answers, err := deployer.Architectures(ctx, ask, c.deployOptions())
 	if err != nil {
@@ -154,10 +176,10 @@ func (c *cli) architectures(ctx context.Context, cfg *config.Config, prior *stat
 
 // refreshInto adds what is found on the devices to what a plan is made of.
 func (c *cli) refreshInto(ctx context.Context, f planFlags, in *plan.Input) error {
-	if !f.refresh {
+	if f.refresh != refreshQuick && f.refresh != refreshFull {
 		return nil
 	}
-	seen, err := c.refresh(ctx, asConfigured(in.Prior, in.Config), enabledNodes(in.Config))
+	seen, err := c.refresh(ctx, asConfigured(in.Prior, in.Config), enabledNodes(in.Config), f.refresh == refreshFull)
 	if err != nil {
 		return err
 	}
@@ -175,9 +197,9 @@ func enabledNodes(cfg *config.Config) []string {
 	return nodes
 }
 
-// refresh looks at what is deployed on the given nodes. What is on others only
-// has to be cleaned.
-func (c *cli) refresh(ctx context.Context, state *statefile.State, nodes []string) (deployer.Observation, error) {
+// refresh looks at what is deployed on the given nodes, and may hash all of it. What is
+// on others only has to be cleaned.
+func (c *cli) refresh(ctx context.Context, state *statefile.State, nodes []string, full bool) (deployer.Observation, error) {
 	skip := map[string]bool{}
 	for node := range state.Nodes {
 		skip[node] = true
@@ -193,15 +215,45 @@ func (c *cli) refresh(ctx context.Context, state *statefile.State, nodes []strin
 		return deployer.Observation{}, nil
 	}
 	c.notef("Refreshing: asking %s what runs there…", count(asked, "node"))
-	seen, err := deployer.Refresh(ctx, state, skip, c.deployOptions())
+	options := c.deployOptions()
+	options.HashAll = full
+	seen, err := deployer.Refresh(ctx, state, skip, options)
 	if ctx.Err() != nil {
 		return deployer.Observation{}, errors.New("interrupted: nothing was changed")
 	}
 	if err != nil {
-		return deployer.Observation{}, fmt.Errorf("%w\nA device that is gone for now is left out with enabled = false in its node block. -refresh=false plans from the state without asking", err)
+		return deployer.Observation{}, fmt.Errorf("%w\n%s-refresh=false plans from the state without asking", err, leaveOut(err))
 	}
 	slog.Info("refreshed", "nodes", asked, "drift", len(seen.Drift))
 	return seen, nil
+}
+
+// leaveOut is how the devices of an error are left out for now.
+func leaveOut(err error) string {
+	nodes := map[string]bool{}
+	addDevices(err, nodes)
+	if len(nodes) == 0 {
+		return ""
+	}
+	text := "A device that is gone for now is left out with"
+	for _, node := range sortedKeys(nodes) {
+		text += " -exclude " + shellWord(node)
+	}
+	return text + ", for longer with enabled = false in its node block. "
+}
+
+// addDevices finds the devices that joined errors are about.
+func addDevices(err error, nodes map[string]bool) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, part := range joined.Unwrap() {
+			addDevices(part, nodes)
+		}
+		return
+	}
+	var device *deployer.DeviceError
+	if errors.As(err, &device) {
+		nodes[device.Node] = true
+	}
 }
 
 // asConfigured is a state whose devices are reached as the configuration says

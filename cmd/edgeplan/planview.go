@@ -14,17 +14,16 @@ import (
 	"github.com/edgeplan/edgeplan/solver"
 )
 
-// printPlan shows every model's placement, and then what would change.
+// printPlan shows what was found, every model's placement, and then what would change.
 func (c *cli) printPlan(p *plan.Plan) {
+	c.printFound(p)
+	c.printExcluded(p)
 	for _, model := range p.Models {
 		c.printModel(p, model)
 		if model.Explain != nil {
 			c.printExplanation(model.Explain)
 			fmt.Fprintln(c.stdout)
 		}
-	}
-	if p.Mode == plan.RefreshOnly {
-		c.printFound(p)
 	}
 	if p.Empty() {
 		c.printUnchanged(p)

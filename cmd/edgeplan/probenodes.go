@@ -16,7 +16,7 @@ import (
 
 // What is worth a warning.
 const (
-	busyShare   = 0.2
+	busyDevice  = 0.2
 	clockWrong  = 2 * time.Minute
 	engineTypes = "node.probe"
 )
@@ -68,7 +68,7 @@ func (p *probing) warnOf(node string, facts probe.Facts, offset time.Duration) {
 	}
 	if len(facts.Workers) > 0 {
 		p.warn("%s serves %s: what is measured there is what is left beside it", node, strings.Join(facts.Workers, ", "))
-	} else if facts.Busy > busyShare {
+	} else if facts.Busy > busyDevice {
 		p.warn("%s is busy: other programs used %s of its processors while it was looked at", node, quantity.FormatPercent(facts.Busy))
 	}
 	if offset.Abs() > clockWrong {

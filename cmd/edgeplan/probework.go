@@ -68,7 +68,7 @@ func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
 	}
 	p.before = cloneMeasurements(p.measured)
 	p.prior = c.priorOrNone(ctx)
-	asked, err := c.architectures(ctx, p.config, p.prior)
+	asked, err := c.architectures(ctx, planFlags{}, p.config, p.prior)
 	if err != nil {
 		return nil, err
 	}

@@ -122,11 +122,18 @@ func (c *cli) reopen(ctx context.Context, p *plan.Plan, prior *statefile.State) 
 	if !p.Refreshed {
 		return nil
 	}
-	seen, err := c.refresh(ctx, withAddresses(p), sortedKeys(p.Desired.Nodes))
-	if err != nil {
-		return err
+	nodes := slices.DeleteFunc(sortedKeys(p.Desired.Nodes), func(node string) bool { return slices.Contains(p.Excluded, node) })
+	// What only a thorough look had found, a quick one does not find again.
+	for _, full := range []bool{false, true} {
+		seen, err := c.refresh(ctx, withAddresses(p), nodes, full)
+		if err != nil {
+			return err
+		}
+		if err = p.CheckDevices(seen.Drift); err == nil || full || len(seen.Drift) >= len(p.Drift) {
+			return err
+		}
 	}
-	return p.CheckDevices(seen.Drift)
+	return nil
 }
 
 // withAddresses is a plan's prior state whose devices are reached as planned.

@@ -96,16 +96,32 @@ type started struct {
 	hostKey  string // authorized_keys line
 	user     string
 	embedded *device.Device // nil for a real sshd
+	options  device.Options // of the embedded one
 }
 
 func startEmbedded(t testing.TB, host, home string, key ssh.PublicKey) started {
 	t.Helper()
-	d, err := device.Start(device.Options{Address: host + ":0", Home: home, AuthorizedKey: key})
+	o := device.Options{Address: host + ":0", Home: home, AuthorizedKey: key, HostKeys: []ssh.Signer{newHostKey(t)}}
+	d, err := device.Start(o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	return started{addr: d.Addr(), hostKey: d.HostKeyLine(), user: "pi", embedded: d}
+	o.Address = d.Addr()
+	return started{addr: d.Addr(), hostKey: d.HostKeyLine(), user: "pi", embedded: d, options: o}
+}
+
+func newHostKey(t testing.TB) ssh.Signer {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
 }
 
 func startSSHD(t testing.TB, host, home string, key ssh.PublicKey) started {
@@ -146,6 +162,7 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"devices":   func(ts *testscript.TestScript, neg bool, args []string) { startDevices(ts, args, start) },
 			"off":       turnOff,
+			"on":        turnOn,
 			"freebytes": limitDisk,
 			"model":     writeModel,
 			"cmpplan":   comparePlans,
@@ -246,6 +263,20 @@ func startDevices(ts *testscript.TestScript, names []string, start bed) {
 func turnOff(ts *testscript.TestScript, _ bool, args []string) {
 	d := embedded(ts, args[0])
 	ts.Check(d.Close())
+}
+
+// turnOn is `on NAME [newkey]`: the device answers again, as it was, or with another host key.
+func turnOn(ts *testscript.TestScript, _ bool, args []string) {
+	all := ts.Value(devicesKey{}).(*devices)
+	d := all.byName[args[0]]
+	if len(args) > 1 {
+		d.options.HostKeys = []ssh.Signer{newHostKey(all.t)}
+	}
+	again, err := device.Start(d.options)
+	ts.Check(err)
+	all.t.Cleanup(func() { again.Close() })
+	d.embedded = again
+	all.byName[args[0]] = d
 }
 
 // limitDisk is `freebytes NAME N`: the device's disk takes N bytes more; less than 0 is no limit.
