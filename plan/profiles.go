@@ -44,7 +44,7 @@ func (b *builder) matching(node string, model *config.Model) []*measurement.Prof
 	var list []*measurement.Profile
 	for _, p := range b.in.Config.Measured.Profiles(node, model.Name) {
 		fits := p.Digest == chain.Digest && p.LastSegment < len(chain.Segments)
-		if fits && p.Optimization == model.Optimization && p.Threads == threads(model) {
+		if fits && p.Optimization == model.Optimization && p.Threads == Threads(model) {
 			list = append(list, p)
 		}
 	}
