@@ -26,6 +26,9 @@ import (
 func (p *probing) run(ctx context.Context) error {
 	look, test, times := p.toLook(), p.toTest(), p.toTime()
 	busy := participants(look, test, times)
+	if len(busy) == 0 && len(p.failures) > 0 {
+		return p.failed(ctx)
+	}
 	if len(busy) == 0 {
 		p.notef("Nothing to measure: all of it was measured within %s. -again measures it anew.", plainDuration(p.flags.maxAge))
 		return nil
