@@ -120,7 +120,7 @@ func isBool(f *flag.Flag) bool {
 // valueCandidates completes the value of an option.
 func (c *cli) valueCandidates(flag, value string) []string {
 	switch flag {
-	case "out", "var-file", "input":
+	case "out", "var-file", "input", "log":
 		return files(value)
 	case "target":
 		return startingWith(value, c.modelAddresses())

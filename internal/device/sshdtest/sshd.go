@@ -98,6 +98,13 @@ func Start(t testing.TB, o Options) *Server {
 // Addr is the server's host:port.
 func (s *Server) Addr() string { return net.JoinHostPort(s.Host, fmt.Sprint(s.Port)) }
 
+// Restart starts a killed server again, as it was.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.killed = sync.Once{}
+	s.launch(t, filepath.Join(s.Dir, "sshd_config"))
+}
+
 // Kill ends the listening server with its sessions, as a crash would. Commands
 // that run in the sessions go on.
 func (s *Server) Kill() { s.killed.Do(s.kill) }
