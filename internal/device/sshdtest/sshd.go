@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -103,6 +104,18 @@ func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.killed = sync.Once{}
 	s.launch(t, filepath.Join(s.Dir, "sshd_config"))
+}
+
+// Freeze stops the server and all its sessions where they are, as a cut link does for
+// those at its other end, or lets them go on.
+func (s *Server) Freeze(frozen bool) {
+	signal := syscall.SIGCONT
+	if frozen {
+		signal = syscall.SIGSTOP
+	}
+	for _, pid := range append(children(s.process.Process.Pid), s.process.Process.Pid) {
+		_ = syscall.Kill(pid, signal)
+	}
 }
 
 // Kill ends the listening server with its sessions, as a crash would. Commands
