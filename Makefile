@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline soak-pipeline fuzz-pipeline
+.PHONY: bench-watch bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline soak-pipeline fuzz-pipeline
 
 all: build
 
@@ -108,6 +108,11 @@ fuzz-config:
 # within one run, on real SSH servers. Needs root and openssh-server. docs/deploy-speed.md.
 bench-deploy:
 	$(GO) test -run '^$$' -bench '^Benchmark(Upload|MovedBoundary|Reapply|ManyDevices)$$' -benchtime 3x -timeout 40m ./deployer $(TESTFLAGS)
+
+# A device that is powered off under load, and a link that flaps for five minutes: how soon a
+# new plan serves, what is sent, how often plans change. Needs openssh-server. A quarter of an hour.
+bench-watch: engine
+	$(GO) test -v -count=1 -run '^TestWatch(PowerOff|FlappingLink)$$' -timeout 40m ./cmd/edgeplan -watch-bench
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -97,7 +97,11 @@ func newWatchBed(t *testing.T) *watchBed {
 	t.Cleanup(func() { stopWorkers(filepath.Join(b.dir, "homes")) })
 	b.must(t, "init")
 	b.must(t, "apply", "-auto-approve")
-	b.load = startLoad(t, fmt.Sprintf("http://127.0.0.1:%d/v2/models/m/infer", port))
+	pause := 20 * time.Millisecond
+	if *watchBench {
+		pause = 200 * time.Millisecond // for minutes on end
+	}
+	b.load = startLoad(t, pause, fmt.Sprintf("http://127.0.0.1:%d/v2/models/m/infer", port))
 	return b
 }
 
@@ -240,7 +244,7 @@ type httpLoad struct {
 	wrong, failed int
 }
 
-func startLoad(t *testing.T, url string) *httpLoad {
+func startLoad(t *testing.T, pause time.Duration, url string) *httpLoad {
 	t.Helper()
 	values := make([]string, 3*32*32)
 	for i := range values {
@@ -269,7 +273,7 @@ func startLoad(t *testing.T, url string) *httpLoad {
 				}
 				answer, err := inferHTTP(client, url, body)
 				l.count(want, answer, err)
-				time.Sleep(20 * time.Millisecond)
+				time.Sleep(pause)
 			}
 		})
 	}
