@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: bench-watch bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline soak-pipeline fuzz-pipeline
+.PHONY: bench-watch fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline soak-pipeline fuzz-pipeline bench-probe
 
 all: build
 
@@ -113,6 +113,16 @@ bench-deploy:
 # new plan serves, what is sent, how often plans change. Needs openssh-server. A quarter of an hour.
 bench-watch: engine
 	$(GO) test -v -count=1 -run '^TestWatch(PowerOff|FlappingLink)$$' -timeout 40m ./cmd/edgeplan -watch-bench
+
+# Nine faults, each at 20 moments of an apply, on devices made of namespaces: a quarter of an
+# hour. Needs root, openssh-server and e2fsprogs. docs/reliability.md.
+fault-matrix: engine
+	$(GO) test -v -count=1 -run '^TestFaultMatrix$$' -timeout 120m ./cmd/edgeplan -fault-moments 20 -fault-beds 5 $(TESTFLAGS)
+
+# Probe shaped links (10, 50 and 100 Mbit/s) between devices in network namespaces, and all
+# pairs of 16 devices: errors against what TCP delivers, and seconds. As root. A minute.
+bench-probe: engine
+	$(GO) test -v -count=1 -run '^TestProbeBed$$' -timeout 10m ./cmd/edgeplan -probe-bed
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

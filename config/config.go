@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/edgeplan/edgeplan/internal/measurement"
 )
 
 // Config is a checked configuration.
@@ -18,11 +20,18 @@ type Config struct {
 	Networks []*Network // in order of address
 	Models   []*Model   // in order of name
 
+	// Measured is what `edgeplan probe` has measured; what lacks or differs is told by
+	// CheckMeasured.
+	Measured *measurement.Index
+
 	// Sources holds the files as read, for diagnostics with snippets.
 	Sources map[string]*hcl.File
 
 	outputs *outputs
 	secrets []string
+	unread  hcl.Diagnostics // what is wrong with the file of measurements
+	// incomplete says that there may be nodes that are not known here.
+	incomplete bool
 }
 
 // Settings is the `edgeplan` block.
@@ -45,8 +54,15 @@ type Node struct {
 	Address string // node.pi["hall"]
 	SSH     SSH
 	Path    string // edgeplan's folder on the device; default ".edgeplan" (in the home folder)
-	Memory  int64  // bytes that edgeplan may use
-	Compute float64
+	// Memory is the bytes that edgeplan may use, and Compute the sustained FLOP per
+	// second: as written, else as measured, else 0.
+	Memory        int64
+	MemoryOrigin  Origin
+	Compute       float64
+	ComputeOrigin Origin
+	// ProfileOf is the node whose profiles, and whose compute where this node has none,
+	// are also those of this node; "" is none.
+	ProfileOf string
 	// Architecture is linux/amd64, linux/arm64 or linux/arm; "" is asked over SSH.
 	Architecture string
 	// PipelineAddress is where the other devices reach this one; default: the SSH host.
@@ -54,6 +70,8 @@ type Node struct {
 	PipelinePort    int // first port of the pipeline; default 7433
 	Enabled         bool
 	Range           hcl.Range // the block's header
+
+	memoryAt, computeAt, profileOfAt written
 }
 
 // SSH is how to connect to a node: the `ssh` block with what the node overrides.
@@ -74,29 +92,42 @@ type SSH struct {
 
 // Link is one pair of nodes, both ways. It wins over a network.
 type Link struct {
-	Address   string // link.hall_gate
-	Between   [2]string
-	Bandwidth float64       // bytes per second, each way
+	Address string // link.hall_gate
+	Between [2]string
+	// Bandwidth is bytes per second, each way; 0 is what was measured of each.
+	Bandwidth float64
 	Latency   time.Duration // one way
-	Range     hcl.Range
+	// LatencyGiven is false where half of a measured round trip stands for the latency.
+	LatencyGiven bool
+	Range        hcl.Range
+
+	bandwidthAt written
+	unmeasured  bool // there is no bandwidth written, so that it must be measured
 }
 
 // Network connects every pair of its nodes, or the pairs of Links.
 type Network struct {
-	Address   string // network.wifi
-	Nodes     []string
-	Bandwidth float64 // bytes per second of every pair; 0 when Links are given
-	Latency   time.Duration
-	Shared    bool          // one medium: transfers add up
-	Links     []NetworkLink // measured pairs, one way each; nil: every pair
-	Range     hcl.Range
+	Address string // network.wifi
+	Nodes   []string
+	// Bandwidth is bytes per second of every pair; 0 when Links are given, and without
+	// them what was measured of each pair.
+	Bandwidth    float64
+	Latency      time.Duration
+	LatencyGiven bool          // as in Link
+	Shared       bool          // one medium: transfers add up
+	Links        []NetworkLink // pairs with figures of their own, one way each; nil: every pair
+	Range        hcl.Range
+
+	bandwidthAt written // of bandwidth, or of links
+	unmeasured  bool    // as in Link
 }
 
-// NetworkLink is one measured direction of a network.
+// NetworkLink is one direction of a network, in the units of Network.
 type NetworkLink struct {
-	From, To  string
-	Bandwidth float64
-	Latency   time.Duration
+	From, To     string
+	Bandwidth    float64
+	Latency      time.Duration
+	LatencyGiven bool // as in Link
 }
 
 // Model is a neural network to run as a pipeline.

@@ -110,7 +110,9 @@ func TestLoad(t *testing.T) {
 			SSH:             SSH{Host: name + ".local", User: "pi", IdentityFile: "/home/operator/.ssh/id_ed25519"},
 			Path:            ".edgeplan",
 			Memory:          memory,
+			MemoryOrigin:    Declared,
 			Compute:         9e9,
+			ComputeOrigin:   Declared,
 			PipelineAddress: name + ".local",
 			PipelinePort:    7433,
 			Enabled:         true,
@@ -122,7 +124,9 @@ func TestLoad(t *testing.T) {
 			SSH:             SSH{Host: host, Port: 2222, User: "nvidia", IdentityFile: "/home/operator/.ssh/id_ed25519"},
 			Path:            "/opt/edgeplan",
 			Memory:          4e9,
+			MemoryOrigin:    Declared,
 			Compute:         5e11,
+			ComputeOrigin:   Declared,
 			Architecture:    "linux/arm64",
 			PipelineAddress: pipeline,
 			PipelinePort:    9000,
@@ -139,15 +143,15 @@ func TestLoad(t *testing.T) {
 		},
 		Links: []*Link{{
 			Address: "link.hall_gate", Between: [2]string{`node.pi["hall"]`, `node.pi["gate"]`},
-			Bandwidth: 94e6 / 8, Latency: 2 * time.Millisecond,
+			Bandwidth: 94e6 / 8, Latency: 2 * time.Millisecond, LatencyGiven: true,
 		}},
 		Networks: []*Network{
 			{
 				Address: "network.mesh", Nodes: []string{"node.jetson[0]", "node.jetson[1]", `node.pi["roof"]`},
 				Links: []NetworkLink{
-					{"node.jetson[0]", "node.jetson[1]", 125e6, 10 * time.Microsecond},
-					{`node.pi["roof"]`, "node.jetson[0]", 1000, 0},
-					{"node.jetson[0]", `node.pi["roof"]`, 100, time.Millisecond},
+					{"node.jetson[0]", "node.jetson[1]", 125e6, 10 * time.Microsecond, true},
+					{`node.pi["roof"]`, "node.jetson[0]", 1000, 0, false},
+					{"node.jetson[0]", `node.pi["roof"]`, 100, time.Millisecond, true},
 				},
 			},
 			{
@@ -162,7 +166,7 @@ func TestLoad(t *testing.T) {
 			RequireThroughput: 12,
 		}},
 	}
-	ignore := cmp.Options{cmpopts.IgnoreTypes(hcl.Range{}), cmpopts.IgnoreUnexported(Config{}), cmpopts.IgnoreFields(Config{}, "Sources")}
+	ignore := cmp.Options{cmpopts.IgnoreTypes(hcl.Range{}), cmpopts.IgnoreUnexported(Config{}, Node{}, Link{}, Network{}), cmpopts.IgnoreFields(Config{}, "Sources", "Measured")}
 	if diff := cmp.Diff(want, got, ignore); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
 	}

@@ -127,6 +127,9 @@ func (l *loader) declareBlock(m *module, block *hcl.Block) {
 			d.nested = l.sections(d.content)
 		}
 		l.addDeclaration(m, d)
+		if block.Type == kindNode {
+			l.declareProfileOf(m, d)
+		}
 	}
 }
 

@@ -57,7 +57,7 @@ func TestReference(t *testing.T) {
 	if len(diags) > 0 {
 		t.Fatal(describeAll(c.Dir, diags))
 	}
-	if len(c.Nodes) != 11 || len(c.Models) != 1 {
+	if len(c.Nodes) != 12 || len(c.Models) != 1 {
 		t.Errorf("%d nodes and %d models", len(c.Nodes), len(c.Models))
 	}
 	text = checkFunctionRows(t, text, files)

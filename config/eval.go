@@ -65,6 +65,8 @@ func (f *frame) evaluate(d *declaration) {
 		f.values[d.address] = f.value(d, d.expr, f.context(d.refs))
 	case kindNode:
 		f.values[d.address] = f.each(d, nodeType(), f.node)
+	case kindProfileOf:
+		f.profileOf(d)
 	case kindLink:
 		f.values[d.address] = f.each(d, linkType(), f.link)
 	case kindNetwork:

@@ -8,6 +8,8 @@ import (
 // complete checks what concerns several blocks and puts everything in order of
 // address.
 func (e *evaluator) complete() {
+	e.shareProfiles()
+	e.config.incomplete = e.incomplete || e.partial
 	if !e.partial { // what is not known yet has its default, which may clash
 		e.checkDevices()
 		e.checkNetworks(e.checkLinks())

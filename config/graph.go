@@ -97,7 +97,7 @@ func (g *graph) dependencies(d *declaration) []reference {
 		if ssh := defaultsFor(d); ssh != nil {
 			refs = append(refs, reference{to: ssh})
 		}
-	case kindLink, kindNetwork, kindModel:
+	case kindLink, kindNetwork, kindModel, kindProfileOf:
 		refs = append(refs, reference{to: g.nodes[d.in]})
 	}
 	if d.in.call != nil && d.kind != kindEveryNode {

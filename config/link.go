@@ -28,8 +28,8 @@ func (f *frame) link(r *reader) cty.Value {
 		r.fault(at, invalidValue, "%s connects %s to itself. Name two different nodes.", r.inst.address, ends[0])
 		ok = false
 	}
-	l.Bandwidth = needed(r, "bandwidth", quantity.ParseBandwidth)
-	l.Latency, _, _ = amount(r, "latency", quantity.ParseDuration)
+	l.Bandwidth, l.unmeasured, l.bandwidthAt = r.bandwidth()
+	l.Latency, _, l.LatencyGiven = amount(r, "latency", quantity.ParseDuration)
 	if ok {
 		l.Between = [2]string{ends[0], ends[1]}
 		f.config.Links = append(f.config.Links, l)
@@ -37,6 +37,13 @@ func (f *frame) link(r *reader) cty.Value {
 	r.seen[idAttribute] = cty.StringVal(l.Address)
 	r.seen["between"] = addressList(ends)
 	return r.object(linkType())
+}
+
+// bandwidth reads the bandwidth of a link or a network; left out is true where none is
+// written, so that what was measured counts.
+func (r *reader) bandwidth() (rate float64, leftOut bool, at written) {
+	rate, origin, at := orMeasured(r, "bandwidth", quantity.ParseBandwidth, 0, nil)
+	return rate, origin == Lacking, at
 }
 
 func addressList(addresses []string) cty.Value {

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
+
+	"github.com/edgeplan/edgeplan/internal/measurement"
 )
 
 // Extension ends the name of a configuration file, and JSONExtension that of
@@ -38,11 +40,15 @@ type VariableInput struct {
 }
 
 // Load reads and checks the configuration folder dir. It reports every fault at
-// once, in order of file and line. The Config is never nil: with errors, only
+// once, in order of file and line; but what CheckMeasured tells only beside other
+// errors, since much works without. The Config is never nil: with errors, only
 // its Sources may be used, to print the diagnostics with their snippets.
 func Load(dir string, o Options) (*Config, hcl.Diagnostics) {
 	l := newLoader(dir)
 	l.load(o)
+	if l.diags.HasErrors() {
+		l.add(errorsOf(l.config.CheckMeasured(func(*Node) bool { return true }))...)
+	}
 	return l.config, l.finish()
 }
 
@@ -65,6 +71,7 @@ func newLoader(dir string) *loader {
 }
 
 func (l *loader) load(o Options) {
+	l.readMeasurements()
 	root := newModule(nil, nil, l.config.Dir)
 	if !l.loadModule(root) {
 		return
@@ -107,7 +114,7 @@ func configurationFiles(dir string) ([]string, error) {
 }
 
 func isConfiguration(name string) bool {
-	return !strings.HasPrefix(name, ".") && (strings.HasSuffix(name, Extension) || strings.HasSuffix(name, JSONExtension))
+	return !strings.HasPrefix(name, ".") && name != measurement.FileName && (strings.HasSuffix(name, Extension) || strings.HasSuffix(name, JSONExtension))
 }
 
 // parseAll reads the files; it is false when any of them is broken.

@@ -32,8 +32,8 @@ func (f *frame) network(r *reader) cty.Value {
 		if isAbsent(r, "nodes") && at == nil {
 			r.missing("nodes", nodesExample)
 		}
-		n.Bandwidth = needed(r, "bandwidth", quantity.ParseBandwidth)
-		n.Latency, _, _ = amount(r, "latency", quantity.ParseDuration)
+		n.Bandwidth, n.unmeasured, n.bandwidthAt = r.bandwidth()
+		n.Latency, _, n.LatencyGiven = amount(r, "latency", quantity.ParseDuration)
 	}
 	if ok || !r.given("nodes") {
 		f.addNetwork(n)

@@ -2,10 +2,12 @@ package config
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/edgeplan/edgeplan/internal/measurement"
 	"github.com/edgeplan/edgeplan/internal/quantity"
 	"github.com/edgeplan/edgeplan/internal/sshconfig"
 )
@@ -36,8 +38,7 @@ func (f *frame) node(r *reader) cty.Value {
 	r.fill("user", cty.StringVal(sshconfig.Operator()))
 	r.fill("port", cty.NumberIntVal(defaultSSHPort))
 	n.SSH.Host = r.host()
-	n.Memory = needed(r, "memory", quantity.ParseBytes)
-	n.Compute = needed(r, "compute", quantity.ParseCompute)
+	f.readAmounts(r, n)
 	n.Architecture = r.architecture()
 	n.Path = r.devicePath()
 	n.PipelineAddress = r.pipelineAddress(n.SSH.Host)
@@ -48,6 +49,21 @@ func (f *frame) node(r *reader) cty.Value {
 	f.config.Nodes = append(f.config.Nodes, n)
 	r.seen[idAttribute] = cty.StringVal(n.Address)
 	return r.object(nodeType())
+}
+
+// readAmounts reads what may be measured.
+func (f *frame) readAmounts(r *reader, n *Node) {
+	measured := f.config.Measured.Node(n.Address)
+	if measured == nil {
+		measured = &measurement.Node{}
+	}
+	n.Memory, n.MemoryOrigin, n.memoryAt = orMeasured(r, "memory", quantity.ParseBytes, measured.MemoryBytes, quantity.ExactBytes)
+	n.Compute, n.ComputeOrigin, n.computeAt = orMeasured(r, "compute", quantity.ParseCompute, measured.ComputeFLOPPerSecond, exactFLOPS)
+}
+
+// exactFLOPS writes operations per second so that they are read as the same.
+func exactFLOPS(perSecond float64) string {
+	return strconv.FormatFloat(perSecond, 'f', -1, 64) + "FLOPS"
 }
 
 func (r *reader) architecture() string {

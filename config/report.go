@@ -35,6 +35,11 @@ func newError(at *hcl.Range, summary, format string, args ...any) *hcl.Diagnosti
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: at}
 }
 
+// errorsOf leaves out warnings.
+func errorsOf(diags hcl.Diagnostics) hcl.Diagnostics {
+	return slices.DeleteFunc(diags, func(d *hcl.Diagnostic) bool { return d.Severity != hcl.DiagError })
+}
+
 // finish gives every diagnostic once, in order of file, line and column; those
 // without a place come first. One fault of a block with for_each shows once.
 func (r *report) finish() hcl.Diagnostics {

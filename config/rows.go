@@ -73,7 +73,7 @@ func (r *reader) rows(n *Network, nodesKnown bool) {
 			rows.members[node] = true
 		}
 	}
-	n.Links = rows.read(v)
+	n.Links, n.bandwidthAt = rows.read(v), at
 	if !r.given("nodes") {
 		n.Nodes = endsOf(n.Links)
 	}
@@ -127,6 +127,7 @@ func (r *rowReader) row(row cty.Value, number int) (link NetworkLink, skip bool,
 		return link, false, fmt.Errorf("has a bandwidth of 0. Leave the row out when the two are not connected")
 	}
 	if cells.latency != "" {
+		link.LatencyGiven = true
 		if link.Latency, err = cached(r.latencies, cells.latency, quantity.ParseDuration); err != nil {
 			return link, false, fmt.Errorf("has latency = %w", err)
 		}

@@ -70,7 +70,7 @@ func shapeOf(blockType string) shape {
 	case "ssh":
 		return shape{attributes: sshAttributes()}
 	case "node":
-		own := []string{"for_each", "count", "address", "memory", "compute", "architecture", "path", "pipeline_address", "pipeline_port", "enabled"}
+		own := []string{"for_each", "count", "address", "memory", "compute", "profile_of", "architecture", "path", "pipeline_address", "pipeline_port", "enabled"}
 		return shape{attributes: append(own, sshAttributes()...), blocks: conditions()}
 	case "link":
 		return shape{attributes: []string{"for_each", "count", "between", "bandwidth", "latency"}, blocks: conditions()}

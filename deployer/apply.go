@@ -234,6 +234,9 @@ func (a *applying) uploadTo(ctx context.Context, node string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.employHeld(ctx, a.wanted(node), missing); err != nil {
+		return fmt.Errorf("upload: %w", err)
+	}
 	return s.upload(ctx, a.plan.Blobs, missing)
 }
 

@@ -45,8 +45,12 @@ func (c *Connections) dial(ctx context.Context, hops []hop, o Options) (*link, e
 			return nil, backoff.Permanent(err)
 		}
 		return l, err
-	}, backoff.WithBackOff(wait), backoff.WithMaxTries(o.Attempts))
+	}, backoff.WithBackOff(wait), backoff.WithMaxTries(o.Attempts), backoff.WithMaxElapsedTime(lastAttempt))
 }
+
+// lastAttempt is after how long no other attempt to connect begins: with the one in
+// hand nobody waits longer than half a minute for a device that is not there.
+const lastAttempt = 15 * time.Second
 
 func worthAnotherTry(err error) bool {
 	var jump *JumpError

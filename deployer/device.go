@@ -32,6 +32,12 @@ type device struct {
 // what has to be undone there is many small steps, and each would wait anew.
 const notAgain = 20 * time.Second
 
+// What connecting again may take: the device is known to answer faster, unless it is gone.
+const (
+	dialAgain      = 5 * time.Second
+	handshakeAgain = 8 * time.Second
+)
+
 func newDevice(name string, node statefile.Node, o Options) *device {
 	return &device{name: name, node: node, o: o}
 }
@@ -60,8 +66,9 @@ func (d *device) connected(ctx context.Context) (*link, error) {
 		return nil, d.refused
 	}
 	o := d.o
-	if d.way != nil { // it was connected before
+	if d.way != nil { // it was connected before, and lost after some seconds of silence
 		o.Attempts = 1
+		o.DialTimeout, o.HandshakeTimeout = min(o.DialTimeout, dialAgain), min(o.HandshakeTimeout, handshakeAgain)
 	}
 	d.release()
 	l, err := d.connect(ctx, o)
@@ -117,7 +124,7 @@ func (d *device) runFor(ctx context.Context, limit time.Duration, args ...string
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("`%s` took longer than %s", shown(args), limit))
 	defer cancel()
-	return l.run(ctx, args...)
+	return l.run(ctx, nil, args...)
 }
 
 // script executes a shell script under a name that errors show.
@@ -160,6 +167,7 @@ type site struct {
 
 	mu       sync.Mutex
 	verified map[string]bool // digests hashed on the device in this run
+	helper   string          // see helperProgram
 	gzip     bool            // whether the device has it
 	rate     float64         // of uploads, in bytes per second; 0 is not known yet
 }
@@ -178,7 +186,29 @@ func siteOf(ctx context.Context, d *device, folder, lineage string) (*site, erro
 	if err != nil {
 		return nil, err
 	}
+	if err := d.refuseFile(ctx, root); err != nil {
+		return nil, err
+	}
 	return &site{device: d, root: root, lineage: lineage, verified: map[string]bool{}}, nil
+}
+
+// refuseFile says when something else stands where edgeplan's folder belongs, or
+// above it. What cannot be looked at is found by what comes next.
+func (d *device) refuseFile(ctx context.Context, root string) error {
+	return d.files(ctx, func(c *sftp.Client) error {
+		for at := root; at != "/"; at = path.Dir(at) {
+			if info, err := c.Stat(at); err == nil && info.IsDir() {
+				return nil
+			} else if err == nil {
+				return noFolder(at)
+			}
+		}
+		return nil
+	})
+}
+
+func noFolder(file string) error {
+	return problemf("path", "move it away, or set another `path`", "%s is a file, and edgeplan needs a folder there", file)
 }
 
 // resolveRoot refuses folders that cannot be edgeplan's alone.

@@ -48,6 +48,11 @@ func (s *site) inspect(ctx context.Context, p part, state *statefile.State) ([]f
 	if err != nil {
 		return nil, err
 	}
+	if begun, err := s.isPromised(ctx, p.deployment); err != nil {
+		return nil, err
+	} else if begun {
+		problems = append(problems, differs("a switch was begun and not finished: after a reboot two releases start"))
+	}
 	if rotated {
 		problems = append(problems, key)
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +176,33 @@ func TestMemoryNeeded(t *testing.T) {
 	} {
 		if got := memoryNeeded(&plan.Plan{Deployments: c.deployments}, "a"); got != c.want {
 			t.Errorf("%+v: %d, want %d", c.deployments, got, c.want)
+		}
+	}
+}
+
+// A file where edgeplan's folder belongs, or above it, is named by every command.
+func TestPathIsAFile(t *testing.T) {
+	for path, file := range map[string]string{".edgeplan": ".edgeplan", "data/edgeplan": "data"} {
+		c := newCluster(t, "a")
+		known := c.nodes["a"]
+		known.Path = path
+		c.nodes["a"] = known
+		m := c.model("net", "1", 7433, "a")
+		c.mustApply(models{"net": m})
+		at := filepath.Join(c.homes["a"], file)
+		if err := os.RemoveAll(at); err != nil {
+			t.Fatal(err)
+		}
+		c.write(at, "mine")
+		want := []string{"a: ", at + " is a file, and edgeplan needs a folder there", "set another `path`"}
+		mentions(t, c.apply(c.plan(models{"net": c.model("net", "2", 7434, "a")})), want...)
+		report := c.examined(c.plan(models{"net": c.model("net", "2", 7434, "a")}))
+		if len(report.Findings) == 0 || report.Findings[0].Check != "path" || !strings.Contains(report.Findings[0].Problem, at+" is a file") {
+			t.Errorf("%s: %+v", path, report.Findings)
+		}
+		if file == path {
+			_, err := Refresh(context.Background(), c.state(), nil, c.options)
+			mentions(t, err, want...)
 		}
 	}
 }

@@ -18,7 +18,7 @@ func (s *site) hash(ctx context.Context, dir string, names []string, size int64)
 	sums := map[string]string{}
 	limit := s.o.AnswerTimeout + secondsFor(size)
 	for chunk := range slices.Chunk(names, batchFiles) {
-		args := append([]string{"sh", "-c", `cd "$1" && shift && { sha256sum "$@" || :; }`, "sha256sum", dir}, chunk...)
+		args := append([]string{"sh", "-c", sumFunction + `cd "$1" && shift && sum "$@"`, "hash files", dir, s.helperProgram()}, chunk...)
 		out, err := s.runFor(ctx, limit, args...)
 		if err != nil {
 			return nil, err

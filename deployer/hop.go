@@ -33,6 +33,7 @@ type hop struct {
 	acceptNew    bool
 	hash         bool          // names in known_hosts
 	timeout      time.Duration // of dialling; 0: as the options say
+	alive        time.Duration // how often the connection is tried; 0: as the options say
 	sudo         bool
 }
 
@@ -158,7 +159,7 @@ func isSelf(jump sshconfig.Jump, h hop) bool {
 }
 
 func (w wayfinder) hop(to sshconfig.Jump, settings sshconfig.Settings, device bool) (hop, error) {
-	h := hop{name: to.Host, host: settings.HostName, port: to.Port, user: to.User, timeout: settings.ConnectTimeout,
+	h := hop{name: to.Host, host: settings.HostName, port: to.Port, user: to.User, timeout: settings.ConnectTimeout, alive: settings.ServerAliveInterval,
 		identities: settings.IdentityFiles, certificates: settings.CertificateFiles, only: settings.IdentitiesOnly,
 		agent: agentSocket(settings.IdentityAgent), alias: settings.HostKeyAlias, hash: settings.HashKnownHosts}
 	setDefault(&h.port, settings.Port)

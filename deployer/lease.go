@@ -130,7 +130,7 @@ func (s *site) takeLease(ctx context.Context) error {
 	token := hex.EncodeToString(random[:])
 	out, err := s.script(ctx, "take the lease", takeLeaseScript, s.leaseArguments(token)...)
 	if err != nil {
-		return fmt.Errorf("cannot take the lease of the device: %w", s.explainLease(ctx, err))
+		return fmt.Errorf("cannot take the lease of the device: %w", s.explainFailed(ctx, path.Dir(s.root), err))
 	}
 	first, rest, _ := strings.Cut(out, "\n")
 	switch {
@@ -141,18 +141,6 @@ func (s *site) takeLease(ctx context.Context) error {
 	}
 	s.lease = &heldLease{token: token, name: first}
 	return nil
-}
-
-// explainLease asks why a lease could not be written.
-func (s *site) explainLease(ctx context.Context, err error) error {
-	var failed *CommandError
-	if !errors.As(err, &failed) {
-		return err
-	}
-	if full := checkSpace(ctx, s, path.Dir(s.root), 1); full != nil {
-		return fmt.Errorf("%w (%w)", full, err)
-	}
-	return err
 }
 
 // renewLease starts the time of the lease anew. It fails with ErrLeaseLost when it
@@ -171,7 +159,7 @@ func (s *site) renewLease(ctx context.Context) error {
 	first, rest, _ := strings.Cut(out, "\n")
 	switch {
 	case err != nil:
-		return err
+		return fmt.Errorf("cannot renew the lease of the device: %w", s.explainFailed(ctx, path.Dir(s.root), err))
 	case first == "renewed":
 		return nil
 	case rest == "":

@@ -18,7 +18,7 @@ func (a *applying) lease(ctx context.Context) (context.Context, func(), error) {
 		return ctx, func() {}, nil
 	}
 	nodes := a.inOneOrder(a.present(sortedKeys(a.devices)))
-	take := func(node string) error { return a.devices[node].failed(a.awaitLease(ctx, a.sites[node])) }
+	take := func(node string) error { return a.devices[node].failed(a.sites[node].awaitLease(ctx)) }
 	var err error
 	if len(nodes) > 0 {
 		err = take(nodes[0])
@@ -58,8 +58,8 @@ func (a *applying) dropLeases(ctx context.Context, nodes []string) {
 }
 
 // awaitLease takes a lease, and waits for somebody else's as long as is allowed.
-func (a *applying) awaitLease(ctx context.Context, s *site) error {
-	deadline := time.Now().Add(a.o.LeaseWait)
+func (s *site) awaitLease(ctx context.Context) error {
+	deadline := time.Now().Add(s.o.LeaseWait)
 	for {
 		err := s.takeLease(ctx)
 		var held *HeldError

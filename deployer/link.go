@@ -34,6 +34,9 @@ func newLink(client *ssh.Client, conn *watchedConn, h hop, via *link, o Options)
 		_ = client.Wait()
 		close(l.done)
 	}()
+	if h.alive > 0 && h.alive < o.KeepaliveInterval { // never later than by default
+		o.KeepaliveInterval, o.KeepaliveGrace = h.alive, min(o.KeepaliveGrace, 3*h.alive)
+	}
 	go l.keepAlive(o.KeepaliveInterval, o.KeepaliveGrace)
 	return l
 }

@@ -26,6 +26,9 @@ func (s *site) checkMounts(ctx context.Context, existing string) error {
 func checkMount(existing, mounts string) error {
 	m := mountOf(existing, mounts)
 	switch {
+	case slices.Contains(m.options, "emergency_ro"): // ext4 since Linux 6.15, which goes on to say rw
+		return problemf("mount", "restart the device, check its card or disk, or set another `path`",
+			"%s is on a file system that the kernel has made read-only (%s), because its medium failed", existing, m.point)
 	case slices.Contains(m.options, "ro"):
 		return problemf("mount", "set another `path`, or mount it with rw", "%s is on a file system that is mounted read-only (%s)", existing, m.point)
 	case slices.Contains(m.options, "noexec"):

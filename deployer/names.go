@@ -20,7 +20,7 @@ const sumsFile = "SHA256SUMS"
 
 const (
 	releasesDir = "releases"
-	currentLink = "current"
+	currentLink = worker.CurrentLink
 	temporary   = ".tmp-" // prefix of what is not in its place yet
 	unfinished  = ".tmp"  // suffix of a release that is being built
 )

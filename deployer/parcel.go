@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 
@@ -38,6 +39,17 @@ func (p parcel) packed() bool { return p.members != nil }
 
 // content is how many bytes of blobs it brings.
 func (p parcel) content() int64 { return totalBytes(p.blobs) }
+
+// rank is higher for what goes first.
+func (p parcel) rank() int64 {
+	if p.isProgram() {
+		return math.MaxInt64
+	}
+	return p.content()
+}
+
+// isProgram says whether the parcel is the worker program alone.
+func (p parcel) isProgram() bool { return !p.packed() && p.blobs[0].Name == worker.ProgramFile }
 
 // temporaries are the temporary names of its blobs, by the order of these.
 func (p parcel) temporaries() []string {

@@ -19,12 +19,12 @@ const releaseSlack = 1 << 20
 
 // lookScript looks at a device and changes nothing. $1 is edgeplan's folder.
 // Prints the system, the machine, the width of its programs, the nearest folder
-// that exists, whether it can be written, and the C library's loaders.
+// that exists, whether it is a folder that can be written, and the C library's loaders.
 const lookScript = machineScript + `
 d=$1
 while [ ! -e "$d" ] && [ -n "$d" ]; do d=${d%/*}; done
 [ -n "$d" ] || d=/
-if [ -d "$d" ] && [ -w "$d" ] && [ -x "$d" ]; then echo writable; else echo locked; fi
+if [ ! -d "$d" ]; then echo file; elif [ -w "$d" ] && [ -x "$d" ]; then echo writable; else echo locked; fi
 command -v sha256sum >/dev/null && echo sha256sum || echo none
 for l in /lib64/ld-linux-x86-64.so.2 /lib/ld-linux-aarch64.so.1 /lib/ld-linux-armhf.so.3; do [ -e "$l" ] && echo "$l"; done
 p=$(cd "$d" 2>/dev/null && pwd -P) && d=$p
@@ -45,6 +45,7 @@ func loader(architecture string) string {
 type look struct {
 	architecture string
 	writable     bool
+	isFile       bool // existing is
 	hasSHA256    bool
 	loaders      []string
 	existing     string // edgeplan's folder, or the nearest folder above it
@@ -65,7 +66,7 @@ func parseLook(out string) (look, error) {
 		return look{}, fmt.Errorf("the device's answer makes no sense: %q", out)
 	}
 	l := look{architecture: architectureOf(lines[0], lines[1], lines[2]),
-		writable: lines[3] == "writable", hasSHA256: lines[4] == "sha256sum", existing: lines[5]}
+		writable: lines[3] == "writable", isFile: lines[3] == "file", hasSHA256: lines[4] == "sha256sum", existing: lines[5]}
 	for {
 		line, rest, ok := strings.Cut(l.existing, "\n")
 		if !ok || !isLoader(line) {
@@ -85,7 +86,9 @@ func (l look) check(node statefile.Node) error {
 	if node.Architecture != "" && l.architecture != node.Architecture {
 		return problemf("architecture", "correct `architecture` of the node, or leave it out", "the device is %s, and the plan takes it for %s", l.architecture, node.Architecture)
 	}
-	if !l.writable {
+	if l.isFile {
+		problems = append(problems, noFolder(l.existing))
+	} else if !l.writable {
 		problems = append(problems, problemf("path", "give the user that folder, or set another `path`", "%s cannot be written by user %s", l.existing, node.SSH.User))
 	}
 	if !l.hasSHA256 {
@@ -114,6 +117,19 @@ func checkSpace(ctx context.Context, s *site, existing string, missing int64) er
 		return problemf("space", "remove files there", "the file system at %s has room for %d more files (inodes), and a release needs up to %d", s.root, free.files, releaseFiles)
 	}
 	return nil
+}
+
+// explainFailed asks whether a command failed because the disk of a folder is full:
+// what runs on a device seldom says so, and cannot write it to its log.
+func (s *site) explainFailed(ctx context.Context, existing string, err error) error {
+	var failed *CommandError
+	if !errors.As(err, &failed) {
+		return err
+	}
+	if full := checkSpace(ctx, s, existing, 1); full != nil {
+		return fmt.Errorf("%w (%w)", full, err)
+	}
+	return err
 }
 
 // releaseFiles is how many files must still fit: a release has a few hundred at most.

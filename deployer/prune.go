@@ -37,7 +37,7 @@ func (s *site) prune(ctx context.Context, carried map[string][]string) error {
 			return err
 		}
 	}
-	if err := s.collectBlobs(ctx); err != nil {
+	if err := errors.Join(s.collectBlobs(ctx), s.removeHalfLeases(ctx)); err != nil {
 		return err
 	}
 	if left, err := s.anyDeployment(ctx); err != nil || left {
@@ -100,7 +100,10 @@ func (s *site) pruneReleases(ctx context.Context, deployment string, keep []stri
 			return err
 		}
 	}
-	return s.removeTemporary(ctx, s.deployment(deployment)) // links that were not switched to
+	if err := s.remove(ctx, s.promised(deployment)); err != nil { // of a switch that failed
+		return err
+	}
+	return s.removeTemporary(ctx, s.deployment(deployment))
 }
 
 // collectBlobs removes the blobs that no release on the device refers to,
@@ -161,6 +164,16 @@ func (s *site) references(ctx context.Context) (used map[string]bool, told bool,
 		}
 	}
 	return used, true, nil
+}
+
+// removeHalfLeases removes leases that were never put in their place, when none of
+// this run's is being written.
+func (s *site) removeHalfLeases(ctx context.Context) error {
+	if s.lease != nil {
+		s.lease.mu.Lock()
+		defer s.lease.mu.Unlock()
+	}
+	return s.removeTemporary(ctx, s.root)
 }
 
 // removeRoot removes edgeplan's own files from a folder without deployments,

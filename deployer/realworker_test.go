@@ -66,7 +66,7 @@ func (c *cluster) stopAll() {
 	}
 }
 
-func buildWorker(t *testing.T) []byte {
+func buildWorker(t testing.TB) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "edgeplan-worker")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "github.com/edgeplan/edgeplan/cmd/edgeplan-worker")
@@ -77,7 +77,7 @@ func buildWorker(t *testing.T) []byte {
 	return read(t, file)
 }
 
-func read(t *testing.T, file string) []byte {
+func read(t testing.TB, file string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(file)
 	if err != nil {

@@ -168,6 +168,9 @@ func (s *site) removeBlobs(ctx context.Context, blobs []statefile.Blob) error {
 		s.emit("upload", "%s is damaged on the device and is uploaded again", blobName(blob))
 		s.mu.Lock()
 		delete(s.verified, blob.Digest)
+		if s.helper == s.blob(blob.Digest) {
+			s.helper = ""
+		}
 		s.mu.Unlock()
 		if err := s.remove(ctx, s.blob(blob.Digest)); err != nil {
 			return err
@@ -187,10 +190,11 @@ func (s *site) install(ctx context.Context, b bundle) error {
 	return err
 }
 
-// switchTo makes a release the current one, in one step.
+// switchTo makes a release the current one, in one step. Until it is on the disk
+// the promise is, too.
 func (s *site) switchTo(ctx context.Context, deployment, id string) error {
-	link := path.Join(s.deployment(deployment), s.temporaryName())
-	if _, err := s.run(ctx, "ln", "-s", path.Join(releasesDir, id), link); err != nil {
+	link := s.promised(deployment)
+	if _, err := s.run(ctx, "ln", "-sfn", path.Join(releasesDir, id), link); err != nil {
 		return err
 	}
 	err := s.rename(ctx, link, s.current(deployment))
@@ -198,6 +202,9 @@ func (s *site) switchTo(ctx context.Context, deployment, id string) error {
 		if _, found := s.currentRelease(ctx, deployment); errors.Is(found, errNoLink) {
 			err = errors.Join(s.moveAside(ctx, deployment), s.rename(ctx, link, s.current(deployment)))
 		}
+	}
+	if err == nil {
+		_, err = s.script(ctx, "flush the switch", `sync "$1" 2>/dev/null || sync`, s.deployment(deployment))
 	}
 	if err != nil {
 		return fmt.Errorf("switch to release %s: %w", id, err)

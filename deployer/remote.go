@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"time"
@@ -81,16 +82,16 @@ func (b *bounded) String() string {
 	return b.kept.String()
 }
 
-// run executes a command and gives its standard output, also when it fails.
-// When ctx ends the command is told to end; one that does not may go on.
-func (l *link) run(ctx context.Context, args ...string) (string, error) {
+// run executes a command on some input, nil for none, and gives its standard output,
+// also when it fails. When ctx ends the command is told to end; one that does not may go on.
+func (l *link) run(ctx context.Context, in io.Reader, args ...string) (string, error) {
 	if strings.ContainsRune(strings.Join(args, ""), 0) {
 		return "", fmt.Errorf("an argument of %q holds a zero byte, which no command can take", args[0])
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	result := make(chan commandResult, 1)
-	go func() { result <- l.runSession(ctx, cancel, args) }()
+	go func() { result <- l.runSession(ctx, cancel, in, args) }()
 	select {
 	case r := <-result:
 		return r.stdout, r.err
@@ -113,7 +114,7 @@ type commandResult struct {
 }
 
 // runSession ends when the command ends, ctx ends or the connection is cut.
-func (l *link) runSession(ctx context.Context, cancel context.CancelCauseFunc, args []string) commandResult {
+func (l *link) runSession(ctx context.Context, cancel context.CancelCauseFunc, in io.Reader, args []string) commandResult {
 	session, err := l.client.NewSession()
 	if err != nil {
 		return commandResult{err: l.why(err)}
@@ -134,7 +135,7 @@ func (l *link) runSession(ctx context.Context, cancel context.CancelCauseFunc, a
 		cancel(fmt.Errorf("`%s` printed more than %d bytes", shown(args), maxOutput))
 	}}
 	stderr := &bounded{limit: maxStderr}
-	session.Stdout, session.Stderr = stdout, stderr
+	session.Stdin, session.Stdout, session.Stderr = in, stdout, stderr
 	if err := session.Run(l.command(args)); err != nil {
 		return commandResult{stdout.String(), l.explain(err, args, stderr.String())}
 	}

@@ -25,7 +25,7 @@ func (u *uploading) send(ctx context.Context, p parcel) (form, error) {
 	name := p.name + string(as)
 	offset, err := u.offset(ctx, p, as, name, content)
 	if err == nil {
-		err = u.sendFrom(ctx, p, name, content, offset)
+		err = u.sendFrom(ctx, p, as, content, offset)
 	}
 	if err != nil {
 		return as, fmt.Errorf("%s: %w", p.title(), u.explainWrite(ctx, err, content.size))
@@ -46,7 +46,8 @@ func (u *uploading) offset(ctx context.Context, p parcel, as form, name string, 
 	return 0, u.remove(ctx, u.blob(p.name+string(p.found)))
 }
 
-func (u *uploading) sendFrom(ctx context.Context, p parcel, name string, content body, offset int64) error {
+func (u *uploading) sendFrom(ctx context.Context, p parcel, as form, content body, offset int64) error {
+	name := p.name + string(as)
 	r, err := content.openAt(offset)
 	if err != nil {
 		return err
@@ -56,10 +57,13 @@ func (u *uploading) sendFrom(ctx context.Context, p parcel, name string, content
 	moved := meter(u.progress, share)
 	moved(int(offset))
 	begun := time.Now()
-	limit := u.o.AnswerTimeout + secondsFor(content.size) // the device may take that to flush it
-	err = u.filesFor(ctx, limit, func(c *sftp.Client) error {
-		return writeFile(c, u.blob(name), offset, &sizedReader{Reader: r, ctx: ctx, size: content.size - offset, moved: moved})
-	})
+	from := &sizedReader{Reader: r, ctx: ctx, size: content.size - offset, moved: moved}
+	if program := u.receiver(p, as); program != "" {
+		err = u.receive(ctx, program, name, offset, from)
+	} else {
+		limit := u.o.AnswerTimeout + secondsFor(content.size) // the device may take that to flush it
+		err = u.filesFor(ctx, limit, func(c *sftp.Client) error { return writeFile(c, u.blob(name), offset, from) })
+	}
 	if err != nil {
 		return err
 	}
@@ -128,11 +132,15 @@ func (r *sizedReader) Read(p []byte) (int, error) {
 // explainWrite asks why a write failed: SFTP calls a full disk just "failure".
 func (s *site) explainWrite(ctx context.Context, err error, size int64) error {
 	var status *sftp.StatusError
-	if !errors.As(err, &status) {
+	var command *CommandError
+	if !errors.As(err, &status) && !errors.As(err, &command) {
 		return err
 	}
 	if full := checkSpace(ctx, s, s.root, size); full != nil {
 		return fmt.Errorf("%w (%w)", full, err)
+	}
+	if command != nil {
+		return err // which says what the system said
 	}
 	return fmt.Errorf("%w; is the file system read-only or a quota reached?", err)
 }

@@ -8,12 +8,13 @@ import (
 )
 
 // settleScript unpacks what arrived ($2: as what, $3: the file), makes sure that
-// it is on the disk, and prints its digests. The kernel writes while it is hashed.
-const settleScript = `
+// it is on the disk, and prints its digests ($4: with which worker program). The
+// kernel writes while it is hashed.
+const settleScript = sumFunction + `
 cd "$1" || exit
 umask 077
-as=$2 file=$3
-shift 3
+as=$2 file=$3 by=$4
+shift 4
 case $as in
 *gz) gzip -dc "$file.gz" >"$file.out" && mv -f "$file.out" "$file" && rm -f "$file.gz" || exit ;;
 esac
@@ -21,25 +22,16 @@ case $as in
 tar*) tar -xf "$file" && rm -f "$file" || exit ;;
 esac
 { sync "$@" 2>/dev/null || sync; } &
-sha256sum "$@" || :
+sum "$by" "$@"
 wait
 `
 
 // settle unpacks a parcel on the device, flushes it and compares its digests.
 func (u *uploading) settle(ctx context.Context, p parcel, form form) error {
-	as := "file"
-	if p.packed() {
-		as = "tar"
-	}
 	names := p.temporaries()
-	args := append([]string{"sh", "-c", settleScript, "unpack and hash", u.blobs(), as + string(form), p.name}, names...)
-	out, err := u.runFor(ctx, u.o.AnswerTimeout+2*secondsFor(p.content()), args...)
+	sums, err := u.sumsOf(ctx, p, form)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.title(), err)
-	}
-	sums := map[string]string{}
-	if err := parseSums(out, sums); err != nil {
-		return err
 	}
 	for i, name := range names {
 		if blob := p.blobs[i]; sums[name] != blob.Digest {
@@ -50,6 +42,24 @@ func (u *uploading) settle(ctx context.Context, p parcel, form form) error {
 	return nil
 }
 
+// sumsOf gives the digests of what arrived, by temporary name.
+func (u *uploading) sumsOf(ctx context.Context, p parcel, form form) (map[string]string, error) {
+	if sum, ok := u.sums.Load(p.name); ok {
+		return map[string]string{p.name: sum.(string)}, nil
+	}
+	as := "file"
+	if p.packed() {
+		as = "tar"
+	}
+	args := append([]string{"sh", "-c", settleScript, "unpack and hash", u.blobs(), as + string(form), p.name, u.helperProgram()}, p.temporaries()...)
+	out, err := u.runFor(ctx, u.o.AnswerTimeout+2*secondsFor(p.content()), args...)
+	if err != nil {
+		return nil, err
+	}
+	sums := map[string]string{}
+	return sums, parseSums(out, sums)
+}
+
 // place gives hashed files their names.
 func (u *uploading) place(ctx context.Context, p parcel) error {
 	names := p.temporaries()
@@ -57,7 +67,7 @@ func (u *uploading) place(ctx context.Context, p parcel) error {
 	for i, name := range names {
 		at[name] = i
 	}
-	return eachOrNone(ctx, names, renameAtOnce, func(ctx context.Context, name string) error {
+	err := eachOrNone(ctx, names, renameAtOnce, func(ctx context.Context, name string) error {
 		blob := p.blobs[at[name]]
 		err := u.files(ctx, func(c *sftp.Client) error {
 			if !p.packed() {
@@ -74,4 +84,8 @@ func (u *uploading) place(ctx context.Context, p parcel) error {
 		u.markVerified(blob.Digest)
 		return nil
 	})
+	if err == nil && p.isProgram() {
+		u.employ(ctx, p.blobs[0])
+	}
+	return err
 }

@@ -39,7 +39,7 @@ func TestTwoStatesOnOneDevice(t *testing.T) {
 	moments := map[string]func(embedded.Operation) bool{
 		"uploading": func(op embedded.Operation) bool { return op.Bytes > 1000 },
 		"hashing": func(op embedded.Operation) bool {
-			return op.Kind == embedded.Exec && strings.Contains(op.Name, "|| :; }'")
+			return op.Kind == embedded.Exec && strings.Contains(op.Name, "'hash files'")
 		},
 		"key": func(op embedded.Operation) bool {
 			return op.Kind == embedded.Exec && strings.Contains(op.Name, "'key'")
@@ -117,7 +117,7 @@ func TestClaimOfAFailedRunIsCleaned(t *testing.T) {
 	c := newCluster(t, "a")
 	c.mustApply(models{"net": c.model("net", "1", 7433, "a")})
 	c.devices["a"].SetFault(func(op embedded.Operation) embedded.Action {
-		if op.Kind == embedded.Exec && strings.Contains(op.Name, "|| :; }'") {
+		if op.Kind == embedded.Exec && strings.Contains(op.Name, "'hash files'") {
 			return embedded.Fail
 		}
 		return embedded.Proceed

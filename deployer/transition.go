@@ -15,21 +15,23 @@ import (
 type transition struct {
 	*applying
 	plan.Deployment
-	folder  string // the deployment's, on every device
-	nodes   []string
-	keys    map[string]string // public keys of the workers, by node
-	bundles map[string]bundle
-	ready   map[string]bool // releases that are in place already
-	stopped bool            // the old release, perhaps
-	started bool            // the new release, perhaps
-	down    map[string]bool // nodes whose worker a repair has stopped and not started
+	folder   string // the deployment's, on every device
+	nodes    []string
+	keys     map[string]string // public keys of the workers, by node
+	bundles  map[string]bundle
+	ready    map[string]bool   // releases that are in place already
+	stopped  bool              // the old release, perhaps
+	started  bool              // the new release, perhaps
+	guards   map[string]*guard // by node, of an old release that stops first
+	promised bool              // the new release, to devices, perhaps
+	down     map[string]bool   // nodes whose worker a repair has stopped and not started
 }
 
 // deploy brings a model to its new release. Up to the switch of the gateway
 // every failure is undone; from there on nothing is.
 func (a *applying) deploy(ctx context.Context, d plan.Deployment) error {
 	t := &transition{applying: a, Deployment: d, folder: DeploymentName(d.Model, a.plan.Prior.Lineage),
-		nodes: plan.ReleaseNodes(d.To), bundles: map[string]bundle{}, ready: map[string]bool{}, down: map[string]bool{}}
+		nodes: plan.ReleaseNodes(d.To), bundles: map[string]bundle{}, ready: map[string]bool{}, down: map[string]bool{}, guards: map[string]*guard{}}
 	err := t.prepareAll(ctx)
 	if err == nil {
 		err = t.bringUp(ctx)
@@ -97,6 +99,9 @@ func (t *transition) bringUp(ctx context.Context) error {
 		return t.repair(ctx)
 	}
 	if t.From != nil && t.Switch == plan.StopFirst {
+		if err := t.setGuards(ctx); err != nil {
+			return err
+		}
 		t.stopped = true
 		if err := t.stopOld(ctx); err != nil {
 			return err
@@ -164,22 +169,15 @@ func (t *transition) commit(ctx context.Context) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	if err := t.stillHeld(ctx); err != nil {
+	if !t.repairs() {
+		if err := t.promise(ctx); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(t.stillHeld(ctx), t.stillGuarded(ctx)); err != nil {
 		return err
 	}
-	ctx = context.WithoutCancel(ctx)
-	s := t.sites[t.To.Gateway]
-	s.emit("switch", "switching %s to release %s", t.Model, t.To.Release)
-	err := s.switchTo(ctx, t.folder, t.To.Release)
-	if err == nil {
-		return nil
-	}
-	// The answer may be what was lost. On a repair the link proves nothing, and
-	// nothing hangs on it.
-	if current, readErr := s.currentRelease(ctx, t.folder); readErr == nil && current == t.To.Release {
-		return nil
-	}
-	return s.failed(err)
+	return t.switchGateway(context.WithoutCancel(ctx))
 }
 
 // stillHeld makes sure that nobody else has taken one of the devices by now.
@@ -205,6 +203,7 @@ func (t *transition) follow(ctx context.Context) error {
 		}
 		return t.sites[node].failed(t.sites[node].switchTo(ctx, t.folder, t.To.Release))
 	})
+	t.dismissGuards(sortedKeys(t.guards))
 	return errors.Join(recorded, switched, t.stopReplaced(ctx))
 }
 

@@ -14,7 +14,10 @@ func (t *transition) rollBack(ctx context.Context, cause error) error {
 		return t.endRepair(ctx, cause)
 	}
 	undo := context.WithoutCancel(ctx)
-	undone := errors.Join(t.stopNew(undo), t.startOld(undo))
+	if errors.Is(cause, errInDoubt) {
+		return fmt.Errorf("model %s: release %s: %w", t.Model, t.To.Release, errors.Join(cause, t.startOld(undo)))
+	}
+	undone := errors.Join(t.takeBack(undo), t.stopNew(undo), t.startOld(undo))
 	outcome := "nothing of it runs"
 	switch {
 	case t.From != nil && t.stopped && undone == nil:
@@ -45,14 +48,19 @@ func (t *transition) stopNew(ctx context.Context) error {
 	})
 }
 
-// startOld starts what was stopped before.
+// startOld starts what was stopped before. Where that works no guard has to.
 func (t *transition) startOld(ctx context.Context) error {
 	if !t.stopped {
+		t.dismissGuards(sortedKeys(t.guards))
 		return nil
 	}
 	return each(t.present(plan.ReleaseNodes(t.From)), t.o.Devices, func(node string) error {
 		s := t.sites[node]
 		s.emit("start", "starting release %s of %s again", t.From.Release, t.Model)
-		return s.failed(s.start(ctx, t.folder, t.From.Release))
+		err := s.start(ctx, t.folder, t.From.Release)
+		if err == nil {
+			t.dismissGuards([]string{node})
+		}
+		return s.failed(err)
 	})
 }

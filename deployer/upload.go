@@ -47,7 +47,7 @@ func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []state
 		return err
 	}
 	u := &uploading{site: s, source: source, total: totalBytes(blobs),
-		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce)}
+		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receiving: make(chan struct{}, receiveAtOnce)}
 	s.emitUpload(fmt.Sprintf("uploading %s, %s", count(len(blobs), "file"), byteCount(u.total)), 0, u.total)
 	if err := u.all(ctx, parcels(s, blobs, there)); err != nil {
 		return fmt.Errorf("upload: %w", err)
@@ -66,14 +66,16 @@ func (s *site) emitUpload(message string, done, total int64) {
 // uploading is one call of upload.
 type uploading struct {
 	*site
-	source            plan.BlobSource
-	total             int64        // bytes of content
-	telling           sync.Mutex   // held while progress is told, which must not go back
-	done              int64        // bytes of content, of the total
-	wire              atomic.Int64 // bytes of files that were sent
-	sending, settling chan struct{}
-	ahead             string        // name of the parcel that goes first; "" is none
-	measuredLine      chan struct{} // closed when it has been sent
+	source       plan.BlobSource
+	total        int64         // bytes of content
+	telling      sync.Mutex    // held while progress is told, which must not go back
+	done         int64         // bytes of content, of the total
+	wire         atomic.Int64  // bytes of files that were sent
+	sums         sync.Map      // digests by temporary name, of files hashed while they came
+	ahead        string        // name of the parcel that goes first; "" is none
+	measuredLine chan struct{} // closed when it has been sent
+
+	sending, receiving, settling chan struct{}
 }
 
 // progress tells of n more bytes of content, in the order in which they are counted.
@@ -84,9 +86,10 @@ func (u *uploading) progress(n int64) {
 	u.emitUpload("", u.done, u.total)
 }
 
-// all brings every parcel, big ones first: the last to end should be a small one.
+// all brings every parcel: the worker program, which hashes the others there, then big ones
+// first, since the last to end should be a small one.
 func (u *uploading) all(ctx context.Context, list []parcel) error {
-	slices.SortStableFunc(list, func(a, b parcel) int { return -cmp.Compare(a.content(), b.content()) })
+	slices.SortStableFunc(list, func(a, b parcel) int { return -cmp.Compare(a.rank(), b.rank()) })
 	u.ahead, u.measuredLine = u.scout(list), make(chan struct{})
 	byName := map[string]parcel{}
 	var order []string

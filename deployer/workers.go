@@ -70,6 +70,9 @@ func (s *site) start(ctx context.Context, deployment, id string) error {
 		"start", "-key", s.key(), "-timeout", s.o.StartTimeout.String(), dir)
 	var status worker.Status
 	decodeErr := json.Unmarshal([]byte(out), &status)
+	if err != nil {
+		err = s.explainFailed(ctx, s.root, err)
+	}
 	switch {
 	case err != nil && status.Log != "":
 		return fmt.Errorf("%w%s\nthe end of its log (%s):\n%s", err, portHint(status.Log), path.Join(dir, worker.LogFile), indent(status.Log))

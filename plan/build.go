@@ -76,6 +76,7 @@ func (in *Input) architecture(n *config.Node) string {
 func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	b := newBuilder(in)
 	diags := append(b.choose(), b.checkNodes()...)
+	diags = append(diags, in.Config.CheckMeasured(b.runsStages)...)
 	diags = append(diags, b.checkGateways()...)
 	if diags.HasErrors() {
 		return nil, diags

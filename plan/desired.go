@@ -13,7 +13,7 @@ func (b *builder) describe(p *placed) (*statefile.Model, error) {
 	m := &statefile.Model{
 		SourceDigest:   p.chain.Digest,
 		Optimization:   p.model.Optimization,
-		Threads:        threads(p.model),
+		Threads:        Threads(p.model),
 		Queue:          DefaultQueue,
 		Transfer:       p.model.Transfer,
 		Gateway:        p.model.Gateway,
@@ -36,9 +36,9 @@ func (b *builder) describe(p *placed) (*statefile.Model, error) {
 	return m, nil
 }
 
-// threads fixes the number of threads where bytes are to be the same on every
+// Threads fixes the number of threads where bytes are to be the same on every
 // device: what one thread adds up in one order, two add up in another.
-func threads(model *config.Model) int {
+func Threads(model *config.Model) int {
 	if model.Threads == 0 && model.Optimization == "disabled" {
 		return 1
 	}

@@ -29,7 +29,7 @@ func (b *builder) checkNodes() hcl.Diagnostics {
 	diags := b.network.unconnected(b.in.Config)
 	for _, node := range b.cluster() {
 		arch := b.in.architecture(node)
-		if _, ok := b.in.Engines[arch]; !ok {
+		if !b.runsStages(node) {
 			diags = append(diags, &hcl.Diagnostic{
 				Severity: hcl.DiagWarning,
 				Summary:  "Node runs no stage",
@@ -49,6 +49,12 @@ func (b *builder) checkNodes() hcl.Diagnostics {
 		}
 	}
 	return diags
+}
+
+// runsStages says whether there is an engine for a node.
+func (b *builder) runsStages(node *config.Node) bool {
+	_, engine := b.in.Engines[b.in.architecture(node)]
+	return engine
 }
 
 // place chooses the cuts and nodes of a model that has the cluster to itself.
@@ -71,7 +77,7 @@ func (b *builder) excluded() map[string]bool {
 		excluded = b.keptNodes()
 	}
 	for _, node := range b.cluster() {
-		if _, engine := b.in.Engines[b.in.architecture(node)]; !engine {
+		if !b.runsStages(node) {
 			excluded[node.Address] = true
 		}
 	}

@@ -202,6 +202,8 @@ type Transfer struct {
 	Seconds float64       `json:"seconds"`
 	// LatencySeconds of the connection, one way.
 	LatencySeconds float64 `json:"latency_seconds"`
+	// Shared says that all transfers over Via, of any pair, add up: it is one radio.
+	Shared bool `json:"shared,omitempty"`
 }
 
 // Empty says whether there is nothing to do.

@@ -84,22 +84,28 @@ func addChain(p *solver.Problem, chain *onnx.Chain, model *config.Model) {
 		p.CutBytes = append(p.CutBytes, travels(cut, transfer.Form(model.Transfer)))
 	}
 	for _, segment := range chain.Segments {
-		p.SegmentBytes = append(p.SegmentBytes, loadedBytes(segment.WeightBytes, model.Optimization))
+		p.SegmentBytes = append(p.SegmentBytes, LoadedBytes(segment.WeightBytes, model.Optimization))
 		p.ActivationBytes = append(p.ActivationBytes, segment.ActivationBytes)
 		p.SegmentNames = append(p.SegmentNames, segment.Node)
 	}
-	p.AllowedCuts = []int{}
-	for _, cut := range chain.Cuts {
-		inner := cut.Position > 0 && cut.Position < len(chain.Segments)
-		splits := cut.SplitsFusion && model.Optimization != "disabled"
-		if inner && !splits && cut.Uncuttable == "" {
-			p.AllowedCuts = append(p.AllowedCuts, cut.Position)
-		}
-	}
+	p.AllowedCuts = AllowedCuts(chain, model.Optimization)
 }
 
-// loadedBytes is what weights take once their stage is loaded.
-func loadedBytes(weights int64, optimization string) int64 {
+// AllowedCuts are the positions inside a chain where a plan may cut it.
+func AllowedCuts(chain *onnx.Chain, optimization string) []int {
+	allowed := []int{}
+	for _, cut := range chain.Cuts {
+		inner := cut.Position > 0 && cut.Position < len(chain.Segments)
+		splits := cut.SplitsFusion && optimization != "disabled"
+		if inner && !splits && cut.Uncuttable == "" {
+			allowed = append(allowed, cut.Position)
+		}
+	}
+	return allowed
+}
+
+// LoadedBytes is what weights take once their stage is loaded.
+func LoadedBytes(weights int64, optimization string) int64 {
 	if optimization == "all" {
 		return int64(allLevelWeights * float64(weights))
 	}

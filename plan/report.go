@@ -26,9 +26,11 @@ func (b *builder) report(p *placed, desired *statefile.Model) Model {
 	}
 	for _, transfer := range cost.Transfers {
 		from, to := p.problem.Nodes[transfer.From].Name, p.problem.Nodes[transfer.To].Name
+		via := b.network.connections[pair{from, to}].via
 		m.Transfers = append(m.Transfers, Transfer{
 			From: from, To: to,
-			Via:            b.network.connections[pair{from, to}].via,
+			Via:            via,
+			Shared:         b.network.isShared(via),
 			Tensors:        p.chain.Cuts[transfer.Cut].Tensors,
 			Bytes:          transfer.Bytes,
 			Seconds:        transfer.Seconds,

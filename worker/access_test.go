@@ -47,7 +47,7 @@ func (c *cluster) open(host string, change func(a *Access)) *Access {
 // makeCurrent lets the release of worker i serve clients.
 func (c *cluster) makeCurrent(i int) {
 	c.t.Helper()
-	link := filepath.Join(c.workers[i].dir, "..", "..", currentLink)
+	link := filepath.Join(c.workers[i].dir, "..", "..", CurrentLink)
 	os.Remove(link)
 	if err := os.Symlink(c.workers[i].dir, link); err != nil {
 		c.t.Fatal(err)

@@ -8,15 +8,27 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gofrs/flock"
 )
 
-// cronLine starts the current release of a deployment after a reboot (crontab(5):
-// an unescaped % would be a new line). It leaves nothing for cron to wait for.
-func cronLine(dir string) (string, error) {
-	link := filepath.Clean(deploymentLink(dir))
+// cronLines start the current release of a deployment after a reboot, and the
+// promised one where there is one.
+func cronLines(dir string) ([]string, error) {
+	current, err := cronLine(deploymentLink(dir))
+	if err != nil {
+		return nil, err
+	}
+	promised, err := cronLine(promisedLink(dir))
+	return []string{current, promised}, err
+}
+
+// cronLine starts the release that a link names (crontab(5): an unescaped % would
+// be a new line). It leaves nothing for cron to wait for.
+func cronLine(link string) (string, error) {
+	link = filepath.Clean(link)
 	if strings.ContainsFunc(link, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return "", fmt.Errorf("%q has control characters, which a crontab cannot hold", link)
 	}
@@ -27,38 +39,32 @@ func cronLine(dir string) (string, error) {
 
 func shellQuote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// registerCron puts the line of a deployment into the user's crontab, once.
+// registerCron puts the lines of a deployment into the user's crontab, once.
 func registerCron(ctx context.Context, dir string) error {
-	return editCrontab(ctx, dir, func(lines []string, own string) []string {
-		for _, line := range lines {
-			if line == own {
-				return lines
+	return editCrontab(ctx, dir, func(lines, own []string) []string {
+		for _, line := range own {
+			if !slices.Contains(lines, line) {
+				lines = append(lines, line)
 			}
 		}
-		return append(lines, own)
+		return lines
 	})
 }
 
-// forgetCron takes the line of a deployment out of the user's crontab.
+// forgetCron takes the lines of a deployment out of the user's crontab.
 func forgetCron(ctx context.Context, dir string) error {
 	if !found("crontab") {
 		return nil
 	}
-	return editCrontab(ctx, dir, func(lines []string, own string) []string {
-		var rest []string
-		for _, line := range lines {
-			if line != own {
-				rest = append(rest, line)
-			}
-		}
-		return rest
+	return editCrontab(ctx, dir, func(lines, own []string) []string {
+		return slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(own, line) })
 	})
 }
 
 // editCrontab changes the user's crontab, one process at a time. It writes only
 // what changed, and nothing when it could not read what is there.
-func editCrontab(ctx context.Context, dir string, change func(lines []string, own string) []string) error {
-	own, err := cronLine(dir)
+func editCrontab(ctx context.Context, dir string, change func(lines, own []string) []string) error {
+	own, err := cronLines(dir)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // current tells whether <deployment>/current leads to this release.
 func (f *front) current() bool {
-	target, err := filepath.EvalSymlinks(filepath.Join(f.dir, "..", "..", currentLink))
+	target, err := filepath.EvalSymlinks(filepath.Join(f.dir, "..", "..", CurrentLink))
 	return err == nil && target == f.dir
 }
 

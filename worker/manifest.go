@@ -18,8 +18,13 @@ const (
 	SocketFile   = "control.sock"        // the worker's Unix socket: the Open Inference Protocol for the operator
 	LogFile      = "worker.log"          // standard output and error of a started worker
 	MarkFile     = "supervision.json"    // how the worker was started, and in which run of the system
-	currentLink  = "current"             // beside the folder of releases: a link to the release that serves
 	LockFile     = "worker.lock"         // held (flock) while the worker runs; contains its process id
+	// CurrentLink, beside the folder of releases, is a link to the release that serves.
+	CurrentLink = "current"
+	// PromisedLink, beside it, is a link to the release that is about to. While it is
+	// there only the gateway knows which of the two serves, so that both start after a
+	// reboot.
+	PromisedLink = "next"
 	// SupervisorFile is held while a supervisor of edgeplan's own runs.
 	SupervisorFile = "supervisor.lock"
 

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -121,7 +123,19 @@ func exitedEarly(dir string, exit error) (Status, error) {
 	if exit == nil {
 		return Status{}, errors.New("the worker ended at once")
 	}
-	return Status{}, fmt.Errorf("the worker ended at once: %w", exit)
+	return Status{}, fmt.Errorf("the worker ended at once: %w%s", exit, killedHint(exit))
+}
+
+// killedHint says what most likely kills a worker that nobody has stopped.
+func killedHint(exit error) string {
+	var failed *exec.ExitError
+	if !errors.As(exit, &failed) {
+		return ""
+	}
+	if status, ok := failed.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		return ""
+	}
+	return "; most likely by the kernel, because memory ran out: the device's, or that of a control group (`dmesg` there tells)"
 }
 
 // openLog opens the log for appending and tells where it ends now.

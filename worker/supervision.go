@@ -133,16 +133,19 @@ func bootID() string {
 }
 
 // Wanted says whether the worker of a release folder is to run: it was started
-// since the system has, or it is the current release of its deployment.
+// since the system has, or it is the current release of its deployment, or promised
+// to become that.
 func Wanted(dir string) bool {
 	if id := bootID(); id != "" && readMark(dir).BootID == id {
 		return true
 	}
-	return isCurrent(dir)
+	return isCurrent(dir) || isNamed(promisedLink(dir), dir)
 }
 
 // isCurrent says whether the link beside the folder of releases names this one.
-func isCurrent(dir string) bool {
+func isCurrent(dir string) bool { return isNamed(deploymentLink(dir), dir) }
+
+func isNamed(link, dir string) bool {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return false
@@ -151,13 +154,18 @@ func isCurrent(dir string) bool {
 	if err != nil {
 		return false
 	}
-	current, err := os.Stat(deploymentLink(dir))
-	return err == nil && os.SameFile(own, current)
+	named, err := os.Stat(link)
+	return err == nil && os.SameFile(own, named)
 }
 
 // deploymentLink is the link to the current release of a release folder's deployment.
 func deploymentLink(dir string) string {
-	return filepath.Join(dir, "..", "..", currentLink)
+	return filepath.Join(dir, "..", "..", CurrentLink)
+}
+
+// promisedLink is the link to the release that may be the current one by now.
+func promisedLink(dir string) string {
+	return filepath.Join(dir, "..", "..", PromisedLink)
 }
 
 // inDeployment says whether a folder lies as the deployer lays releases out:

@@ -115,7 +115,7 @@ func TestWanted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("releases/old", filepath.Join(deployment, currentLink)); err != nil {
+	if err := os.Symlink("releases/old", filepath.Join(deployment, CurrentLink)); err != nil {
 		t.Fatal(err)
 	}
 	if err := writeMark(next, SystemUnit); err != nil {
@@ -131,5 +131,11 @@ func TestWanted(t *testing.T) {
 	}
 	if !Wanted(old) || Wanted(next) {
 		t.Errorf("after a reboot: old %v, next %v", Wanted(old), Wanted(next))
+	}
+	if err := os.Symlink("releases/next", filepath.Join(deployment, PromisedLink)); err != nil {
+		t.Fatal(err)
+	}
+	if !Wanted(old) || !Wanted(next) {
+		t.Errorf("promised, after a reboot: old %v, next %v", Wanted(old), Wanted(next))
 	}
 }

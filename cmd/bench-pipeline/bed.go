@@ -91,7 +91,7 @@ func (x *bed) manifests(chain *onnx.Chain, c cluster, stages []solver.Placed) ([
 		if err != nil {
 			return nil, err
 		}
-		r, err := newRelay(address, &pace{rate: c.mbps * 1e6 / 8})
+		r, err := newRelay(address, paceOf(c.mbps))
 		if err != nil {
 			return nil, err
 		}

@@ -72,7 +72,7 @@ func (b *bench) devices(chain *onnx.Chain, c cluster) (groups []string, seconds,
 			if times[0], err = b.time(group, path); err != nil {
 				return nil, nil, nil, err
 			}
-			if times[1], err = b.timeWire(group); err != nil {
+			if times[1], err = b.timeWire(group, share, c.mbps); err != nil {
 				return nil, nil, nil, err
 			}
 			known[share] = times

@@ -46,6 +46,6 @@ type cluster struct {
 
 var clusters = []cluster{
 	{"three-equal", []float64{0.2, 0.2, 0.2}, 100},
-	{"three-unlike", []float64{0.3, 0.2, 0.1}, 100},
+	{"three-unlike", []float64{0.4, 0.3, 0.2}, 100},
 	{"slow-links", []float64{0.2, 0.2, 0.2}, 6},
 }

@@ -26,7 +26,7 @@ type options struct {
 	measure, warm time.Duration // of every load
 	only          string        // "model/cluster" must contain it
 	slice         string        // internal: run this slice alone, see slice.go
-	wire          bool          // internal: send bytes over TLS, see wire.go
+	wire          string        // internal: send bytes over TLS, see wire.go
 }
 
 func main() {
@@ -35,7 +35,7 @@ func main() {
 	flag.DurationVar(&o.warm, "warm-up", 2*time.Second, "how long it runs before that")
 	flag.StringVar(&o.only, "only", "", "rows whose model/cluster contains this text")
 	flag.StringVar(&o.slice, "slice", "", "run one slice and print its seconds (used by the program itself)")
-	flag.BoolVar(&o.wire, "wire", false, "print the seconds that a byte over TLS takes (used by the program itself)")
+	flag.StringVar(&o.wire, "wire", "", "RELAY,LISTEN: print the processor seconds of a byte over TLS (used by the program itself)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -46,8 +46,8 @@ func main() {
 }
 
 func run(ctx context.Context, o options) error {
-	if o.wire {
-		return timeWire(o.measure)
+	if relay, listen, ok := strings.Cut(o.wire, ","); ok {
+		return timeWire(relay, listen, o.measure)
 	}
 	fetch := artifact.FromEnvironment()
 	engine, err := artifact.Engine(ctx, fetch.Host, fetch)

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
@@ -23,17 +25,9 @@ type reached struct {
 // reach measures the slices of a placement one by one, predicts, and runs the pipeline.
 func (b *bench) reach(ctx context.Context, chain *onnx.Chain, c cluster, p *solver.Problem, devices []string, stages []solver.Placed, slices bool) (r reached, err error) {
 	measured := clone(p)
-	for _, s := range stages {
-		path, err := b.write(chain, s.FirstSegment, s.LastSegment)
-		if err != nil {
+	if slices { // of a single device the whole model was timed already
+		if err := b.timeTogether(chain, devices, stages, measured); err != nil {
 			return r, err
-		}
-		if slices { // of a single device the whole model was timed already
-			seconds, err := b.time(devices[s.Node], path)
-			if err != nil {
-				return r, err
-			}
-			scale(measured, s, seconds)
 		}
 	}
 	if r.predicted, err = solver.Evaluate(measured, stages); err != nil {
@@ -58,6 +52,30 @@ func (b *bench) reach(ctx context.Context, chain *onnx.Chain, c cluster, p *solv
 		return r, fmt.Errorf("%w\n%s", err, bed.logs())
 	}
 	return r, nil
+}
+
+// timeTogether times the slices of all stages at once: devices of their own do not take
+// each other's caches, but these share a processor with theirs, in the pipeline as here.
+func (b *bench) timeTogether(chain *onnx.Chain, devices []string, stages []solver.Placed, p *solver.Problem) error {
+	seconds := make([]float64, len(stages))
+	var group errgroup.Group
+	for i, s := range stages {
+		path, err := b.write(chain, s.FirstSegment, s.LastSegment)
+		if err != nil {
+			return err
+		}
+		group.Go(func() (err error) {
+			seconds[i], err = b.time(devices[s.Node], path)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, s := range stages {
+		scale(p, s, seconds[i])
+	}
+	return nil
 }
 
 func clone(p *solver.Problem) *solver.Problem {

@@ -95,6 +95,8 @@ type pace struct {
 	due  time.Time
 }
 
+func paceOf(mbps float64) *pace { return &pace{rate: mbps * 1e6 / 8} }
+
 const slack = 20 * time.Millisecond
 
 func (p *pace) wait(n int) {

@@ -11,13 +11,15 @@ import (
 	"math/big"
 	"net"
 	"os"
+	"syscall"
 	"time"
 )
 
-// timeWire prints what a device spends on a byte that it sends or receives over TLS 1.3, in
-// seconds: solver.Node.CPUSecondsPerByte. Nothing of edgeplan's is in it.
-func timeWire(d time.Duration) error {
-	client, server, err := tlsPair()
+// timeWire prints what a device's processor spends on a byte that it sends or receives over
+// TLS 1.3, in seconds: bytes come back to it through a relay at the rate of the cluster's links,
+// since the more slowly they come the more often they wake it. Nothing of edgeplan's is in it.
+func timeWire(relay, listen string, d time.Duration) error {
+	client, server, err := tlsPair(relay, listen)
 	if err != nil {
 		return err
 	}
@@ -28,7 +30,7 @@ func timeWire(d time.Duration) error {
 		received <- n
 	}()
 	message := make([]byte, 100_000)
-	start := time.Now()
+	start, before := time.Now(), processorSeconds()
 	for time.Since(start) < d {
 		if _, err := client.Write(message); err != nil {
 			return err
@@ -39,11 +41,18 @@ func timeWire(d time.Duration) error {
 	}
 	bytes := <-received
 	// Both ends are on this device, so every byte was sent and received.
-	return json.NewEncoder(os.Stdout).Encode(time.Since(start).Seconds() / float64(2*bytes))
+	return json.NewEncoder(os.Stdout).Encode((processorSeconds() - before) / float64(2*bytes))
 }
 
-func tlsPair() (client, server *tls.Conn, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// processorSeconds of this process so far, in user and system mode.
+func processorSeconds() float64 {
+	var usage syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+	return float64(usage.Utime.Nano()+usage.Stime.Nano()) / 1e9
+}
+
+func tlsPair(relay, listen string) (client, server *tls.Conn, err error) {
+	listener, err := net.Listen("tcp", listen)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -63,7 +72,7 @@ func tlsPair() (client, server *tls.Conn, err error) {
 	}
 	roots := x509.NewCertPool()
 	roots.AddCert(certificate)
-	out, err := net.Dial("tcp", listener.Addr().String())
+	out, err := net.Dial("tcp", relay)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -76,17 +85,30 @@ func tlsPair() (client, server *tls.Conn, err error) {
 	return client, server, nil
 }
 
-// timeWire runs timeWire on a limited device.
-func (b *bench) timeWire(device string) (seconds float64, err error) {
+// timeWire runs timeWire on a limited device; the seconds are those of the device, which has
+// its processor for a share of the time.
+func (b *bench) timeWire(device string, share, mbps float64) (seconds float64, err error) {
+	listen, err := freeAddress()
+	if err != nil {
+		return 0, err
+	}
+	relay, err := newRelay(listen, paceOf(mbps))
+	if err != nil {
+		return 0, err
+	}
+	defer relay.close()
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	command := b.limits.command(device, self, "-wire", "-duration", "2s")
+	command := b.limits.command(device, self, "-wire", relay.address()+","+listen, "-duration", "3s")
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
 		return 0, fmt.Errorf("time the wire: %w", err)
 	}
-	return seconds, json.Unmarshal(out, &seconds)
+	if err := json.Unmarshal(out, &seconds); err != nil || b.limits.root == "" {
+		return seconds, err
+	}
+	return seconds / share, nil
 }

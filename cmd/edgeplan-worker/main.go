@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/probe/agent"
 	"github.com/edgeplan/edgeplan/internal/version"
 	"github.com/edgeplan/edgeplan/worker"
 )
@@ -25,10 +26,14 @@ const usage = `Usage: edgeplan-worker COMMAND
   start [-key FILE] [-timeout TIME] DIR    run in the background, supervised; wait until ready; print the status
   stop [-forget] DIR                       end the worker of DIR; -forget: do not start it after a reboot
   supervise [-key FILE] DIR                run the worker of DIR again whenever it ends, until SIGTERM
+  guard DIR                                start the worker of DIR again unless standard input says "done"
   status DIR                               print the status of the worker of DIR
   metrics DIR                              print the metrics of the worker of DIR, in Prometheus' text format
   logs [-lines N] [-follow] DIR            print the end of the log of the worker of DIR
+  probe DIR                                measure the device for the operator, who keeps files in DIR
   proxy DIR                                connect standard input and output to the worker of DIR
+  receive FILE OFFSET                      write standard input to a file, and print its sha256 digest
+  sum FILE...                              print the sha256 digests of files, as sha256sum does
   key FILE                                 print the public key of FILE; make the key when there is none
   version                                  print the version
 
@@ -95,6 +100,15 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writ
 		_, err := fmt.Fprint(stdout, usage)
 		return err
 	}
+	switch args[0] { // these take no flags
+	case "sum":
+		return worker.Sum(stdout, args[1:])
+	case "receive":
+		if len(args) != 3 {
+			return fmt.Errorf("%w: receive takes a file and an offset", errUsage)
+		}
+		return worker.Receive(args[1], args[2], stdin, stdout)
+	}
 	a, err := parse(args[0], args[1:])
 	if err != nil {
 		return err
@@ -111,6 +125,10 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writ
 
 func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader, stdout io.Writer) error {
 	switch command {
+	case "probe":
+		return serveProbe(ctx, stdin, stdout)
+	case agent.RunCommand:
+		return agent.Run(".", stdin, stdout)
 	case "run":
 		if a.supervised && !worker.Wanted(".") {
 			return errUnwanted
@@ -133,6 +151,8 @@ func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader,
 			return worker.Forget(ctx, ".")
 		}
 		return worker.Stop(ctx, ".")
+	case "guard":
+		return worker.Guard(ctx, ".", stdin, stdout, worker.GuardSilence)
 	case "status":
 		status, err := worker.ReadStatus(".")
 		if err != nil {
@@ -171,7 +191,7 @@ func parse(command string, args []string) (arguments, error) {
 		flags.BoolVar(&a.follow, "follow", false, "")
 	case "stop":
 		flags.BoolVar(&a.forget, "forget", false, "")
-	case "status", "metrics", "proxy", "key":
+	case "status", "metrics", "proxy", "key", "guard", "probe", agent.RunCommand:
 	default:
 		return a, fmt.Errorf("%w: no command %q", errUsage, command)
 	}

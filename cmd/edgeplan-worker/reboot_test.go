@@ -108,7 +108,7 @@ func TestCronBringsWorkersBack(t *testing.T) {
 		}
 	}
 	text, _ := os.ReadFile(table)
-	if rest, ok := strings.CutPrefix(string(text), others); !ok || strings.Count(rest, "\n") != 1 || !strings.HasSuffix(rest, "# edgeplan\n") {
+	if rest, ok := strings.CutPrefix(string(text), others); !ok || strings.Count(rest, "\n") != 2 || !strings.HasSuffix(rest, "# edgeplan\n") {
 		t.Fatalf("the crontab is\n%s", text)
 	}
 	crash(t, dir)
@@ -136,22 +136,10 @@ func TestRebootInTheMiddleOfAnApply(t *testing.T) {
 	table := withCrontab(t, fakeCrontab)
 	old := gatewayOnly(t)
 	deploy(t, old)
-	next := filepath.Join(filepath.Dir(old), "r2")
-	if err := os.CopyFS(next, os.DirFS(old)); err != nil {
-		t.Fatal(err)
+	if _, errOut, err := program(t, "start", old); err != nil {
+		t.Fatal(err, errOut)
 	}
-	t.Cleanup(func() { worker.Stop(context.Background(), next) })
-	m, err := worker.ReadManifest(next)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.Listen, m.Release = freeAddress(t), "r2"
-	write(t, next, worker.ManifestFile, m)
-	for _, dir := range []string{old, next} {
-		if _, errOut, err := program(t, "start", dir); err != nil {
-			t.Fatal(err, errOut)
-		}
-	}
+	next := beside(t, old)
 	crash(t, old)
 	crash(t, next)
 	runReboot(t, table)
@@ -159,11 +147,17 @@ func TestRebootInTheMiddleOfAnApply(t *testing.T) {
 	if s := mustStatus(t, next); s.Running {
 		t.Errorf("the release that was never switched to runs: %+v", s)
 	}
-	// What goes is not current: the line stays for the release that is.
+	// Once it is promised, only the gateway knows which of the two serves.
+	promise(t, next, worker.PromisedLink)
+	crash(t, old)
+	runReboot(t, table)
+	becomes(t, "come back", old, 15*time.Second, func(s worker.Status) bool { return s.Ready })
+	becomes(t, "come back as promised", next, 15*time.Second, func(s worker.Status) bool { return s.Ready })
+	// What goes is not current: the lines stay for the release that is.
 	if _, errOut, err := program(t, "stop", "-forget", next); err != nil {
 		t.Fatal(err, errOut)
 	}
-	if text, _ := os.ReadFile(table); strings.Count(string(text), "# edgeplan") != 1 {
+	if text, _ := os.ReadFile(table); strings.Count(string(text), "# edgeplan") != 2 {
 		t.Errorf("the crontab is\n%s", text)
 	}
 }

@@ -80,13 +80,19 @@ func (o *benchFlags) check(m statefile.Model) error {
 		return errors.New("-concurrency must be 1 or more")
 	case !(o.load.Rate == 0 || o.load.Rate >= minRate && o.load.Rate <= maxRate):
 		return fmt.Errorf("-rate must be from %v to %v requests a second, or 0 for a closed loop", minRate, maxRate)
-	case o.load.Concurrency > 0:
-	case o.load.Rate > 0:
-		o.load.Concurrency = 1000
-	default: // one in each engine, one on each way, and one that waits at each
-		o.load.Concurrency = 3*len(m.Slices) + 2
+	case o.load.Concurrency == 0:
+		o.load.Concurrency = defaultConcurrency(len(m.Slices), o.load.Rate)
 	}
 	return nil
+}
+
+// defaultConcurrency of a closed loop has one request in each engine, one on each way, and
+// one that waits at each; that of an open loop only bounds it.
+func defaultConcurrency(stages int, rate float64) int {
+	if rate > 0 {
+		return 1000
+	}
+	return 3*stages + 2
 }
 
 // benchResult is what bench found.
@@ -122,7 +128,7 @@ func (c *cli) bench(ctx context.Context, state *statefile.State, name string, o 
 		_, err := client.Infer(ctx, name, m.Release, inputs)
 		return err
 	}
-	if err := request(ctx); err != nil {
+	if _, err := c.patientInfer(ctx, client, name, m.Release, inputs); err != nil {
 		return nil, err
 	}
 	before := c.stageMetrics(ctx, state, name)

@@ -120,7 +120,7 @@ func isBool(f *flag.Flag) bool {
 // valueCandidates completes the value of an option.
 func (c *cli) valueCandidates(flag, value string) []string {
 	switch flag {
-	case "out", "var-file", "input", "log":
+	case "out", "var-file", "input", "log", "problem", "solution":
 		return files(value)
 	case "target":
 		return startingWith(value, c.modelAddresses())
@@ -149,7 +149,7 @@ func (c *cli) positionalCandidates(command string, before []string, word string)
 		return startingWith(word, names)
 	case "output":
 		return startingWith(word, sortedKeys(c.deployed().Outputs))
-	case "apply", "show", "model", "slice", "solve", "fmt":
+	case "apply", "show", "model", "slice", "solve", "simulate", "fmt":
 		return files(word)
 	case "infer", "bench", "status", "logs":
 		return startingWith(word, sortedKeys(c.deployed().Models))

@@ -70,7 +70,7 @@ func newDrawing(cfg *config.Config, state *statefile.State) drawing {
 	var d drawing
 	carried := carriedBy(state)
 	for _, node := range cfg.Nodes {
-		labels := []string{quantity.FormatBytes(node.Memory) + ", " + quantity.FormatFLOPS(node.Compute)}
+		labels := []string{knownOr(node.MemoryOrigin, quantity.FormatBytes(node.Memory)) + ", " + knownOr(node.ComputeOrigin, quantity.FormatFLOPS(node.Compute))}
 		d.boxes = append(d.boxes, box{address: node.Address, labels: append(labels, carried[node.Address]...), dashed: !node.Enabled})
 		delete(carried, node.Address)
 	}
@@ -105,15 +105,31 @@ func carriedBy(state *statefile.State) map[string][]string {
 	return carried
 }
 
+// knownOr is an amount, where it is known.
+func knownOr(from config.Origin, amount string) string {
+	if from == config.Lacking {
+		return "not measured"
+	}
+	return amount
+}
+
 func lineLabel(address string, bandwidth float64) string {
-	return address + ", " + quantity.FormatBandwidth(bandwidth)
+	return address + ", " + bandwidthOf(bandwidth)
+}
+
+// bandwidthOf is that of a link or a network; 0 is what was measured of each direction.
+func bandwidthOf(bandwidth float64) string {
+	if bandwidth == 0 {
+		return "as measured"
+	}
+	return quantity.FormatBandwidth(bandwidth)
 }
 
 // addNetwork draws a network as a box of its own, since it joins every pair.
 func (d *drawing) addNetwork(n *config.Network) {
 	label := fmt.Sprintf("%d measured directions", len(n.Links))
 	if len(n.Links) == 0 {
-		label = quantity.FormatBandwidth(n.Bandwidth)
+		label = bandwidthOf(n.Bandwidth)
 	}
 	if n.Shared {
 		label += ", shared"

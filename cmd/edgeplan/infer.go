@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/tensor"
@@ -222,7 +223,20 @@ func (c *cli) inferOnce(ctx context.Context, state *statefile.State, name string
 		return nil, err
 	}
 	defer closeClient()
-	return client.Infer(ctx, name, state.Models[name].Release, inputs)
+	return c.patientInfer(ctx, client, name, state.Models[name].Release, inputs)
+}
+
+// patience is how long an inference may take before the user is told that something is
+// missing: the gateway tries again for half a minute when a stage is away.
+const patience = 3 * time.Second
+
+// patientInfer says that it waits when the answer takes long.
+func (c *cli) patientInfer(ctx context.Context, client *worker.Client, name, release string, inputs []tensor.Tensor) ([]tensor.Tensor, error) {
+	waiting := time.AfterFunc(patience, func() {
+		c.notef("Waiting for an answer: %s has given none for %s. `edgeplan status` tells which stage is away.", name, patience)
+	})
+	defer waiting.Stop()
+	return client.Infer(ctx, name, release, inputs)
 }
 
 // gateway is a client of a deployed model's gateway over SSH.

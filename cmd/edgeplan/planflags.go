@@ -17,6 +17,7 @@ type planFlags struct {
 	replan      bool
 	destroy     bool
 	explain     bool // of plan alone
+	offline     bool // no device is asked anything
 	targets     list
 	replace     list
 	exclude     list

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -46,7 +47,7 @@ func (c *cli) inputOf(ctx context.Context, f planFlags, p *project, prior *state
 	if err := input.CheckOptions(); err != nil {
 		return nil, err
 	}
-	if input.Architectures, err = c.architectures(ctx, input.Config, prior); err != nil {
+	if input.Architectures, err = c.architectures(ctx, f, input.Config, prior); err != nil {
 		return nil, err
 	}
 	if err := addPrograms(input, p.set); err != nil {
@@ -152,7 +153,7 @@ func program(a artifact.Artifact) plan.Program {
 
 // architectures are those of nodes whose configuration does not say: from the
 // state, else asked over SSH.
-func (c *cli) architectures(ctx context.Context, cfg *config.Config, prior *statefile.State) (map[string]string, error) {
+func (c *cli) architectures(ctx context.Context, f planFlags, cfg *config.Config, prior *statefile.State) (map[string]string, error) {
 	known := map[string]string{}
 	ask := map[string]statefile.Node{}
 	for _, node := range cfg.Nodes {
@@ -167,6 +168,10 @@ func (c *cli) architectures(ctx context.Context, cfg *config.Config, prior *stat
 	}
 	if len(ask) == 0 {
 		return known, nil
+	}
+	if f.offline {
+		return nil, fmt.Errorf("no device is asked here, and the architecture of %s is not known: write it in the node block, as in architecture = \"linux/arm64\"",
+			strings.Join(sortedKeys(ask), ", "))
 	}
 	c.notef("Asking %s for the architecture…", count(len(ask), "node"))
 	answers, err := deployer.Architectures(ctx, ask, c.deployOptions())

@@ -42,6 +42,13 @@ var program string
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
+	if listen, home, ok := strings.Cut(os.Getenv(bedDevice), " "); ok {
+		if err := serveBedDevice(listen, home); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	dir, err := os.MkdirTemp("", "edgeplan-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

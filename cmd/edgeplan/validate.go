@@ -66,8 +66,10 @@ func (c *cli) validate(ctx context.Context, vars variables) (*config.Config, hcl
 	if err != nil {
 		return cfg, diags, err
 	}
-	if len(diags) == 0 { // a link may depend on a variable without a value
-		diags = plan.Unconnected(cfg)
+	linksKnown := len(diags) == 0 // one may depend on a variable without a value
+	diags = append(diags, cfg.CheckMeasured(func(*config.Node) bool { return true })...)
+	if linksKnown && !diags.HasErrors() {
+		diags = append(diags, plan.Unconnected(cfg)...)
 	}
 	_, faults := loadModels(ctx, cfg, shapes)
 	return cfg, append(diags, faults...), nil

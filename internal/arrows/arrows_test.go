@@ -42,7 +42,7 @@ var free = map[string][]string{
 // foreign are libraries that belong to one package, and no other may import.
 var foreign = map[string][]string{
 	"github.com/hashicorp/hcl/v2/hclsyntax":  {"config", "internal/artifact", "cmd/edgeplan"}, // state show writes HCL
-	"golang.org/x/crypto/ssh":                {"deployer", "internal/device", "internal/device/sshdtest", "cmd/edgeplan", "config"},
+	"golang.org/x/crypto/ssh":                {"deployer", "internal/device", "internal/device/sshdtest", "internal/testbed", "cmd/edgeplan", "config"},
 	"github.com/pkg/sftp":                    {"deployer", "internal/device"},
 	"github.com/minio/minio-go/v7":           {"statefile/backend"},
 	"google.golang.org/grpc":                 {"worker", "internal/oippb", "internal/oiprest"},

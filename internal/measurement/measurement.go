@@ -53,7 +53,7 @@ type Node struct {
 type Link struct {
 	From string `json:"from"`
 	To   string `json:"to"`
-	// BandwidthBytesPerSecond is TCP goodput.
+	// BandwidthBytesPerSecond is TCP goodput; 0 where the one did not reach the other.
 	BandwidthBytesPerSecond float64 `json:"bandwidth_bytes_per_second"`
 	RoundTripSeconds        float64 `json:"round_trip_seconds"` // of an empty line, the median
 	// Spread is half of the 95 % confidence interval of the bandwidth as a share of it.

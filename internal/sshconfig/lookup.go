@@ -24,7 +24,9 @@ type Settings struct {
 	HashKnownHosts   bool
 	AcceptNew        bool // StrictHostKeyChecking accept-new
 	ConnectTimeout   time.Duration
-	ProxyJump        string // hosts in order, apart by commas; "" or "none" is no jump
+	// ServerAliveInterval is how often a silent connection is tried; 0 where that is not said.
+	ServerAliveInterval time.Duration
+	ProxyJump           string // hosts in order, apart by commas; "" or "none" is no jump
 	// ProxyCommand is given as file:line, since it is not run; "" where there is none.
 	ProxyCommand string
 }

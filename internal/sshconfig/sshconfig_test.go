@@ -59,6 +59,7 @@ Host *
 	ServerAliveInterval 5
 	HostKeyAlias alias
 	ConnectTimeout 7
+	ServerAliveInterval 2
 -- more/1.conf --
 Host hall
 	CertificateFile DIR/cert
@@ -101,7 +102,7 @@ func TestAgainstSSH(t *testing.T) {
 func told(out string) map[string]string {
 	compared := map[string]bool{"hostname": true, "user": true, "port": true, "identityfile": true, "certificatefile": true,
 		"identitiesonly": true, "identityagent": true, "userknownhostsfile": true, "hostkeyalias": true, "hashknownhosts": true,
-		"stricthostkeychecking": true, "connecttimeout": true, "proxyjump": true}
+		"stricthostkeychecking": true, "connecttimeout": true, "serveraliveinterval": true, "proxyjump": true}
 	found := map[string]string{}
 	for line := range strings.Lines(out) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -133,6 +134,7 @@ func asTold(t *testing.T, file, host, as string) map[string]string {
 		"hashknownhosts":        word[s.HashKnownHosts],
 		"stricthostkeychecking": checking[s.AcceptNew],
 		"connecttimeout":        strconv.Itoa(int(s.ConnectTimeout.Seconds())),
+		"serveraliveinterval":   strconv.Itoa(int(s.ServerAliveInterval.Seconds())),
 	}
 	if s.UserKnownHosts != nil {
 		found["userknownhostsfile"] = strings.Join(s.UserKnownHosts, " ")

@@ -51,6 +51,10 @@ func (l *lookup) take(line line) error {
 		s.AcceptNew = strings.EqualFold(value, "accept-new")
 	case "connecttimeout":
 		s.ConnectTimeout, err = seconds(value)
+	case "serveraliveinterval":
+		if value != "0" {
+			s.ServerAliveInterval, err = seconds(value)
+		}
 	case "proxyjump":
 		s.ProxyJump = value
 	case "proxycommand":

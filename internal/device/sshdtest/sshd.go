@@ -84,7 +84,10 @@ func Start(t testing.TB, o Options) *Server {
 	if s.Port == 0 {
 		s.Port = freePort(t, s.Host)
 	}
-	s.HostKeyLine = writeHostKey(t, filepath.Join(dir, "host_key"))
+	var err error
+	if s.HostKeyLine, err = WriteHostKey(filepath.Join(dir, "host_key")); err != nil {
+		t.Fatal(err)
+	}
 	write(t, filepath.Join(dir, "authorized_keys"), ssh.MarshalAuthorizedKey(o.AuthorizedKey), 0o600)
 	write(t, filepath.Join(dir, "session"), []byte(sessionScript(s.Home)), 0o700)
 	config := filepath.Join(dir, "sshd_config")
@@ -222,23 +225,21 @@ func sessionScript(home string) string {
 		"exec /bin/sh -c \"$SSH_ORIGINAL_COMMAND\"\n"
 }
 
-// writeHostKey writes a new private key and gives its public line.
-func writeHostKey(t testing.TB, path string) string {
-	t.Helper()
+// WriteHostKey writes a new private key for an sshd and gives its public line.
+func WriteHostKey(path string) (string, error) {
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	block, err := ssh.MarshalPrivateKey(private, "")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	write(t, path, pem.EncodeToMemory(block), 0o600)
 	signer, err := ssh.NewSignerFromKey(private)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	return string(bytes.TrimSpace(ssh.MarshalAuthorizedKey(signer.PublicKey())))
+	return string(bytes.TrimSpace(ssh.MarshalAuthorizedKey(signer.PublicKey()))), os.WriteFile(path, pem.EncodeToMemory(block), 0o600)
 }
 
 // certify writes a certificate for the host key, and gives its file.

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/edgeplan/edgeplan/internal/measurement"
+	"github.com/edgeplan/edgeplan/internal/probe"
+	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/plan"
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+// How a range is timed.
+const (
+	rangeGoal = 0.02 // spread at which it is enough
+	// memoryShare is how much of the free memory a range may be expected to take.
+	memoryShare = 0.9
+	// leastSeconds stands for nothing, as of a range that only passes tensors on.
+	leastSeconds = 1e-9
+	planRounds   = 2 // of planning and timing what was planned
+)
+
+// timeAll times ranges on all nodes at once, one after the other on each.
+func (p *probing) timeAll(ctx context.Context, times map[string][]timing) {
+	total := 0
+	for _, list := range times {
+		total += len(list)
+	}
+	p.progress.begin("range", total)
+	p.each(sortedTimings(times), func(node string) {
+		if err := p.timeOn(ctx, node, times[node]); err != nil && ctx.Err() == nil {
+			p.fail(err)
+		}
+	})
+}
+
+// timeOn times ranges on a node. A range that fails is told of, and the others go on;
+// a device that is gone ends it.
+func (p *probing) timeOn(ctx context.Context, node string, list []timing) error {
+	if err := p.know(ctx, node); err != nil {
+		return err
+	}
+	for _, t := range list {
+		err := p.timeRange(ctx, t)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			p.fail(fmt.Errorf("%s of %s: %w", t.name(), t.model.Address, err))
+			p.progress.step("%s on %s: not timed", t.name(), node)
+		}
+	}
+	return p.recordCompute(node)
+}
+
+// know makes sure that it is known what the node has free now, and what a worker costs.
+func (p *probing) know(ctx context.Context, node string) error {
+	p.mu.Lock()
+	_, known := p.live[node]
+	p.mu.Unlock()
+	if !known {
+		facts, offset, err := p.probes.Facts(ctx, node, false)
+		if err != nil {
+			return err
+		}
+		p.keepLive(node, facts)
+		p.warnOf(node, facts, offset)
+	}
+	_, err := p.baseOf(ctx, node)
+	return err
+}
+
+// name is as "segments 3 to 17".
+func (r segmentRange) name() string { return fmt.Sprintf("segments %d to %d", r.first, r.last) }
+
+func (p *probing) timeRange(ctx context.Context, t timing) error {
+	chain := p.chains[t.model.Name]
+	p.mu.Lock()
+	base, free := p.bases[t.node], p.live[t.node].FreeBytes()
+	p.mu.Unlock()
+	need := base.RunnerBytes + rangeMemory(chain, t.segmentRange, t.model.Optimization)
+	if float64(need) > memoryShare*float64(free) {
+		p.progress.step("%s of %s on %s: left out, it needs %s of memory and %s are free", t.name(), t.model.Name, t.node,
+			quantity.FormatBytes(need), quantity.FormatBytes(free))
+		return nil
+	}
+	request, err := p.bring(ctx, t)
+	if err != nil {
+		return err
+	}
+	request.MemoryBytes = free
+	result, err := p.probes.Range(ctx, t.node, request)
+	if err != nil {
+		return err
+	}
+	profile := p.profileOf(t)
+	profile.Seconds, profile.Spread, profile.MeasuredAt = max(result.Seconds, leastSeconds), result.Spread, p.now()
+	if result.PeakBytes > 0 { // a worker takes more than the process that timed it
+		profile.PeakMemoryBytes = result.PeakBytes + max(0, base.WorkerBytes-base.RunnerBytes)
+	}
+	if err := p.recordProfile(profile); err != nil {
+		return err
+	}
+	p.progress.step("%s of %s on %s: %s ± %s", t.name(), t.model.Name, t.node, quantity.FormatSeconds(profile.Seconds), quantity.FormatPercent(profile.Spread))
+	return nil
+}
+
+// bring uploads a range and the engine, under the digests by which an apply finds them.
+func (p *probing) bring(ctx context.Context, t timing) (probe.RangeRequest, error) {
+	request := probe.RangeRequest{Optimization: t.model.Optimization, Threads: plan.Threads(t.model), Goal: rangeGoal, Cap: p.flags.rangeTime.Seconds()}
+	cut, err := p.chains[t.model.Name].Slice(t.first, t.last)
+	if err != nil {
+		return request, err
+	}
+	request.Inputs, request.Outputs = cut.Inputs, cut.Outputs
+	engine, ok := p.engine(t.node)
+	if !ok {
+		return request, errors.New("there is no engine for the node")
+	}
+	graph := plan.DigestOf(cut.Graph)
+	p.blobs.add(graph, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(cut.Graph)), nil })
+	blobs := []statefile.Blob{p.blobs.program(worker.EngineFile, engine), {Name: worker.GraphFile, Digest: graph, Size: int64(len(cut.Graph))}}
+	for _, weight := range cut.Weights {
+		p.blobs.add(weight.Digest, weight.Open)
+		blobs = append(blobs, statefile.Blob{Name: weight.Digest, Digest: weight.Digest, Size: weight.Size})
+	}
+	for _, blob := range blobs {
+		request.Files = append(request.Files, probe.File{Name: blob.Name, Digest: blob.Digest})
+	}
+	return request, p.probes.Upload(ctx, t.node, p.blobs, blobs)
+}
+
+// recordCompute records what a node computes in a second, over the longest ranges that
+// were timed of each model.
+func (p *probing) recordCompute(node string) error {
+	flops, seconds := 0.0, 0.0
+	p.mu.Lock()
+	for _, model := range p.config.Models {
+		if chain := p.chains[model.Name]; chain != nil {
+			f, s := longestProfile(p.measured.Profiles, node, model.Name, chain.Digest, func(m measurement.Profile) float64 {
+				return float64(rangeFLOPs(chain, segmentRange{m.FirstSegment, m.LastSegment}))
+			})
+			flops, seconds = flops+f, seconds+s
+		}
+	}
+	p.mu.Unlock()
+	n := p.knownNode(node)
+	if seconds <= 0 || n.MeasuredAt.IsZero() {
+		return nil
+	}
+	n.ComputeFLOPPerSecond = float64(int64(flops / seconds))
+	return p.recordNode(n)
+}
+
+// longestProfile gives the work and the time of the range with most work.
+func longestProfile(list []measurement.Profile, node, model, digest string, work func(measurement.Profile) float64) (flops, seconds float64) {
+	for _, m := range list {
+		if m.Node == node && m.Model == model && m.Digest == digest && m.Seconds > 0 {
+			if w := work(m); w > flops {
+				flops, seconds = w, m.Seconds
+			}
+		}
+	}
+	return flops, seconds
+}
+
+// timePlanned plans with what is known by now and times the ranges of the plan: what
+// is to be deployed is then measured, not put together from parts. The plan may change
+// by that, so it is made again.
+func (p *probing) timePlanned(ctx context.Context) {
+	if !p.scope.kind(kindProfiles) {
+		return
+	}
+	for range planRounds {
+		times := p.plannedRanges(ctx)
+		if len(times) == 0 || ctx.Err() != nil {
+			return
+		}
+		p.timeAll(ctx, times)
+	}
+}
+
+func (p *probing) plannedRanges(ctx context.Context) map[string][]timing {
+	made, err := p.planQuietly(ctx, planFlags{vars: p.flags.vars, replan: true}, p.prior)
+	if err != nil {
+		return nil // `edgeplan plan` says why
+	}
+	found := map[string][]timing{}
+	for _, model := range p.config.Models {
+		if p.chains[model.Name] == nil {
+			continue
+		}
+		for _, slice := range made.Desired.Models[model.Name].Slices {
+			t := timing{p.kindOf(slice.Node), model, segmentRange{slice.FirstSegment, slice.LastSegment}}
+			if p.nodes[t.node] != nil && p.timed(t.node) && p.probes.Failed()[t.node] == nil && !p.freshTiming(t) {
+				found[t.node] = append(found[t.node], t)
+			}
+		}
+	}
+	return found
+}

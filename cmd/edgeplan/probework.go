@@ -1,0 +1,249 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/edgeplan/edgeplan/config"
+	"github.com/edgeplan/edgeplan/deployer"
+	"github.com/edgeplan/edgeplan/internal/artifact"
+	"github.com/edgeplan/edgeplan/internal/measurement"
+	"github.com/edgeplan/edgeplan/internal/probe"
+	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/plan"
+	"github.com/edgeplan/edgeplan/statefile"
+)
+
+// probing is one run of `edgeplan probe`.
+type probing struct {
+	*cli
+	flags         probeFlags
+	scope         scope
+	config        *config.Config
+	prior         *statefile.State
+	set           *artifact.Set
+	chains        map[string]*onnx.Chain // of the models to be profiled
+	architectures map[string]string      // by node
+	limits        probe.Limits
+	nodes         map[string]*config.Node // enabled ones, by address
+
+	probes   *deployer.Probes
+	blobs    *blobFiles
+	progress *steps
+
+	mu       sync.Mutex                // of what follows
+	before   *measurement.Measurements // as the file was
+	measured *measurement.Measurements
+	live     map[string]probe.Facts // as they are now
+	bases    map[string]probe.Base
+	warnings []string
+	failures []error
+}
+
+// newProbing reads the folder and finds out what is to be measured.
+func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
+	p := &probing{cli: c, flags: f, limits: probe.DefaultLimits(), nodes: map[string]*config.Node{},
+		chains: map[string]*onnx.Chain{}, blobs: newBlobFiles(), live: map[string]probe.Facts{}, bases: map[string]probe.Base{}}
+	var err error
+	if p.limits.Bytes, err = quantity.ParseBytes(f.traffic); err != nil {
+		return nil, fmt.Errorf("-link-traffic: %w", err)
+	}
+	if err := p.load(ctx); err != nil {
+		return nil, err
+	}
+	for _, node := range p.config.Nodes {
+		if node.Enabled {
+			p.nodes[node.Address] = node
+		}
+	}
+	if p.measured, err = measurement.Read(c.dir); err != nil {
+		return nil, err
+	}
+	p.before = cloneMeasurements(p.measured)
+	p.prior = c.priorOrNone(ctx)
+	asked, err := c.architectures(ctx, planFlags{}, p.config, p.prior)
+	if err != nil {
+		return nil, err
+	}
+	p.architectures = asked
+	return p, nil
+}
+
+// load reads the configuration, and models where their parts are to be timed.
+func (p *probing) load(ctx context.Context) (err error) {
+	if p.config, err = p.loadConfig(p.flags.vars); err != nil {
+		return err
+	}
+	if p.scope, err = newScope(p.flags.only, p.config); err != nil {
+		return err
+	}
+	if p.set, err = artifact.Open(p.dir); err != nil {
+		return err
+	}
+	if !p.scope.kind(kindProfiles) || len(p.config.Models) == 0 {
+		return nil
+	}
+	engine, err := openEngine(p.set)
+	if err != nil {
+		return err
+	}
+	chains, diags := loadModels(ctx, p.config, engine)
+	if err := p.check(diags, p.config.Sources); err != nil {
+		return err
+	}
+	maps.DeleteFunc(chains, func(name string, _ *onnx.Chain) bool { return !p.scope.model(name) })
+	p.chains = chains
+	return nil
+}
+
+// priorOrNone is the state, of which little is needed here: probing goes on without it.
+func (c *cli) priorOrNone(ctx context.Context) *statefile.State {
+	state, err := c.loadState(ctx)
+	if err != nil {
+		c.warnf("The state cannot be read, and is not needed to measure: %v", err)
+		return statefile.New()
+	}
+	return state
+}
+
+func cloneMeasurements(m *measurement.Measurements) *measurement.Measurements {
+	return &measurement.Measurements{FormatVersion: m.FormatVersion, Nodes: slices.Clone(m.Nodes),
+		Links: slices.Clone(m.Links), Profiles: slices.Clone(m.Profiles)}
+}
+
+func (p *probing) architecture(node string) string {
+	if known := p.nodes[node].Architecture; known != "" {
+		return known
+	}
+	return p.architectures[node]
+}
+
+// engine is the engine for a node; none where there is none for its architecture.
+func (p *probing) engine(node string) (plan.Program, bool) {
+	found, err := p.set.Engine(p.architecture(node))
+	return program(found), err == nil
+}
+
+// kindOf is the node whose profiles stand for a node's.
+func (p *probing) kindOf(node string) string { return node }
+
+// toLook are the nodes whose facts are to be asked for.
+func (p *probing) toLook() []string {
+	known := map[string]measurement.Node{}
+	for _, n := range p.measured.Nodes {
+		known[n.Node] = n
+	}
+	var list []string
+	for _, node := range sortedKeys(p.nodes) {
+		if p.scope.kind(kindNodes) && p.scope.node(node) && !p.fresh(known[node].MeasuredAt) {
+			list = append(list, node)
+		}
+	}
+	return list
+}
+
+// toTest are the directions to be tested, with their media.
+func (p *probing) toTest() map[direction]string {
+	wanted := map[direction]string{}
+	if !p.scope.kind(kindLinks) {
+		return wanted
+	}
+	for d, medium := range connected(p.config) {
+		if p.scope.link(d.from, d.to) {
+			wanted[d] = medium
+		}
+	}
+	for _, l := range p.measured.Links {
+		if p.fresh(l.MeasuredAt) {
+			delete(wanted, direction{l.From, l.To})
+		}
+	}
+	return wanted
+}
+
+// timing is one range of a model to be timed on a node.
+type timing struct {
+	node  string
+	model *config.Model
+	segmentRange
+}
+
+// toTime are the ranges that are to be timed, by node, of those that tell most.
+func (p *probing) toTime() map[string][]timing {
+	found := map[string][]timing{}
+	for _, node := range sortedKeys(p.nodes) {
+		for _, model := range p.config.Models {
+			chain := p.chains[model.Name]
+			if chain == nil || !p.timed(node) {
+				continue
+			}
+			for _, r := range rangesToMeasure(chain, model.Optimization) {
+				if t := (timing{node, model, r}); !p.freshTiming(t) {
+					found[node] = append(found[node], t)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// timed says whether ranges are timed on a node: one of each kind, with an engine.
+func (p *probing) timed(node string) bool {
+	_, engine := p.engine(node)
+	return engine && p.scope.kind(kindProfiles) && p.scope.node(node) && p.kindOf(node) == node
+}
+
+func (p *probing) freshTiming(t timing) bool {
+	wanted := p.profileOf(t)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at := slices.IndexFunc(p.measured.Profiles, func(o measurement.Profile) bool { return sameProfile(o, wanted) })
+	return at >= 0 && p.fresh(p.measured.Profiles[at].MeasuredAt)
+}
+
+// profileOf is the profile of a range, of which nothing is measured yet.
+func (p *probing) profileOf(t timing) measurement.Profile {
+	return measurement.Profile{Node: t.node, Model: t.model.Name, Digest: p.chains[t.model.Name].Digest,
+		Optimization: t.model.Optimization, Threads: plan.Threads(t.model), FirstSegment: t.first, LastSegment: t.last}
+}
+
+// warn keeps what a person should know for the end.
+func (p *probing) warn(format string, args ...any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.warnings = append(p.warnings, fmt.Sprintf(format, args...))
+}
+
+// fail keeps what was not measured, and why, each reason once.
+func (p *probing) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.ContainsFunc(p.failures, func(e error) bool { return e.Error() == err.Error() }) {
+		p.failures = append(p.failures, err)
+	}
+}
+
+// failed joins what was not measured.
+func (p *probing) failed(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted: what was measured is in %s, and the next run goes on from there", p.measurementsPath())
+	}
+	if len(p.failures) == 0 {
+		return nil
+	}
+	slices.SortFunc(p.failures, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	var lines []string
+	for _, err := range p.failures {
+		lines = append(lines, "  "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	return errors.New("not all was measured; the rest is written:\n" + strings.Join(lines, "\n"))
+}

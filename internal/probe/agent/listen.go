@@ -1,0 +1,91 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/edgeplan/edgeplan/internal/probe"
+)
+
+// How long a listener waits for its one peer, and how many others may knock.
+const (
+	acceptTimeout = 15 * time.Second
+	mostStrangers = 16
+)
+
+// Ports to try from the first one on: those of the pipeline, which a firewall lets in.
+const portsToTry = 16
+
+// Listen opens a port for one test of one peer that knows the secret, and serves it in
+// the background until it ends, ctx ends, or nobody came in time. It gives the port.
+func Listen(ctx context.Context, host string, first int, secret []byte, l probe.Limits) (port int, err error) {
+	listener, err := listenNear(host, first)
+	if err != nil {
+		return 0, err
+	}
+	go func() {
+		defer listener.Close()
+		defer context.AfterFunc(ctx, func() { listener.Close() })()
+		_ = serveOne(ctx, listener, secret, l)
+	}()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}
+
+// listenNear opens a port of the device's pipeline address, or the next free one. A
+// name, or an address that only others see, is listened to on all addresses.
+func listenNear(host string, first int) (*net.TCPListener, error) {
+	if net.ParseIP(host) == nil {
+		host = ""
+	}
+	var failed error
+	for port := first; port < first+portsToTry && port <= 65535; port++ {
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if errors.Is(err, syscall.EADDRNOTAVAIL) && host != "" {
+			host = ""
+			listener, err = net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		}
+		if err == nil {
+			return listener.(*net.TCPListener), nil
+		}
+		failed = err
+	}
+	return nil, fmt.Errorf("no port from %d on is free for the test: %w", first, failed)
+}
+
+// serveOne accepts until a peer knows the secret, and serves it. Strangers that say
+// nothing do not keep it waiting.
+func serveOne(ctx context.Context, listener *net.TCPListener, secret []byte, l probe.Limits) error {
+	_ = listener.SetDeadline(time.Now().Add(acceptTimeout))
+	known := make(chan net.Conn, 1)
+	for range mostStrangers {
+		conn, err := listener.Accept()
+		if err != nil {
+			break
+		}
+		go func() {
+			if err := greet(conn, secret, true); err != nil {
+				conn.Close()
+				return
+			}
+			select {
+			case known <- conn:
+				listener.Close()
+			default: // a secret is for one connection
+				conn.Close()
+			}
+		}()
+	}
+	select {
+	case conn := <-known:
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { conn.Close() })()
+		return receive(conn, l)
+	case <-time.After(greetTimeout): // of the last to come
+		return errStranger
+	}
+}

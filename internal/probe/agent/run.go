@@ -1,0 +1,155 @@
+package agent
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/edgeplan/edgeplan/internal/ort"
+	"github.com/edgeplan/edgeplan/internal/probe"
+	"github.com/edgeplan/edgeplan/internal/tensor"
+)
+
+// How runs of a range are gathered.
+const (
+	leastRuns  = 5
+	mostRuns   = 4000
+	leastTime  = 0.25 // seconds of runs
+	sampleTime = 1e-3 // seconds: shorter runs are timed some together
+
+	// What more time and more runs than these do not mend is not noise of the runs.
+	enoughTime, enoughRuns = 1.0, 25
+)
+
+// Run is the process that runs a range: it reads a probe.RangeRequest, loads what is in the
+// folder as a worker does, runs it on zeros, and prints a probe.RangeResult.
+func Run(dir string, in io.Reader, out io.Writer) error {
+	var request probe.RangeRequest
+	if err := json.NewDecoder(io.LimitReader(in, probe.MaxLine)).Decode(&request); err != nil {
+		return err
+	}
+	r, err := open(dir, request)
+	if err != nil {
+		return err
+	}
+	result, err := r.measure(request)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(result)
+}
+
+// ranged is a range that is loaded.
+type ranged struct {
+	session *ort.Session
+	inputs  []tensor.Tensor
+	outputs []string
+	load    time.Duration
+}
+
+// open loads as the worker does: prepacking stays off.
+func open(dir string, request probe.RangeRequest) (*ranged, error) {
+	begun := time.Now()
+	level, err := ort.ParseLevel(request.Optimization)
+	if err != nil {
+		return nil, err
+	}
+	library, err := ort.Open(filepath.Join(dir, engineFile))
+	if err != nil {
+		return nil, err
+	}
+	session, err := library.NewSession(filepath.Join(dir, graphFile), ort.SessionOptions{Level: level, Threads: request.Threads})
+	if err != nil {
+		return nil, err
+	}
+	r := &ranged{session: session, load: time.Since(begun)}
+	return r, r.prepare(request)
+}
+
+// prepare makes inputs, and chooses what the engine computes: a tensor that passes
+// through never meets it.
+func (r *ranged) prepare(request probe.RangeRequest) error {
+	for _, info := range r.session.Inputs() {
+		at := slices.IndexFunc(request.Inputs, func(i tensor.Info) bool { return i.Name == info.Name })
+		if at < 0 {
+			return fmt.Errorf("the range needs the tensor %q, of which nothing is said", info.Name)
+		}
+		zeros, err := request.Inputs[at].Zeros()
+		if err != nil {
+			return err
+		}
+		r.inputs = append(r.inputs, zeros)
+	}
+	for _, info := range request.Outputs {
+		if !slices.ContainsFunc(request.Inputs, func(i tensor.Info) bool { return i.Name == info.Name }) {
+			r.outputs = append(r.outputs, info.Name)
+		}
+	}
+	return nil
+}
+
+// runs times some runs together and gives the seconds of one.
+func (r *ranged) runs(n int) (float64, error) {
+	begun := time.Now()
+	for range n {
+		if _, err := r.session.Run(r.inputs, r.outputs); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(begun).Seconds() / float64(n), nil
+}
+
+// measure runs until the time is known well enough. The first runs take memory and read
+// weights, and are not counted; what memory they took is what the range takes. Later
+// ones add only what this process has not tidied up yet.
+func (r *ranged) measure(request probe.RangeRequest) (probe.RangeResult, error) {
+	result := probe.RangeResult{LoadSeconds: r.load.Seconds()}
+	if len(r.outputs) == 0 { // everything passes through
+		return result, nil
+	}
+	first, err := r.runs(1)
+	if err != nil {
+		return result, err
+	}
+	second, err := r.runs(1)
+	if err != nil {
+		return result, err
+	}
+	result.PeakBytes = PeakBytes(os.Getpid())
+	request.Cap = min(request.Cap, max(enoughTime, enoughRuns*second))
+	together := max(1, min(1000, int(sampleTime/max(second, 1e-7))))
+	samples, err := r.gather(together, first+second, request)
+	if err != nil {
+		return result, err
+	}
+	e := probe.Steady(samples)
+	result.Seconds, result.Spread, result.Runs = e.Mean, e.Spread, len(samples)*together
+	return result, nil
+}
+
+// gather times runs, some together, until their mean is known or the time is over. It
+// looks when there are a tenth more than when it last did.
+func (r *ranged) gather(together int, spent float64, request probe.RangeRequest) (samples []float64, err error) {
+	least := min(leastTime, request.Cap)
+	for look := leastRuns; len(samples) < mostRuns; {
+		if len(samples) >= look && spent >= least {
+			if probe.Steady(samples).Spread <= request.Goal {
+				break
+			}
+			look = len(samples) + 1 + len(samples)/10
+		}
+		if len(samples) > 0 && spent >= request.Cap {
+			break
+		}
+		one, err := r.runs(together)
+		if err != nil {
+			return nil, err
+		}
+		samples, spent = append(samples, one), spent+one*float64(together)
+	}
+	return samples, nil
+}

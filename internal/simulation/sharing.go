@@ -1,0 +1,163 @@
+package simulation
+
+import "math"
+
+// sharing serves jobs side by side, each as fast as any other and none faster than alone:
+// a processor under a fair scheduler, or a medium under TCP (processor sharing). Instead
+// of every job it moves one clock, the seconds of service that a job present all along
+// would have got, so a job costs O(log n).
+type sharing struct {
+	run   *run
+	width float64 // how many jobs get full speed at once
+
+	service float64 // the clock
+	last    float64 // when it was last moved
+	jobs    []job   // a heap in order of end
+	seq     uint64
+	gen     uint32  // of the scheduled event
+	busy    float64 // seconds of service given, over all jobs
+
+	quota, period float64 // of a control group; 0 is none
+	left          float64 // of the quota in this period
+	periodEnd     float64
+}
+
+type job struct {
+	end  float64 // by the clock
+	seq  uint64
+	to   target
+	m    *message
+	gen  uint32
+	kind kind
+}
+
+func (j *job) before(other *job) bool {
+	return j.end < other.end || j.end == other.end && j.seq < other.seq
+}
+
+// speed is how fast the clock goes.
+func (s *sharing) speed() float64 {
+	if s.period > 0 && s.left <= tiny {
+		return 0
+	}
+	return min(1, s.width/float64(len(s.jobs)))
+}
+
+// move brings the clock to now.
+func (s *sharing) move() {
+	now := s.run.now
+	if len(s.jobs) > 0 {
+		given := (now - s.last) * s.speed()
+		s.service += given
+		s.busy += given * float64(len(s.jobs))
+		s.left -= given * float64(len(s.jobs))
+	} else {
+		s.service = 0
+	}
+	s.last = now
+	if s.period > 0 && now >= s.periodEnd {
+		s.periodEnd += s.period * (1 + math.Floor((now-s.periodEnd)/s.period))
+		s.left = s.quota + min(0, s.left)
+	}
+}
+
+// add starts a job of some seconds; to hears of its end.
+func (s *sharing) add(seconds float64, to target, kind kind, m *message, gen uint32) {
+	s.move()
+	s.seq++
+	s.jobs = append(s.jobs, job{end: s.service + seconds, seq: s.seq, to: to, m: m, gen: gen, kind: kind})
+	s.up(len(s.jobs) - 1)
+	s.schedule()
+}
+
+// fire ends the job that is due.
+func (s *sharing) fire(_ kind, _ *message, gen uint32) {
+	if gen != s.gen {
+		return
+	}
+	s.move()
+	if s.period > 0 && (s.speed() == 0 || s.jobs[0].end-s.service > tiny) {
+		s.schedule()
+		return
+	}
+	j := s.jobs[0]
+	s.service = j.end // without the rounding of the way there
+	s.drop(0)
+	s.schedule()
+	j.to.fire(j.kind, j.m, j.gen)
+}
+
+// tiny is less than any time that counts, and more than rounding.
+const tiny = 1e-12
+
+// schedule announces the end of the next job, or the end of the quota or period if that
+// comes first.
+func (s *sharing) schedule() {
+	s.gen++
+	if len(s.jobs) == 0 {
+		return
+	}
+	speed := s.speed()
+	at := s.periodEnd
+	if speed > 0 {
+		at = s.last + max(0, s.jobs[0].end-s.service)/speed
+		if s.period > 0 {
+			at = min(at, s.last+s.left/(speed*float64(len(s.jobs))), max(s.periodEnd, s.last))
+		}
+	}
+	s.run.calendar.add(event{at: at, to: s, kind: nextJob, gen: s.gen})
+}
+
+// cancel drops the jobs of a target, or all if it is nil.
+func (s *sharing) cancel(to target) {
+	s.move()
+	kept := s.jobs[:0]
+	for _, j := range s.jobs {
+		if to != nil && j.to != to {
+			kept = append(kept, j)
+		}
+	}
+	clear(s.jobs[len(kept):])
+	s.jobs = kept
+	for i := len(kept)/2 - 1; i >= 0; i-- {
+		s.down(i)
+	}
+	s.schedule()
+}
+
+func (s *sharing) drop(i int) {
+	n := len(s.jobs) - 1
+	s.jobs[i] = s.jobs[n]
+	s.jobs[n] = job{}
+	s.jobs = s.jobs[:n]
+	if i < n {
+		s.down(i)
+	}
+}
+
+func (s *sharing) up(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if s.jobs[parent].before(&s.jobs[i]) {
+			return
+		}
+		s.jobs[parent], s.jobs[i] = s.jobs[i], s.jobs[parent]
+		i = parent
+	}
+}
+
+func (s *sharing) down(i int) {
+	for n := len(s.jobs); ; {
+		least := i
+		for child := 2*i + 1; child < min(2*i+3, n); child++ {
+			if s.jobs[child].before(&s.jobs[least]) {
+				least = child
+			}
+		}
+		if least == i {
+			return
+		}
+		s.jobs[least], s.jobs[i] = s.jobs[i], s.jobs[least]
+		i = least
+	}
+}
