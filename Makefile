@@ -107,7 +107,7 @@ fuzz-config:
 # Uploads against scp and bare TCP, bytes of a moved layer, 30 devices at once: ratios
 # within one run, on real SSH servers. Needs root and openssh-server. docs/deploy-speed.md.
 bench-deploy:
-	$(GO) test -run '^$$' -bench '^Benchmark(Upload|MovedBoundary|Reapply|ManyDevices)$$' -benchtime 3x -timeout 40m ./deployer $(TESTFLAGS)
+	$(GO) test -run '^$$' -bench '^Benchmark(Upload|MovedBoundary|Reapply|Refresh|ManyDevices)$$' -benchtime 3x -timeout 40m ./deployer $(TESTFLAGS)
 
 # A device that is powered off under load, and a link that flaps for five minutes: how soon a
 # new plan serves, what is sent, how often plans change. Needs openssh-server. A quarter of an hour.

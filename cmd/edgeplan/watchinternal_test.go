@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/edgeplan/edgeplan/deployer"
+	"github.com/edgeplan/edgeplan/internal/promtest"
 	"github.com/edgeplan/edgeplan/internal/watching"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -83,24 +84,7 @@ func TestWatchMetrics(t *testing.T) {
 	if diff := cmp.Diff(served, listed); diff != "" {
 		t.Errorf("docs/watch.md lists other metrics than are served (-served +listed):\n%s", diff)
 	}
-	checkMetricNames(t, text)
-}
-
-func checkMetricNames(t *testing.T, text string) {
-	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("EDGEPLAN_REQUIRE_PROMTOOL") != "" {
-			t.Fatal("promtool is required, but not installed")
-		}
-		t.Log("promtool is not installed: names are not checked")
-		return
-	}
-	command := exec.Command(path, "check", "metrics")
-	command.Stdin = strings.NewReader(text)
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Errorf("promtool: %v\n%s", err, out)
-	}
+	promtest.Check(t, []byte(text))
 }
 
 // Every unit is one that systemd takes as it is meant, whatever the folders are named.
