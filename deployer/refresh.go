@@ -94,13 +94,13 @@ func inspectNode(ctx context.Context, node string, state *statefile.State, parts
 	if errors.As(err, &changed) && !errors.As(err, &jump) {
 		return notConnected(node, parts, changed), nil
 	}
+	found := nodeFound{}
+	if err == nil {
+		found, err = s.inspectAll(ctx, parts, state)
+	}
 	if err != nil && len(parts) == 0 {
-		return nodeFound{}, nil
+		return nodeFound{}, nil // nothing that serves is there
 	}
-	if err != nil {
-		return nodeFound{}, d.failed(err)
-	}
-	found, err := s.inspectAll(ctx, parts, state)
 	return found, d.failed(err)
 }
 
