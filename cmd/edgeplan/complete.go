@@ -125,7 +125,7 @@ func (c *cli) valueCandidates(flag, value string) []string {
 	case "target":
 		return startingWith(value, c.modelAddresses())
 	case "exclude":
-		return startingWith(value, c.nodeAddresses())
+		return startingWith(strings.ReplaceAll(value, `\`, ""), c.nodeAddresses()) // a shell may give it as it was typed
 	case "replace":
 		return startingWith(value, c.sliceAddresses())
 	case "refresh":
