@@ -90,14 +90,17 @@ func (c *cli) watchUnit(args []string, log string) (watchUnit, error) {
 		}
 	}
 	if log != "" {
-		u.Writes = append(u.Writes, filepath.Dir(filepath.Join(here, log)))
-		if filepath.IsAbs(log) {
-			u.Writes[1] = filepath.Dir(log)
+		path, err := filepath.Abs(log)
+		if err != nil {
+			return watchUnit{}, err
 		}
+		u.Writes = append(u.Writes, filepath.Dir(path))
 	}
 	if ssh := filepath.Join(who.HomeDir, ".ssh"); isFolder(ssh) { // host_key_checking = "accept-new" adds to known_hosts
 		u.Writes = append(u.Writes, ssh)
 	}
+	slices.Sort(u.Writes)
+	u.Writes = slices.Compact(u.Writes)
 	return u, nil
 }
 
