@@ -41,7 +41,7 @@ func (w *watch) look(ctx context.Context) bool {
 // take goes on from a state that somebody else has made, and from the folder as it is now.
 func (w *watch) take(ctx context.Context, now *statefile.State) {
 	w.tell(event{Event: eventTaken, Serial: now.Serial, Message: fmt.Sprintf("somebody else has changed the state: it was at serial %d", w.state.Serial)})
-	w.state, w.failure = now, ""
+	w.state, w.failure, w.speeds = now, "", speeds{}
 	w.machine.Taken(inUse(now))
 	if err := w.read(ctx, w.quietly()); err != nil && ctx.Err() == nil {
 		w.say("the folder cannot be read anew, so it is as it was before: " + err.Error())
@@ -199,6 +199,7 @@ func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan)
 	w.tell(event{Event: eventApplied, Excluded: made.Excluded, Serial: w.state.Serial, UploadBytes: made.UploadBytes(),
 		Seconds: time.Since(begun).Seconds(), Message: "applied the plan " + aim(d)})
 	w.failure = ""
+	w.speeds.left(d.Leave)
 	w.done(d, watching.Changed)
 	return nil
 }

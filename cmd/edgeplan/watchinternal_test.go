@@ -211,6 +211,17 @@ func TestSpeeds(t *testing.T) {
 	}
 	v := s["m"]
 	v.reaches["b"] = 50
+	s.left([]string{"b"})
+	state.Models["m"] = statefile.Model{Release: "r2", Gateway: "a", Slices: state.Models["m"].Slices}
+	for reached, helped := range map[float64]bool{40: false, 50: false, 55: true} {
+		s.measure(state, nil, 0.7)
+		s["m"].reaches["a"] = reached
+		made := &plan.Plan{Models: []plan.Model{{Name: "m", ThroughputPerSecond: 1000}}}
+		if err := s.worthwhile(made, []string{"a"}); (err == nil) != helped {
+			t.Errorf("%v reached after 50: %v", reached, err)
+		}
+	}
+	v.before, s["m"] = 0, v
 	for throughput, better := range map[float64]bool{60: true, 50: false, 40: false} {
 		made := &plan.Plan{Models: []plan.Model{{Name: "m", ThroughputPerSecond: throughput}}}
 		if err := s.worthwhile(made, []string{"b"}); (err == nil) != better {
