@@ -126,12 +126,16 @@ func (l *link) endsSoon() bool {
 	}
 }
 
+// noChannel is what x/crypto/ssh says when the connection ends while a channel is
+// being opened.
+const noChannel = "ssh: unexpected packet in response to channel open: <nil>"
+
 // why is err, or the loss of the connection that caused it.
 func (l *link) why(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, io.EOF) {
+	if errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, io.EOF) || err.Error() == noChannel {
 		l.endsSoon()
 	}
 	if lost := l.lost(); lost != nil {
