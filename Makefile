@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: bench-watch fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline soak-pipeline fuzz-pipeline bench-probe
+.PHONY: fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline bench-simulate soak-pipeline fuzz-pipeline bench-probe bench-watch
 
 all: build
 
@@ -83,6 +83,14 @@ paper:
 bench-pipeline: engine
 	$(GO) run ./cmd/bench-pipeline
 	$(GO) test -run '^$$' -bench '^BenchmarkHop$$' -benchtime 1x ./worker
+
+# The simulation against real pipelines, under closed and open loops: workers whose engines
+# sleep for a known time, and workers with ONNX Runtime on limited devices (as root). Then what
+# 1,000 devices take. Fifteen minutes.
+bench-simulate: engine
+	$(GO) test -run '^$$' -bench '^BenchmarkSimulation$$' -benchtime 1x -timeout 20m ./worker
+	$(GO) run ./cmd/bench-pipeline -simulate -duration 20s
+	$(GO) test -run '^$$' -bench '^BenchmarkThousandDevices$$' -benchtime 1x ./internal/simulation
 
 # A pipeline at twice the load it can take: throughput, memory and latency stay as they are.
 soak-pipeline:

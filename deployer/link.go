@@ -22,9 +22,11 @@ type link struct {
 	// answered is when SFTP last answered, as Unix time in nanoseconds.
 	answered atomic.Int64
 
-	mu    sync.Mutex
-	files *sftp.Client // nil until it is needed
-	cause error        // why the connection was cut from this side
+	opening sync.Mutex
+	files   *sftp.Client // under opening; nil until it is needed
+
+	mu    sync.Mutex // never held while the device is waited for
+	cause error      // why the connection was cut from this side
 }
 
 // newLink watches over a connection until it ends.

@@ -14,7 +14,6 @@ import (
 // How long a device may take for an answer, beside what it is asked to measure.
 const (
 	clockQuestions = 5
-	factsTimeout   = 20 * time.Second
 	linkSlack      = 30 * time.Second
 	engineTimeout  = 3 * time.Minute
 )
@@ -40,7 +39,7 @@ func (p *Probes) Facts(ctx context.Context, name string, wire bool) (probe.Facts
 	if err != nil {
 		return probe.Facts{}, 0, err
 	}
-	answer, err := d.ask(ctx, factsTimeout, probe.Request{Facts: &probe.FactsRequest{Wire: wire}})
+	answer, err := d.ask(ctx, d.o.AnswerTimeout, probe.Request{Facts: &probe.FactsRequest{Wire: wire}})
 	if err != nil {
 		return probe.Facts{}, 0, err
 	}
@@ -57,7 +56,7 @@ func (d *probed) clockOffset(ctx context.Context) (offset time.Duration, err err
 	quickest := time.Duration(1 << 62)
 	for range clockQuestions {
 		asked := time.Now()
-		answer, err := d.ask(ctx, factsTimeout, probe.Request{Clock: true})
+		answer, err := d.ask(ctx, d.o.AnswerTimeout, probe.Request{Clock: true})
 		took := time.Since(asked)
 		if err != nil {
 			return 0, err

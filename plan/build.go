@@ -81,6 +81,7 @@ func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	if diags.HasErrors() {
 		return nil, diags
 	}
+	diags = append(diags, b.checkProfiles()...)
 	models, faults := b.placeBeside(ctx)
 	if diags = append(diags, faults...); diags.HasErrors() {
 		return nil, diags
@@ -149,6 +150,9 @@ type builder struct {
 	sharing bool             // place also on the devices of the models that are left alone
 	replace []Replacement
 	unknown []string // outputs that depend on models not deployed and not planned
+
+	profiles map[[2]string]*profiled // by node and model, once asked for
+	memories map[string]memoryFit    // by model, once asked for
 }
 
 func newBuilder(in Input) *builder {
@@ -159,6 +163,9 @@ func newBuilder(in Input) *builder {
 		blobs:   blobs{},
 		network: newNetwork(in.Config),
 		slots:   newSlots(in.Prior),
+
+		profiles: map[[2]string]*profiled{},
+		memories: map[string]memoryFit{},
 	}
 	for _, node := range in.Config.Nodes {
 		if node.Enabled {

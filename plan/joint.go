@@ -94,7 +94,8 @@ func (b *builder) jointProblem() (*solver.Problem, hcl.Diagnostics) {
 		if joint.Nodes == nil {
 			joint.Nodes, joint.Bandwidth, joint.Latency, joint.Shared = slices.Clone(single.Nodes), single.Bandwidth, single.Latency, single.Shared
 			for v := range joint.Nodes {
-				joint.Nodes[v].SegmentSeconds, joint.Nodes[v].BaseBytes = nil, EngineBaseBytes
+				n := &joint.Nodes[v]
+				n.SegmentSeconds, n.RangeSeconds, n.StageSeconds, n.BaseBytes = nil, nil, 0, 0 // each model has its own
 			}
 		}
 		m := solver.Model{
@@ -105,7 +106,10 @@ func (b *builder) jointProblem() (*solver.Problem, hcl.Diagnostics) {
 			Start: single.Start, HeldBytes: single.HeldBytes,
 		}
 		for v := range joint.Nodes {
-			joint.Nodes[v].ModelSeconds = append(joint.Nodes[v].ModelSeconds, single.Nodes[v].SegmentSeconds)
+			n := &joint.Nodes[v]
+			n.ModelSeconds = append(n.ModelSeconds, single.Nodes[v].SegmentSeconds)
+			n.ModelRanges = append(n.ModelRanges, single.Nodes[v].RangeSeconds)
+			n.ModelStageSeconds = append(n.ModelStageSeconds, single.Nodes[v].StageSeconds)
 		}
 		joint.Models = append(joint.Models, m)
 		diags = append(diags, b.reserveGateway(joint, len(joint.Models)-1, model)...)
@@ -117,14 +121,14 @@ func (b *builder) jointProblem() (*solver.Problem, hcl.Diagnostics) {
 // stage of the same model shares the worker, so its base is less there.
 func (b *builder) reserveGateway(joint *solver.Problem, k int, model *config.Model) hcl.Diagnostics {
 	m := &joint.Models[k]
-	for range joint.Nodes {
-		m.NodeBaseBytes = append(m.NodeBaseBytes, EngineBaseBytes)
+	for _, node := range joint.Nodes {
+		m.NodeBaseBytes = append(m.NodeBaseBytes, b.workerBaseBytes(b.nodes[node.Name], model))
 	}
 	if m.Gateway == nil {
 		return nil
 	}
 	node := &joint.Nodes[*m.Gateway]
-	m.NodeBaseBytes[*m.Gateway] -= GatewayBaseBytes
+	m.NodeBaseBytes[*m.Gateway] = max(0, m.NodeBaseBytes[*m.Gateway]-GatewayBaseBytes)
 	node.MemoryBytes -= GatewayBaseBytes + gatewayBuffers(b.in.Chains[model.Name])
 	if node.MemoryBytes >= 0 {
 		return nil

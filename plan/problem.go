@@ -12,7 +12,8 @@ import (
 // measurements behind these).
 const (
 	// EngineBaseBytes is the worker with ONNX Runtime loaded and a session open:
-	// program, engine, and the engine's own buffers beside weights and activations.
+	// program, engine, and the engine's own buffers beside weights and activations. It
+	// counts where that was not measured.
 	EngineBaseBytes = 56 << 20
 	// GatewayBaseBytes is a worker without an engine.
 	GatewayBaseBytes = 20 << 20
@@ -45,11 +46,12 @@ func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solv
 		OutBuffers: buffersPerQueue,
 	}
 	addChain(p, chain, model)
+	b.addMemory(p, model, chain)
 	// Tensors are smaller only on their way: what waits in a stage is as large as ever.
 	shrink := transfer.Form(model.Transfer).Shrink()
 	p.InBuffers, p.OutBuffers = shrink*p.InBuffers, shrink*p.OutBuffers
 	for i, node := range b.cluster() {
-		p.Nodes = append(p.Nodes, b.problemNode(node, model, chain))
+		p.Nodes = append(p.Nodes, b.problemNode(node, model))
 		if node.Address == model.Gateway {
 			p.Gateway = &i
 		}
@@ -125,17 +127,14 @@ func enabledNodes(c *config.Config) []*config.Node {
 	return nodes
 }
 
-func (b *builder) problemNode(node *config.Node, model *config.Model, chain *onnx.Chain) solver.Node {
-	seconds := make([]float64, len(chain.Segments))
-	for i, segment := range chain.Segments {
-		seconds[i] = max(leastSeconds, float64(segment.FLOPs)/node.Compute)
+func (b *builder) problemNode(node *config.Node, model *config.Model) solver.Node {
+	n := solver.Node{
+		Name:        node.Address,
+		MemoryBytes: max(0, node.Memory-b.keptBytes(node.Address)),
+		BaseBytes:   b.workerBaseBytes(node, model) + b.gatewayBytes(node.Address, model),
 	}
-	return solver.Node{
-		Name:           node.Address,
-		MemoryBytes:    max(0, node.Memory-b.keptBytes(node.Address)),
-		BaseBytes:      EngineBaseBytes + b.gatewayBytes(node.Address, model),
-		SegmentSeconds: seconds,
-	}
+	b.addTimes(&n, node, model)
+	return n
 }
 
 // gatewayBytes is the memory a node spends on being a gateway: the buffers of

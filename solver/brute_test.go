@@ -134,6 +134,9 @@ func (s shape) nodesOf(p *Problem, n, l int, pick func(int) int64) {
 		if s.one(3) {
 			node.CPUSecondsPerByte = float64(pick(30)) / 1000
 		}
+		if s.one(3) {
+			node.StageSeconds = float64(pick(100)) / 100
+		}
 		if s.one(5) {
 			s.ranges(&node, l, pick)
 		}

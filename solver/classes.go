@@ -26,10 +26,10 @@ next:
 func (m *model) interchangeable(u, v int) bool {
 	p := m.p
 	a, b := p.Nodes[u], p.Nodes[v]
-	if a.MemoryBytes-a.BaseBytes != b.MemoryBytes-b.BaseBytes || a.CPUSecondsPerByte != b.CPUSecondsPerByte ||
+	if a.MemoryBytes-a.BaseBytes != b.MemoryBytes-b.BaseBytes || a.CPUSecondsPerByte != b.CPUSecondsPerByte || a.StageSeconds != b.StageSeconds ||
 		a.SendBytesPerSecond != b.SendBytesPerSecond || a.ReceiveBytesPerSecond != b.ReceiveBytesPerSecond ||
 		!slices.Equal(a.SegmentSeconds, b.SegmentSeconds) || !slices.Equal(a.RangeSeconds, b.RangeSeconds) ||
-		!slices.EqualFunc(a.ModelSeconds, b.ModelSeconds, slices.Equal) || !slices.EqualFunc(a.ModelRanges, b.ModelRanges, slices.Equal) {
+		!slices.Equal(a.ModelStageSeconds, b.ModelStageSeconds) || !slices.EqualFunc(a.ModelSeconds, b.ModelSeconds, slices.Equal) || !slices.EqualFunc(a.ModelRanges, b.ModelRanges, slices.Equal) {
 		return false
 	}
 	if p.Gateway != nil && (*p.Gateway == u || *p.Gateway == v) {

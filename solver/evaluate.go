@@ -10,8 +10,8 @@ import (
 // problem as it is declared and shares nothing with the searches but the
 // rounding of times, so it also checks them.
 //
-// A stage keeps its node busy for the time of its segments and the node's time
-// per byte for every byte that reaches or leaves the stage over a link. Moving
+// A stage keeps its node busy for the time of its segments, the node's time for
+// every stage, and its time per byte for every byte that reaches or leaves the stage over a link. Moving
 // a cut takes its bytes over the bandwidth of the link and keeps busy the link,
 // or every shared network that has it, and, at their own rates, the interfaces
 // that send and receive it. The transfer lasts as long as the slowest of the link
@@ -210,7 +210,7 @@ func (n *Node) rangePS(s Placed) int64 {
 		}
 	}
 	sums := prefixPS(n.SegmentSeconds)
-	return sums[s.LastSegment+1] - sums[s.FirstSegment]
+	return toPS(n.StageSeconds) + sums[s.LastSegment+1] - sums[s.FirstSegment]
 }
 
 // lacks is how many bytes of a segment a node does not hold.

@@ -118,6 +118,7 @@ func (x *explaining) faster(v int) change {
 		for k, ranges := range node.ModelRanges {
 			node.ModelRanges[k] = shorterRanges(ranges)
 		}
+		node.StageSeconds, node.ModelStageSeconds = node.StageSeconds/tenth, shorter(node.ModelStageSeconds)
 		node.CPUSecondsPerByte /= tenth
 	}}
 }

@@ -115,6 +115,7 @@ func changed(p *Problem, s *Solution, g Gain) (with, less *Problem) {
 		return &q, &before
 	case ComputeChange:
 		node := &q.Nodes[v]
+		node.StageSeconds /= 1.1
 		node.CPUSecondsPerByte /= 1.1
 		node.SegmentSeconds, node.RangeSeconds = slices.Clone(node.SegmentSeconds), slices.Clone(node.RangeSeconds)
 		for k := range node.SegmentSeconds {

@@ -31,6 +31,9 @@ func (r *jointRun) fitWithout(k int) bool {
 	p.Models, p.Nodes = without(p.Models, k), nil
 	for _, node := range r.p.Nodes {
 		node.ModelSeconds = without(node.ModelSeconds, k)
+		if node.ModelStageSeconds != nil {
+			node.ModelStageSeconds = without(node.ModelStageSeconds, k)
+		}
 		if node.ModelRanges != nil {
 			node.ModelRanges = without(node.ModelRanges, k)
 		}

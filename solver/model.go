@@ -34,6 +34,7 @@ type class struct {
 	room    int64 // memory without the base
 	cpu     float64
 	time    []int64          // prefix sums in ps by position
+	stage   int64            // ps of every stage beside its segments
 	ranges  map[[2]int]int64 // measured times by first and last position
 	sum     int              // the sum that its stages add to, or -1
 	// Without overlap: the least that receiving and sending the cut at each
@@ -162,7 +163,7 @@ func (m *model) fillLive() {
 func (m *model) newClass(members []int) class {
 	v := members[0]
 	node := m.p.Nodes[v]
-	c := class{members: members, room: node.MemoryBytes - node.BaseBytes, cpu: node.CPUSecondsPerByte * psPerSecond}
+	c := class{members: members, stage: toPS(node.StageSeconds), room: node.MemoryBytes - node.BaseBytes, cpu: node.CPUSecondsPerByte * psPerSecond}
 	m.fillTimes(&c, &node)
 	if c.sum = -1; m.own.node == v {
 		c.sum = m.own.busy
@@ -230,7 +231,7 @@ func (m *model) fillLinks() {
 // stagePS is how long a stage from position i to position j keeps a node of a
 // class busy.
 func (m *model) stagePS(c *class, i, j int) int64 {
-	ps := c.time[j] - c.time[i]
+	ps := c.stage + c.time[j] - c.time[i]
 	if c.ranges != nil {
 		if measured, ok := c.ranges[[2]int{i, j}]; ok {
 			ps = measured
@@ -266,7 +267,7 @@ func (m *model) allowed(c *class, i, j int) bool {
 // tooLong says that a stage from i takes longer than a limit, wherever it ends
 // from j on. Measured times need not grow with the stage.
 func (c *class) tooLong(i, j int, limit int64) bool {
-	return c.ranges == nil && c.time[j]-c.time[i] > limit
+	return c.ranges == nil && c.stage+c.time[j]-c.time[i] > limit
 }
 
 // peakPS is the busiest of a stage's node and its gateway transfers, at least.

@@ -104,7 +104,10 @@ func (p *Problem) nodeAlone(v, k int, rate float64) Node {
 	if base := p.Models[k].NodeBaseBytes; v < len(base) {
 		n.BaseBytes = base[v]
 	}
-	n.SegmentSeconds, n.RangeSeconds = nil, nil
+	n.SegmentSeconds, n.RangeSeconds, n.StageSeconds = nil, nil, 0
+	if k < len(n.ModelStageSeconds) {
+		n.StageSeconds = n.ModelStageSeconds[k] * rate
+	}
 	if k < len(n.ModelSeconds) {
 		n.SegmentSeconds = multiplied(n.ModelSeconds[k], rate)
 	}
@@ -113,7 +116,7 @@ func (p *Problem) nodeAlone(v, k int, rate float64) Node {
 			n.RangeSeconds = append(n.RangeSeconds, Range{r.First, r.Last, r.Seconds * rate})
 		}
 	}
-	n.ModelSeconds, n.ModelRanges = nil, nil
+	n.ModelSeconds, n.ModelRanges, n.ModelStageSeconds = nil, nil, nil
 	n.CPUSecondsPerByte *= rate
 	n.SendBytesPerSecond /= rate
 	n.ReceiveBytesPerSecond /= rate
@@ -155,5 +158,6 @@ func (n Node) MarshalJSON() ([]byte, error) {
 		plain
 		SegmentSeconds [][]float64 `json:"segment_seconds"`
 		RangeSeconds   [][]Range   `json:"range_seconds,omitempty"`
-	}{plain(n), n.ModelSeconds, n.ModelRanges})
+		StageSeconds   []float64   `json:"stage_seconds,omitempty"`
+	}{plain(n), n.ModelSeconds, n.ModelRanges, n.ModelStageSeconds})
 }

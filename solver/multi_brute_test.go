@@ -13,7 +13,7 @@ func (s shape) models(count int) *Problem {
 	first := s.problem()
 	p := &Problem{Bandwidth: first.Bandwidth, Latency: first.Latency, Shared: first.Shared, Overlap: first.Overlap}
 	for _, node := range first.Nodes {
-		node.SegmentSeconds, node.RangeSeconds = nil, nil
+		node.SegmentSeconds, node.RangeSeconds, node.StageSeconds = nil, nil, 0
 		node.MemoryBytes *= int64(1 + s.draw.IntN(count))
 		p.Nodes = append(p.Nodes, node)
 	}
@@ -33,6 +33,7 @@ func (s shape) models(count int) *Problem {
 		p.Models = append(p.Models, m)
 		for v := range p.Nodes {
 			p.Nodes[v].ModelSeconds = append(p.Nodes[v].ModelSeconds, q.Nodes[v].SegmentSeconds)
+			p.Nodes[v].ModelStageSeconds = append(p.Nodes[v].ModelStageSeconds, q.Nodes[v].StageSeconds)
 			p.Nodes[v].ModelRanges = append(p.Nodes[v].ModelRanges, q.Nodes[v].RangeSeconds)
 		}
 	}

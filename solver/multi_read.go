@@ -69,6 +69,7 @@ func requiredInto(f *faults, to *float64) field {
 func modelsNodeFields(f *faults, n *Node) map[string]field {
 	fields := nodeFields(f, n)
 	fields["segment_seconds"] = listsInto(f, &n.ModelSeconds, func(to *[]float64) field { return listInto(f, to) })
+	fields["stage_seconds"] = listInto(f, &n.ModelStageSeconds)
 	fields["range_seconds"] = listsInto(f, &n.ModelRanges, func(to *[]Range) field { return rangesInto(f, to) })
 	return fields
 }

@@ -18,7 +18,7 @@ const validModels = `{
      "excluded_nodes": [0], "start": [{"node": 1, "first_segment": 0, "last_segment": 1}]},
     {"name": "n", "segment_names": ["s"], "cut_bytes": [1, 2], "segment_bytes": [9], "gateway": null}],
   "nodes": [
-    {"name": "a", "memory_bytes": 100, "base_bytes": 1, "segment_seconds": [[0.5, 1e-3], [2]], "range_seconds": [[[0, 1, 0.4]], []]},
+    {"name": "a", "memory_bytes": 100, "base_bytes": 1, "segment_seconds": [[0.5, 1e-3], [2]], "range_seconds": [[[0, 1, 0.4]], []], "stage_seconds": [0.1, 0]},
     {"name": "b", "memory_bytes": 100, "segment_seconds": [[1, 1], [3]]}],
   "bandwidth_bytes_per_second": [[0, 10], [20, 0]], "shared": [{"name": "wifi", "pairs": [[0, 1]]}], "overlap": false
 }`
@@ -40,7 +40,7 @@ func TestReadModels(t *testing.T) {
 			{Name: "n", SegmentNames: []string{"s"}, CutBytes: []int64{1, 2}, SegmentBytes: []int64{9}},
 		},
 		Nodes: []Node{
-			{Name: "a", MemoryBytes: 100, BaseBytes: 1, ModelSeconds: [][]float64{{0.5, 1e-3}, {2}}, ModelRanges: [][]Range{{{0, 1, 0.4}}, {}}},
+			{Name: "a", MemoryBytes: 100, BaseBytes: 1, ModelSeconds: [][]float64{{0.5, 1e-3}, {2}}, ModelRanges: [][]Range{{{0, 1, 0.4}}, {}}, ModelStageSeconds: []float64{0.1, 0}},
 			{Name: "b", MemoryBytes: 100, ModelSeconds: [][]float64{{1, 1}, {3}}},
 		},
 		Bandwidth: [][]float64{{0, 10}, {20, 0}}, Shared: []Shared{{Name: "wifi", Pairs: [][2]int{{0, 1}}}}, Overlap: new(bool),

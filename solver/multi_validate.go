@@ -78,6 +78,11 @@ func (p *Problem) checkModelTimes(f *faults) {
 		} else {
 			f.length(path+".segment_seconds", len(node.ModelSeconds), len(p.Models), "model")
 		}
+		if node.StageSeconds != 0 {
+			f.add(path+".stage_seconds", "must be a list, one for each model")
+		} else if node.ModelStageSeconds != nil {
+			f.length(path+".stage_seconds", len(node.ModelStageSeconds), len(p.Models), "model")
+		}
 		if node.RangeSeconds != nil {
 			f.add(path+".range_seconds", "must be a list of lists, one for each model")
 		} else if node.ModelRanges != nil {

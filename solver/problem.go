@@ -87,6 +87,12 @@ type Node struct {
 	// ModelSeconds stands for SegmentSeconds where the problem has models: one list
 	// for each model.
 	ModelSeconds [][]float64 `json:"-"`
+	// StageSeconds is added to the time of every stage here whose range is not in
+	// RangeSeconds: what a run costs however many segments it has.
+	StageSeconds float64 `json:"stage_seconds,omitempty"`
+	// ModelStageSeconds stands for StageSeconds where the problem has models: one for
+	// each model, or nil.
+	ModelStageSeconds []float64 `json:"-"`
 	// CPUSecondsPerByte is added to the stage's time for every byte in and out
 	// that crosses a link.
 	CPUSecondsPerByte float64 `json:"cpu_seconds_per_byte,omitempty"`
@@ -95,7 +101,7 @@ type Node struct {
 	SendBytesPerSecond    float64 `json:"send_bytes_per_second,omitempty"`
 	ReceiveBytesPerSecond float64 `json:"receive_bytes_per_second,omitempty"`
 	// RangeSeconds are measured: a stage of exactly these segments takes that
-	// long, whatever its segments take one by one.
+	// long, whatever its segments take one by one, StageSeconds included.
 	RangeSeconds []Range `json:"range_seconds,omitempty"`
 	// ModelRanges stands for RangeSeconds where the problem has models: one list
 	// for each model, or nil.

@@ -72,6 +72,7 @@ func nodeFields(f *faults, n *Node) map[string]field {
 		"base_bytes":               into(f, &n.BaseBytes),
 		"segment_seconds":          listInto(f, &n.SegmentSeconds),
 		"cpu_seconds_per_byte":     into(f, &n.CPUSecondsPerByte),
+		"stage_seconds":            into(f, &n.StageSeconds),
 		"send_bytes_per_second":    into(f, &n.SendBytesPerSecond),
 		"receive_bytes_per_second": into(f, &n.ReceiveBytesPerSecond),
 		"range_seconds":            rangesInto(f, &n.RangeSeconds),

@@ -19,7 +19,7 @@ const valid = `{
   "in_buffers": 1, "out_buffers": 1, "gateway": null,
   "nodes": [
     {"name": "a", "memory_bytes": 100, "base_bytes": 1, "send_bytes_per_second": 5, "receive_bytes_per_second": 6.5, "range_seconds": [[0, 1, 0.4]], "segment_seconds": [0.5, 1e-3]},
-    {"name": "b", "memory_bytes": 100, "segment_seconds": [1, 1], "cpu_seconds_per_byte": 1e-9}],
+    {"name": "b", "memory_bytes": 100, "segment_seconds": [1, 1], "stage_seconds": 0.25, "cpu_seconds_per_byte": 1e-9}],
   "bandwidth_bytes_per_second": [[0, 10], [20, 0]], "latency_seconds": [[0, 0.1], [0.1, 0]],
   "shared": [{"name": "wifi", "pairs": [[0, 1], [1, 0]]}],
   "allowed_cuts": [1], "max_stages": 2, "pinned": [{"segment": 0, "node": 1}], "excluded_nodes": [], "overlap": false,
@@ -37,7 +37,7 @@ func TestReadProblem(t *testing.T) {
 		Nodes: []Node{
 			{Name: "a", MemoryBytes: 100, BaseBytes: 1, SegmentSeconds: []float64{0.5, 1e-3},
 				SendBytesPerSecond: 5, ReceiveBytesPerSecond: 6.5, RangeSeconds: []Range{{0, 1, 0.4}}},
-			{Name: "b", MemoryBytes: 100, SegmentSeconds: []float64{1, 1}, CPUSecondsPerByte: 1e-9},
+			{Name: "b", MemoryBytes: 100, SegmentSeconds: []float64{1, 1}, StageSeconds: 0.25, CPUSecondsPerByte: 1e-9},
 		},
 		Bandwidth: [][]float64{{0, 10}, {20, 0}}, Latency: [][]float64{{0, 0.1}, {0.1, 0}},
 		Shared:      []Shared{{Name: "wifi", Pairs: [][2]int{{0, 1}, {1, 0}}}},

@@ -50,7 +50,7 @@ func (t *table) endsOf(c *class) []bitset {
 		out[i] = all[i*size : (i+1)*size]
 		for j := i + 1; j <= m.end; j++ {
 			// These only grow with j, so nothing behind j fits either.
-			if m.weight[j]-m.weight[i] > c.room || c.ranges == nil && !t.within(c.time[j]-c.time[i]) {
+			if m.weight[j]-m.weight[i] > c.room || c.ranges == nil && !t.within(c.stage+c.time[j]-c.time[i]) {
 				break
 			}
 			if m.allowed(c, i, j) && t.within(m.peakPS(c, i, j)) {

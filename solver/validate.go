@@ -119,6 +119,7 @@ func (p *Problem) checkNodes(f *faults) {
 		path := fmt.Sprintf("nodes[%d]", v)
 		f.amount(path+".memory_bytes", node.MemoryBytes)
 		f.amount(path+".base_bytes", node.BaseBytes)
+		f.number(path+".stage_seconds", node.StageSeconds)
 		f.number(path+".cpu_seconds_per_byte", node.CPUSecondsPerByte)
 		f.number(path+".send_bytes_per_second", node.SendBytesPerSecond)
 		f.number(path+".receive_bytes_per_second", node.ReceiveBytesPerSecond)

@@ -55,7 +55,7 @@ func (p *Problem) checkTimeSums(f *faults) {
 	cut := float64(slices.Max(p.CutBytes))
 	var compute, cpu, move, wait slowest
 	for v, node := range p.Nodes {
-		sum := 0.0
+		sum := node.StageSeconds
 		for _, t := range node.SegmentSeconds {
 			sum += t
 		}

@@ -144,7 +144,7 @@ func (a *audit) occupyWire(from, to int, t exact) {
 // compute runs a stage that sends and receives some bytes.
 func (a *audit) compute(s Placed, bytes int64) {
 	node := &a.p.Nodes[s.Node]
-	t := exact{new(big.Rat), 1}
+	t := exact{new(big.Rat).SetFloat64(node.StageSeconds), 2}
 	for _, seconds := range node.SegmentSeconds[s.FirstSegment : s.LastSegment+1] {
 		t.seconds.Add(t.seconds, new(big.Rat).SetFloat64(seconds))
 	}

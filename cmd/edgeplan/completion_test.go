@@ -39,6 +39,7 @@ func TestCompletion(t *testing.T) {
 		{`edgeplan apply -exclude=node.pi\[\"h`, `<apply><-exclude=node.pi["hall"]>`},
 		{"edgeplan apply week", "<apply><weekly.plan>"},
 		{"edgeplan plan -out=week", "<plan><-out=weekly.plan>"},
+		{"edgeplan probe -only=prof", "<probe><-only=profiles>"},
 		{"edgeplan state pul", "<state><pull>"},
 		{"edgeplan infer cla", "<infer><classifier>"},
 		{"edgeplan completion fi", "# Completion of edgeplan for fish."},

@@ -152,7 +152,7 @@ func program(a artifact.Artifact) plan.Program {
 }
 
 // architectures are those of nodes whose configuration does not say: from the
-// state, else asked over SSH.
+// state, else as measured, else asked over SSH.
 func (c *cli) architectures(ctx context.Context, f planFlags, cfg *config.Config, prior *statefile.State) (map[string]string, error) {
 	known := map[string]string{}
 	ask := map[string]statefile.Node{}
@@ -162,6 +162,8 @@ func (c *cli) architectures(ctx context.Context, f planFlags, cfg *config.Config
 		case node.Architecture != "" || !node.Enabled:
 		case ok && recorded.Architecture != "":
 			known[node.Address] = recorded.Architecture
+		case cfg.Measured.Node(node.Address) != nil:
+			known[node.Address] = cfg.Measured.Node(node.Address).Architecture
 		default:
 			ask[node.Address] = statefile.Node{Path: node.Path, SSH: statefile.SSH(node.SSH)}
 		}

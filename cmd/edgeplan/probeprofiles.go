@@ -54,8 +54,11 @@ func (p *probing) timeOn(ctx context.Context, node string, list []timing) error 
 			p.fail(fmt.Errorf("%s of %s: %w", t.name(), t.model.Address, err))
 			p.progress.step("%s on %s: not timed", t.name(), node)
 		}
+		if err := p.recordCompute(node); err != nil {
+			return err
+		}
 	}
-	return p.recordCompute(node)
+	return nil
 }
 
 // know makes sure that it is known what the node has free now, and what a worker costs.
@@ -63,6 +66,9 @@ func (p *probing) know(ctx context.Context, node string) error {
 	p.mu.Lock()
 	_, known := p.live[node]
 	p.mu.Unlock()
+	if p.knownNode(node).MeasuredAt.IsZero() {
+		return p.lookAt(ctx, node)
+	}
 	if !known {
 		facts, offset, err := p.probes.Facts(ctx, node, false)
 		if err != nil {

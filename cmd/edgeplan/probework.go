@@ -63,17 +63,52 @@ func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
 			p.nodes[node.Address] = node
 		}
 	}
-	if p.measured, err = measurement.Read(c.dir); err != nil {
-		return nil, err
+	return p, nil
+}
+
+// begin reads what was measured before, and asks nodes what they are.
+func (p *probing) begin(ctx context.Context) (err error) {
+	if p.measured, err = measurement.Read(p.dir); err != nil {
+		return fmt.Errorf("%w\nWhat is measured is added to that file, so one that cannot be read is left as it is: mend it, or move it away to begin anew", err)
 	}
 	p.before = cloneMeasurements(p.measured)
-	p.prior = c.priorOrNone(ctx)
-	asked, err := c.architectures(ctx, planFlags{}, p.config, p.prior)
-	if err != nil {
-		return nil, err
+	p.prior = p.priorOrNone(ctx)
+	p.askArchitectures(ctx)
+	return nil
+}
+
+// askArchitectures asks nodes what they are whose configuration does not say and that
+// were not measured a short time ago. One that does not answer is left out, and failed.
+func (p *probing) askArchitectures(ctx context.Context) {
+	p.architectures = map[string]string{}
+	var ask []string
+	for _, name := range sortedKeys(p.nodes) {
+		known := p.knownNode(name)
+		switch {
+		case p.nodes[name].Architecture != "":
+		case p.fresh(known.MeasuredAt):
+			p.architectures[name] = known.Architecture
+		default:
+			ask = append(ask, name)
+		}
 	}
-	p.architectures = asked
-	return p, nil
+	if len(ask) == 0 {
+		return
+	}
+	p.notef("Asking %s for the architecture…", count(len(ask), "node"))
+	p.each(ask, func(name string) {
+		node := p.nodes[name]
+		answer, err := deployer.Architectures(ctx, map[string]statefile.Node{name: {Path: node.Path, SSH: statefile.SSH(node.SSH)}}, p.deployOptions())
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.architectures[name] = answer[name]
+		if err != nil {
+			p.failures = append(p.failures, err)
+		}
+	})
+	maps.DeleteFunc(p.nodes, func(name string, node *config.Node) bool {
+		return node.Architecture == "" && p.architectures[name] == ""
+	})
 }
 
 // load reads the configuration, and models where their parts are to be timed.
@@ -131,8 +166,14 @@ func (p *probing) engine(node string) (plan.Program, bool) {
 	return program(found), err == nil
 }
 
-// kindOf is the node whose profiles stand for a node's.
-func (p *probing) kindOf(node string) string { return node }
+// kindOf is the node whose profiles stand for a node's: the one that it is said to be
+// like, while that is there to be measured.
+func (p *probing) kindOf(node string) string {
+	if n := p.nodes[node]; n != nil && p.nodes[n.ProfileOf] != nil {
+		return n.ProfileOf
+	}
+	return node
+}
 
 // toLook are the nodes whose facts are to be asked for.
 func (p *probing) toLook() []string {
@@ -156,7 +197,7 @@ func (p *probing) toTest() map[direction]string {
 		return wanted
 	}
 	for d, medium := range connected(p.config) {
-		if p.scope.link(d.from, d.to) {
+		if p.scope.link(d.from, d.to) && p.nodes[d.from] != nil && p.nodes[d.to] != nil {
 			wanted[d] = medium
 		}
 	}

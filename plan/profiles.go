@@ -1,0 +1,235 @@
+package plan
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/edgeplan/edgeplan/config"
+	"github.com/edgeplan/edgeplan/internal/measurement"
+	"github.com/edgeplan/edgeplan/internal/profile"
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/solver"
+)
+
+// profiled is what was measured of a model on a node, or on the node whose profile it
+// has, and what follows for ranges that were not measured.
+type profiled struct {
+	ranges map[[2]int]*measurement.Profile // by first and last segment
+	times  *profile.Times                  // nil: nothing was measured
+}
+
+// profilesOf finds the measurements of a model on a node. Nodes that share a profile
+// share the result.
+func (b *builder) profilesOf(node *config.Node, model *config.Model) *profiled {
+	for _, source := range []string{node.Address, node.ProfileOf} {
+		key := [2]string{source, model.Name}
+		found, known := b.profiles[key]
+		if !known {
+			found = newProfiled(b.matching(source, model), b.in.Chains[model.Name])
+			b.profiles[key] = found
+		}
+		if found.times != nil {
+			return found
+		}
+	}
+	return &profiled{}
+}
+
+// matching are the profiles of a model on a node that are of its file and options.
+func (b *builder) matching(node string, model *config.Model) []*measurement.Profile {
+	chain := b.in.Chains[model.Name]
+	var list []*measurement.Profile
+	for _, p := range b.in.Config.Measured.Profiles(node, model.Name) {
+		fits := p.Digest == chain.Digest && p.LastSegment < len(chain.Segments)
+		if fits && p.Optimization == model.Optimization && p.Threads == Threads(model) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func newProfiled(list []*measurement.Profile, chain *onnx.Chain) *profiled {
+	p := &profiled{ranges: map[[2]int]*measurement.Profile{}}
+	var timed []profile.Timed
+	for _, m := range list {
+		p.ranges[[2]int{m.FirstSegment, m.LastSegment}] = m
+		timed = append(timed, profile.Timed{First: m.FirstSegment, Last: m.LastSegment, Seconds: m.Seconds, Spread: m.Spread})
+	}
+	var segments []profile.Segment
+	for _, s := range chain.Segments {
+		segments = append(segments, profile.Segment{FLOPs: float64(s.FLOPs), WeightBytes: float64(s.WeightBytes), ActivationBytes: float64(s.ActivationBytes)})
+	}
+	p.times = profile.FitTimes(segments, timed)
+	return p
+}
+
+// solverRanges are the measured ranges in order.
+func (p *profiled) solverRanges() []solver.Range {
+	var list []solver.Range
+	for _, key := range sortedRanges(p.ranges) {
+		list = append(list, solver.Range{First: key[0], Last: key[1], Seconds: p.ranges[key].Seconds})
+	}
+	return list
+}
+
+func sortedRanges[V any](m map[[2]int]V) [][2]int {
+	var keys [][2]int
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.SortFunc(keys, func(a, b [2]int) int { return slices.Compare(a[:], b[:]) })
+	return keys
+}
+
+// addTimes gives a node of the problem its times: of ranges as measured, of segments by
+// the fit, and of those in no measured range by what the node computes in a second.
+func (b *builder) addTimes(n *solver.Node, node *config.Node, model *config.Model) {
+	p := b.profilesOf(node, model)
+	for i, segment := range b.in.Chains[model.Name].Segments {
+		seconds := 0.0
+		switch {
+		case p.times != nil && p.times.Covered[i]:
+			seconds = p.times.Segments[i]
+		case node.Compute > 0: // else it runs no stage
+			seconds = float64(segment.FLOPs) / node.Compute
+		}
+		n.SegmentSeconds = append(n.SegmentSeconds, max(leastSeconds, seconds))
+	}
+	if p.times != nil {
+		n.StageSeconds, n.RangeSeconds = p.times.Stage, p.solverRanges()
+	}
+	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerByte > 0 }); measured != nil {
+		n.CPUSecondsPerByte = measured.CPUSecondsPerByte
+	}
+}
+
+// measuredLike is what was measured of a node, or of the node whose profile it has, the
+// first that has what is asked for; nil where neither has.
+func (b *builder) measuredLike(node *config.Node, has func(*measurement.Node) bool) *measurement.Node {
+	for _, address := range []string{node.Address, node.ProfileOf} {
+		if m := b.in.Config.Measured.Node(address); m != nil && has(m) {
+			return m
+		}
+	}
+	return nil
+}
+
+// baseBytes is what a worker takes on a node before it has a slice.
+func (b *builder) baseBytes(node *config.Node) int64 {
+	if m := b.measuredLike(node, func(m *measurement.Node) bool { return m.EngineBaseBytes > 0 }); m != nil {
+		return m.EngineBaseBytes
+	}
+	return EngineBaseBytes
+}
+
+// memoryOf is what stages of a model need beside the base, fitted to the peaks measured
+// on all nodes; measured are the nodes that have some.
+func (b *builder) memoryOf(model *config.Model) (m profile.Memory, measured map[string]bool) {
+	if known, ok := b.memories[model.Name]; ok {
+		return known.memory, known.measured
+	}
+	chain := b.in.Chains[model.Name]
+	measured = map[string]bool{}
+	var peaks []profile.Peak
+	for _, node := range b.in.Config.Nodes {
+		for _, p := range b.matching(node.Address, model) {
+			if p.PeakMemoryBytes == 0 {
+				continue
+			}
+			measured[node.Address] = true
+			weights, activations := rangeBytes(chain, p.FirstSegment, p.LastSegment)
+			peaks = append(peaks, profile.Peak{Bytes: float64(p.PeakMemoryBytes), Base: float64(b.baseBytes(node)), Weights: weights, Activations: activations})
+		}
+	}
+	m = profile.FitMemory(peaks, weightFactor(model.Optimization))
+	b.memories[model.Name] = memoryFit{m, measured}
+	return m, measured
+}
+
+// memoryFit is what memoryOf has found.
+type memoryFit struct {
+	memory   profile.Memory
+	measured map[string]bool
+}
+
+// rangeBytes are the weights of a range, and the largest activations alive at once.
+func rangeBytes(chain *onnx.Chain, first, last int) (weights, activations float64) {
+	for _, s := range chain.Segments[first : last+1] {
+		weights += float64(s.WeightBytes)
+		activations = max(activations, float64(s.ActivationBytes))
+	}
+	return weights, activations
+}
+
+// addMemory gives the problem what the peaks say that stages need, where there are some.
+func (b *builder) addMemory(p *solver.Problem, model *config.Model, chain *onnx.Chain) {
+	memory, measured := b.memoryOf(model)
+	if len(measured) == 0 {
+		return
+	}
+	for i, s := range chain.Segments {
+		p.SegmentBytes[i] = scaledBytes(s.WeightBytes, memory.WeightFactor)
+		p.ActivationBytes[i] = scaledBytes(s.ActivationBytes, memory.ActivationFactor)
+	}
+}
+
+func scaledBytes(bytes int64, factor float64) int64 { return int64(math.Ceil(factor * float64(bytes))) }
+
+// weightFactor is what a byte of weights takes where that was not measured.
+func weightFactor(optimization string) float64 {
+	if optimization == "all" {
+		return allLevelWeights
+	}
+	return 1
+}
+
+// workerBaseBytes is what a worker with a stage of a model takes on a node beside weights,
+// activations and buffers.
+func (b *builder) workerBaseBytes(node *config.Node, model *config.Model) int64 {
+	memory, measured := b.memoryOf(model)
+	if len(measured) == 0 {
+		return b.baseBytes(node)
+	}
+	return b.baseBytes(node) + int64(math.Ceil(memory.Stage))
+}
+
+// checkProfiles warns of models whose measurements do not count: they are of another file
+// or of other options.
+func (b *builder) checkProfiles() hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, model := range b.in.Config.Models {
+		other, options := 0, 0
+		for _, node := range b.cluster() {
+			if b.profilesOf(node, model).times != nil {
+				continue // what is left of an earlier file is no news
+			}
+			for _, p := range b.in.Config.Measured.Profiles(node.Address, model.Name) {
+				if p.Digest != b.in.Chains[model.Name].Digest {
+					other++
+				} else {
+					options++
+				}
+			}
+		}
+		if other+options > 0 {
+			diags = append(diags, staleProfiles(model, other, options))
+		}
+	}
+	return diags
+}
+
+func staleProfiles(model *config.Model, other, options int) *hcl.Diagnostic {
+	why := fmt.Sprintf("%d measured ranges are of another file", other)
+	if other == 0 {
+		why = fmt.Sprintf("%d measured ranges are with another optimization or number of threads", options)
+	}
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagWarning,
+		Summary:  "Measured times do not count",
+		Detail:   fmt.Sprintf("%s: %s, so its times are computed from what nodes compute in a second. Run `edgeplan probe`.", model.Address, why),
+		Subject:  model.SourceRange.Ptr(),
+	}
+}
