@@ -1,6 +1,9 @@
 package plan
 
 import (
+	"math"
+	"slices"
+
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -97,6 +100,9 @@ func (b *builder) prediction(p *placed) statefile.Prediction {
 // unchanged model comes out as the release that is deployed; a changed one gets
 // ports beside those, so that both releases can run at once.
 func (b *builder) settle(name string, m *statefile.Model) error {
+	if b.measuresMemory(name) {
+		b.keepMemory(name, m)
+	}
 	if prior, ok := b.in.Prior.Models[name]; ok && b.reusePorts(m, prior) {
 		m.Release = ReleaseID(name, m, b.desired.Nodes)
 		if m.Release == prior.Release {
@@ -108,6 +114,37 @@ func (b *builder) settle(name string, m *statefile.Model) error {
 	}
 	m.Release = ReleaseID(name, m, b.desired.Nodes)
 	return nil
+}
+
+// mostMemoryDrift is how far a stage's memory may be from what is recorded, as a share.
+const mostMemoryDrift = 0.1
+
+// measuresMemory says whether the memory of a model follows from measurements.
+func (b *builder) measuresMemory(name string) bool {
+	for _, model := range b.in.Config.Models {
+		if model.Name == name {
+			_, measured := b.memoryOf(model)
+			return len(measured) > 0 || slices.ContainsFunc(b.cluster(), func(n *config.Node) bool { return b.baseBytes(n) != EngineBaseBytes })
+		}
+	}
+	return false
+}
+
+// keepMemory leaves the memory of stages that stay as it is recorded where it differs by
+// little: it is part of the release, and measuring anew shall not deploy anew.
+func (b *builder) keepMemory(name string, m *statefile.Model) {
+	prior := b.in.Prior.Models[name]
+	for i := range m.Slices {
+		if i >= len(prior.Slices) {
+			return
+		}
+		was, is := prior.Slices[i], &m.Slices[i]
+		same := was.Node == is.Node && was.FirstSegment == is.FirstSegment && was.LastSegment == is.LastSegment
+		drift := math.Abs(float64(is.MemoryBytes-was.MemoryBytes)) / float64(max(1, was.MemoryBytes))
+		if same && drift <= mostMemoryDrift && was.MemoryBytes <= b.nodes[is.Node].Memory {
+			is.MemoryBytes = was.MemoryBytes
+		}
+	}
 }
 
 func (b *builder) assignPorts(m *statefile.Model) (err error) {

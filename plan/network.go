@@ -16,7 +16,8 @@ type connection struct {
 	via       string  // address of the link or network
 	bandwidth float64 // bytes per second
 	latency   float64 // seconds one way
-	origin    config.Origin
+	// Where they come from.
+	origin, latencyOrigin config.Origin
 	// spread is half of the 95 % confidence interval of a measured bandwidth as a share
 	// of it; 0 of a declared one.
 	spread float64
@@ -70,10 +71,13 @@ func linkedBy(c *config.Config) map[pair]bool {
 // connect keeps a direction, and says whether there is one: there is none whose bandwidth
 // is to be the measured one and was not measured.
 func (n *network) connect(p pair, via string, says figures) bool {
-	c := connection{via: via, bandwidth: says.bandwidth, latency: says.latency, origin: config.Declared}
+	c := connection{via: via, bandwidth: says.bandwidth, latency: says.latency, origin: config.Declared, latencyOrigin: config.Declared}
+	if !says.latencyGiven {
+		c.latencyOrigin = Assumed
+	}
 	if measured := n.measured.Link(p.from, p.to); measured != nil {
 		if !says.latencyGiven {
-			c.latency = measured.RoundTripSeconds / 2
+			c.latency, c.latencyOrigin = measured.RoundTripSeconds/2, config.Measured
 		}
 		if c.bandwidth == 0 {
 			c.bandwidth, c.spread, c.origin = measured.BandwidthBytesPerSecond, measured.Spread, config.Measured

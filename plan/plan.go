@@ -6,6 +6,7 @@ package plan
 import (
 	"io"
 
+	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -161,8 +162,12 @@ type Model struct {
 	BottleneckSeconds   float64 `json:"bottleneck_seconds"`
 	LowerBoundSeconds   float64 `json:"lower_bound_seconds"`
 	ThroughputPerSecond float64 `json:"throughput_per_second"`
-	LatencySeconds      float64 `json:"latency_seconds"`
-	Switch              Switch  `json:"switch"` // how it replaces what is deployed
+	// The throughput with all that was measured at the slow and at the fast end of its
+	// 95 % interval; what is declared or assumed has none.
+	ThroughputLowPerSecond  float64 `json:"throughput_low_per_second"`
+	ThroughputHighPerSecond float64 `json:"throughput_high_per_second"`
+	LatencySeconds          float64 `json:"latency_seconds"`
+	Switch                  Switch  `json:"switch"` // how it replaces what is deployed
 	// Before is the prediction of the deployed release; nil when there is none.
 	Before *statefile.Prediction `json:"before,omitempty"`
 	// Offer is a better placement that is not taken because it saves less than
@@ -190,6 +195,12 @@ type Stage struct {
 	MemoryLimit int64   `json:"memory_limit"` // allowed
 	Seconds     float64 `json:"seconds"`
 	FLOPs       int64   `json:"flops"`
+	// Where the seconds of computing and the memory come from: measured, interpolated,
+	// declared or assumed. Spread is half of the 95 % interval of the computing as a
+	// share; 0 is not known.
+	ComputeOrigin config.Origin `json:"compute_origin"`
+	MemoryOrigin  config.Origin `json:"memory_origin"`
+	Spread        float64       `json:"spread,omitempty"`
 }
 
 // Transfer is one printed transfer.
@@ -202,6 +213,11 @@ type Transfer struct {
 	Seconds float64       `json:"seconds"`
 	// LatencySeconds of the connection, one way.
 	LatencySeconds float64 `json:"latency_seconds"`
+	// Where bandwidth and latency come from: measured, declared or assumed. Spread is half of
+	// the 95 % interval of the bandwidth as a share.
+	BandwidthOrigin config.Origin `json:"bandwidth_origin"`
+	LatencyOrigin   config.Origin `json:"latency_origin"`
+	Spread          float64       `json:"spread,omitempty"`
 	// Shared says that all transfers over Via, of any pair, add up: it is one radio.
 	Shared bool `json:"shared,omitempty"`
 }

@@ -21,20 +21,25 @@ func (b *builder) report(p *placed, desired *statefile.Model) Model {
 		LatencySeconds:      cost.LatencySeconds,
 		Offer:               p.offer,
 	}
+	between := b.reachOf(p)
+	m.ThroughputLowPerSecond, m.ThroughputHighPerSecond = between.low, between.high
 	for i := range p.solution.Stages {
 		m.Stages = append(m.Stages, b.reportStage(p, desired, i))
 	}
 	for _, transfer := range cost.Transfers {
 		from, to := p.problem.Nodes[transfer.From].Name, p.problem.Nodes[transfer.To].Name
-		via := b.network.connections[pair{from, to}].via
+		over := b.network.connections[pair{from, to}]
 		m.Transfers = append(m.Transfers, Transfer{
 			From: from, To: to,
-			Via:            via,
-			Shared:         b.network.isShared(via),
-			Tensors:        p.chain.Cuts[transfer.Cut].Tensors,
-			Bytes:          transfer.Bytes,
-			Seconds:        transfer.Seconds,
-			LatencySeconds: transfer.Latency,
+			Via:             over.via,
+			Shared:          b.network.isShared(over.via),
+			Tensors:         p.chain.Cuts[transfer.Cut].Tensors,
+			Bytes:           transfer.Bytes,
+			Seconds:         transfer.Seconds,
+			LatencySeconds:  transfer.Latency,
+			BandwidthOrigin: over.origin,
+			LatencyOrigin:   over.latencyOrigin,
+			Spread:          over.spread,
 		})
 	}
 	if prior, ok := b.in.Prior.Models[p.model.Name]; ok {
@@ -55,6 +60,9 @@ func (b *builder) reportStage(p *placed, desired *statefile.Model, index int) St
 		MemoryLimit: b.nodes[slice.Node].Memory,
 		Seconds:     p.solution.Cost.Stages[index].Seconds,
 	}
+	node := b.nodes[slice.Node]
+	stage.ComputeOrigin, stage.Spread = b.computeOrigin(node, p, p.solution.Stages[index])
+	stage.MemoryOrigin = b.memoryOrigin(node, p)
 	for _, segment := range p.chain.Segments[slice.FirstSegment : slice.LastSegment+1] {
 		stage.WeightBytes += segment.WeightBytes
 		stage.FLOPs += segment.FLOPs

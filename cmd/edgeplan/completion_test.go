@@ -36,6 +36,7 @@ func TestCompletion(t *testing.T) {
 		{"edgeplan plan -target=mod", "<plan><-target=model.classifier>"},
 		{"edgeplan apply -target mod", "<apply><-target><model.classifier>"},
 		{"edgeplan apply -replace=sl", "<apply><-replace=slice.classifier[0]>"},
+		{`edgeplan apply -exclude=node.pi\[\"h`, `<apply><-exclude=node.pi["hall"]>`},
 		{"edgeplan apply week", "<apply><weekly.plan>"},
 		{"edgeplan plan -out=week", "<plan><-out=weekly.plan>"},
 		{"edgeplan probe -only=prof", "<probe><-only=profiles>"},

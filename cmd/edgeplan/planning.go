@@ -24,6 +24,11 @@ func (c *cli) planInput(ctx context.Context, f planFlags, prior *statefile.State
 	if err != nil {
 		return nil, err
 	}
+	return c.inputOf(ctx, f, p, prior)
+}
+
+// inputOf is planInput for a folder that has been read.
+func (c *cli) inputOf(ctx context.Context, f planFlags, p *project, prior *statefile.State) (*plan.Input, error) {
 	excluded, err := plan.Excluded(f.exclude, p.config, prior)
 	if err != nil {
 		return nil, err
@@ -63,6 +68,11 @@ func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State)
 	if err != nil {
 		return nil, err
 	}
+	return c.build(ctx, input)
+}
+
+// build computes the plan of an input.
+func (c *cli) build(ctx context.Context, input *plan.Input) (*plan.Plan, error) {
 	made, diags := plan.Build(ctx, *input)
 	if made != nil {
 		for _, m := range made.Models {

@@ -80,6 +80,7 @@ func (c *cli) printModel(p *plan.Plan, m plan.Model) {
 		{"bottleneck", fmt.Sprintf("%s, %s per inference", m.Bottleneck, quantity.FormatSeconds(m.BottleneckSeconds))},
 		{"throughput", throughput(m)},
 		{"latency", latency(m)},
+		{"figures", figures(m)},
 	}
 	if others := beside(p, m); others != "" {
 		facts = slices.Insert(facts, 2, [2]string{"beside", others})
@@ -181,6 +182,9 @@ func tensorNames(tensors []tensor.Info) string {
 
 func throughput(m plan.Model) string {
 	text := quantity.FormatNumber(m.ThroughputPerSecond) + " inferences/s"
+	if low, high := quantity.FormatNumber(m.ThroughputLowPerSecond), quantity.FormatNumber(m.ThroughputHighPerSecond); low != high {
+		text += fmt.Sprintf(" (%s to %s)", low, high)
+	}
 	if m.Before != nil && m.Before.ThroughputPerSecond != m.ThroughputPerSecond {
 		text = quantity.FormatNumber(m.Before.ThroughputPerSecond) + " -> " + text
 	}

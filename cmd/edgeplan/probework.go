@@ -167,10 +167,11 @@ func (p *probing) engine(node string) (plan.Program, bool) {
 	return program(found), err == nil
 }
 
-// kindOf is the node whose profiles stand for a node's.
+// kindOf is the node whose profiles stand for a node's: the one that it is said to be
+// like, while that is there to be measured.
 func (p *probing) kindOf(node string) string {
-	if of := p.nodes[node].ProfileOf; of != "" {
-		return of
+	if n := p.nodes[node]; n != nil && p.nodes[n.ProfileOf] != nil {
+		return n.ProfileOf
 	}
 	return node
 }

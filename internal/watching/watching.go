@@ -174,11 +174,14 @@ func (m *Machine) Done(now time.Duration, d Decision, outcome Outcome) {
 }
 
 // Taken takes in that somebody else has changed what is deployed: devices that carry
-// something are not left out.
+// something are not left out, and those that carry nothing are, until they have settled.
 func (m *Machine) Taken(inUse map[string]bool) {
 	for name, d := range m.devices {
-		if inUse[name] && d.excluded {
+		switch {
+		case inUse[name] && d.excluded:
 			d.comeBack()
+		case !inUse[name] && !d.excluded:
+			d.excluded, d.good = true, 0
 		}
 	}
 	m.pace.forget()

@@ -229,6 +229,21 @@ func TestTaken(t *testing.T) {
 	}
 }
 
+// A device that somebody has left out is used again once it has settled, and counts as
+// left out until then.
+func TestTakenWithout(t *testing.T) {
+	w := newWorld(patient, "gate", "hall", "roof")
+	w.run(minute(5))
+	w.inUse["roof"] = false
+	w.machine.Taken(w.inUse)
+	if got := w.machine.Excluded(); !slices.Equal(got, []string{"roof"}) {
+		t.Errorf("%v are left out", got)
+	}
+	if w.run(minute(7)); len(w.made) != 1 || !strings.HasSuffix(w.made[0], "return roof") {
+		t.Errorf("decisions %q", w.made)
+	}
+}
+
 // Time that nobody looked, and a clock that goes back, are nobody's absence.
 func TestGapsDoNotCount(t *testing.T) {
 	m := New(patient)
