@@ -128,9 +128,10 @@ fault-matrix: engine
 	$(GO) test -v -count=1 -run '^TestFaultMatrix$$' -timeout 120m ./cmd/edgeplan -fault-moments 20 -fault-beds 5 $(TESTFLAGS)
 
 # Probe shaped links (10, 50 and 100 Mbit/s) between devices in network namespaces, and all
-# pairs of 16 devices: errors against what TCP delivers, and seconds. As root. A minute.
+# pairs of 16 devices: errors against what TCP delivers, and seconds. As root. Then predict ranges
+# of three models that probe did not choose to run. Three minutes of a quiet machine.
 bench-probe: engine
-	$(GO) test -v -count=1 -run '^TestProbeBed$$' -timeout 10m ./cmd/edgeplan -probe-bed
+	$(GO) test -v -count=1 -run '^TestProbe(Bed|PredictsRanges)$$' -timeout 10m ./cmd/edgeplan -probe-bed -probe-models
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -90,19 +90,36 @@ done
 
 // What one device says of a link is checked as well.
 func TestLinkOfLiars(t *testing.T) {
-	for answer, want := range map[string]string{
-		`"listen":{"port":70000}`:                                 "without what was asked for",
-		`"listen":{"port":80},"link":{"bytes_per_second":-1}`:     "makes no sense",
-		`"listen":{"port":80},"link":{"bytes_per_second":1e40}`:   "makes no sense",
-		`"listen":{"port":80},"error":"dial: refused"`:            "dial: refused",
-		`"listen":{"port":80},"link":{"bytes_per_second":"lots"}`: "makes no sense",
-	} {
-		t.Run(answer, func(t *testing.T) {
+	tests := []struct{ listen, send, want string }{
+		{`"listen":{"port":70000}`, ``, "b: the device's probe answered without what was asked for"},
+		{`"error":"no port is free"`, ``, "b: the device's probe: no port is free"},
+		{`"listen":{"port":80}`, `"facts":{}`, "a: the device's probe answered without"},
+		{`"listen":{"port":80}`, `"link":{"bytes_per_second":-1}`, "a: the other device's answer makes no sense"},
+		{`"listen":{"port":80}`, `"link":{"bytes_per_second":1e40}`, "a: the other device's answer makes no sense"},
+		{`"listen":{"port":80}`, `"link":{"bytes_per_second":5e6,"round_trip_seconds":-1}`, "a: the other device's answer makes no sense"},
+		{`"listen":{"port":80}`, `"link":{"bytes_per_second":"lots"}`, "which makes no sense"},
+		{`"listen":{"port":80}`, `"error":"the link went silent"`, "a: the device's probe: the link went silent"},
+		{`"listen":{"port":80}`, `"error":"refused","unreached":true`, "a does not reach b at 127."},
+	}
+	for _, test := range tests {
+		t.Run(test.listen+" "+test.send, func(t *testing.T) {
 			c := newCluster(t, "a", "b")
-			p := c.openProbes(t, fmt.Appendf(nil, "#!/bin/sh\nwhile read x; do n=${x#'{\"id\":'}; n=${n%%%%,*}; echo \"{\\\"id\\\":$n,\"'%s}'; done\n", answer))
+			p := c.openProbes(t, fmt.Appendf(nil, `#!/bin/sh
+while read x; do
+	n=${x#'{"id":'} n=${n%%%%,*}
+	case $x in
+	*'"listen":'*) echo "{\"id\":$n,"'%s}' ;;
+	*) echo "{\"id\":$n,"'%s}' ;;
+	esac
+done
+`, test.listen, test.send))
 			_, err := p.Link(context.Background(), "a", "b", probe.DefaultLimits(), 7433)
-			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%v, want %q", err, want)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+			var unreached *UnreachableLinkError
+			if errors.As(err, &unreached) && !unreached.Elsewhere {
+				t.Error("a port that is not the first of the pipeline proves that there is no way")
 			}
 		})
 	}

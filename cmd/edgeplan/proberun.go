@@ -25,7 +25,10 @@ import (
 // Then it plans with what it knows by now and times the ranges of that plan too.
 func (p *probing) run(ctx context.Context) error {
 	look, test, times := p.toLook(), p.toTest(), p.toTime()
-	busy := participants(look, test, times)
+	if len(times) == 0 && p.unplanned() {
+		times = p.plannedRanges(ctx)
+	}
+	busy := p.participants(look, test, times)
 	if len(busy) == 0 && len(p.failures) > 0 {
 		return p.failed(ctx)
 	}
@@ -67,8 +70,9 @@ func plainDuration(d time.Duration) string {
 	return text
 }
 
-// participants are the nodes that have a part in something, sorted.
-func participants(look []string, test map[direction]string, times map[string][]timing) []string {
+// participants are the nodes that have a part in something, sorted. Where ranges are
+// timed at all, the plan may ask for some on any node of its kind.
+func (p *probing) participants(look []string, test map[direction]string, times map[string][]timing) []string {
 	all := map[string]bool{}
 	for _, node := range look {
 		all[node] = true
@@ -76,8 +80,11 @@ func participants(look []string, test map[direction]string, times map[string][]t
 	for d := range test {
 		all[d.from], all[d.to] = true, true
 	}
-	for node := range times {
-		all[node] = true
+	timing := len(p.chains) > 0 && len(all)+len(times) > 0
+	for node := range p.nodes {
+		if timing && p.timed(node) {
+			all[node] = true
+		}
 	}
 	return sortedKeys(all)
 }

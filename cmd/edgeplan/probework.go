@@ -45,6 +45,7 @@ type probing struct {
 	bases    map[string]probe.Base
 	warnings []string
 	failures []error
+	cut      bool // by an interrupt
 }
 
 // newProbing reads the folder and finds out what is to be measured.
@@ -177,17 +178,21 @@ func (p *probing) kindOf(node string) string {
 
 // toLook are the nodes whose facts are to be asked for.
 func (p *probing) toLook() []string {
-	known := map[string]measurement.Node{}
-	for _, n := range p.measured.Nodes {
-		known[n.Node] = n
-	}
 	var list []string
 	for _, node := range sortedKeys(p.nodes) {
-		if p.scope.kind(kindNodes) && p.scope.node(node) && !p.fresh(known[node].MeasuredAt) {
+		if p.scope.kind(kindNodes) && p.scope.node(node) && p.stale(node) {
 			list = append(list, node)
 		}
 	}
 	return list
+}
+
+// stale says whether a node is to be looked at: also where a worker could not be
+// measured there the last time.
+func (p *probing) stale(node string) bool {
+	n := p.knownNode(node)
+	_, engine := p.engine(node)
+	return !p.fresh(n.MeasuredAt) || engine && n.EngineBaseBytes == 0
 }
 
 // toTest are the directions to be tested, with their media.
@@ -275,7 +280,7 @@ func (p *probing) fail(err error) {
 func (p *probing) failed(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if ctx.Err() != nil {
+	if p.cut = ctx.Err() != nil; p.cut {
 		return fmt.Errorf("interrupted: what was measured is in %s, and the next run goes on from there", p.measurementsPath())
 	}
 	if len(p.failures) == 0 {
