@@ -6,7 +6,7 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline soak-pipeline fuzz-pipeline bench-probe
+.PHONY: fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline bench-simulate soak-pipeline fuzz-pipeline bench-probe bench-watch
 
 all: build
 
@@ -84,6 +84,14 @@ bench-pipeline: engine
 	$(GO) run ./cmd/bench-pipeline
 	$(GO) test -run '^$$' -bench '^BenchmarkHop$$' -benchtime 1x ./worker
 
+# The simulation against real pipelines, under closed and open loops: workers whose engines
+# sleep for a known time, and workers with ONNX Runtime on limited devices (as root). Then what
+# 1,000 devices take. Fifteen minutes.
+bench-simulate: engine
+	$(GO) test -run '^$$' -bench '^BenchmarkSimulation$$' -benchtime 1x -timeout 20m ./worker
+	$(GO) run ./cmd/bench-pipeline -simulate -duration 20s
+	$(GO) test -run '^$$' -bench '^BenchmarkThousandDevices$$' -benchtime 1x ./internal/simulation
+
 # A pipeline at twice the load it can take: throughput, memory and latency stay as they are.
 soak-pipeline:
 	$(GO) test -v -count=1 -run '^TestSoak$$' -timeout 30m ./worker -soak 10m
@@ -107,7 +115,12 @@ fuzz-config:
 # Uploads against scp and bare TCP, bytes of a moved layer, 30 devices at once: ratios
 # within one run, on real SSH servers. Needs root and openssh-server. docs/deploy-speed.md.
 bench-deploy:
-	$(GO) test -run '^$$' -bench '^Benchmark(Upload|MovedBoundary|Reapply|ManyDevices)$$' -benchtime 3x -timeout 40m ./deployer $(TESTFLAGS)
+	$(GO) test -run '^$$' -bench '^Benchmark(Upload|MovedBoundary|Reapply|Refresh|ManyDevices)$$' -benchtime 3x -timeout 40m ./deployer $(TESTFLAGS)
+
+# A device that is powered off under load, and a link that flaps for five minutes: how soon a
+# new plan serves, what is sent, how often plans change. Needs openssh-server. A quarter of an hour.
+bench-watch: engine
+	$(GO) test -v -count=1 -run '^TestWatch(PowerOff|FlappingLink)$$' -timeout 40m ./cmd/edgeplan -watch-bench
 
 # Nine faults, each at 20 moments of an apply, on devices made of namespaces: a quarter of an
 # hour. Needs root, openssh-server and e2fsprogs. docs/reliability.md.
@@ -115,9 +128,10 @@ fault-matrix: engine
 	$(GO) test -v -count=1 -run '^TestFaultMatrix$$' -timeout 120m ./cmd/edgeplan -fault-moments 20 -fault-beds 5 $(TESTFLAGS)
 
 # Probe shaped links (10, 50 and 100 Mbit/s) between devices in network namespaces, and all
-# pairs of 16 devices: errors against what TCP delivers, and seconds. As root. A minute.
+# pairs of 16 devices: errors against what TCP delivers, and seconds. As root. Then predict ranges
+# of three models that probe did not choose to run. Three minutes of a quiet machine.
 bench-probe: engine
-	$(GO) test -v -count=1 -run '^TestProbeBed$$' -timeout 10m ./cmd/edgeplan -probe-bed
+	$(GO) test -v -count=1 -run '^TestProbe(Bed|PredictsRanges)$$' -timeout 10m ./cmd/edgeplan -probe-bed -probe-models
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -252,6 +252,32 @@ func BenchmarkMovedBoundary(b *testing.B) {
 	}
 }
 
+// BenchmarkRefresh looks at two devices with 256 MB of weights in 50 files: quickly, and
+// hashing every file.
+func BenchmarkRefresh(b *testing.B) {
+	c := benchCluster(b)
+	for _, node := range []string{"a", "b"} {
+		c.addSSHD(node, sshdtest.Options{}, ".edgeplan")
+	}
+	c.mustApply(models{"net": c.layered(c.split(256_000_000, 50), 25, 7433)})
+	full := c.options
+	full.HashAll = true
+	var quick, thorough []float64
+	for b.Loop() {
+		for o, took := range map[*Options]*[]float64{&c.options: &quick, &full: &thorough} {
+			begun := time.Now()
+			seen, err := Refresh(context.Background(), c.state(), nil, *o)
+			if err != nil || len(seen.Drift) > 0 {
+				b.Fatal(seen.Drift, err)
+			}
+			*took = append(*took, time.Since(begun).Seconds())
+		}
+	}
+	b.ReportMetric(median(quick), "s-quick")
+	b.ReportMetric(median(thorough), "s-full")
+	b.ReportMetric(0, "ns/op")
+}
+
 const manyDevices = 30
 
 func (c *cluster) addMany() (names []string) {

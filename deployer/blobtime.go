@@ -25,7 +25,8 @@ func blobTime(digest string) time.Time {
 	return time.Unix(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()+n&^1, 0)
 }
 
-// stamp gives the blobs of a release, which were hashed there, their times. Where the
+// stamp gives the blobs of a release, which were hashed there, their times. Not before
+// they have their names: temporary files that look a day old are anybody's to remove. Where the
 // file system or the server does not keep times, every look at them hashes them anew.
 func (s *site) stamp(ctx context.Context, dir string, blobs []statefile.Blob) error {
 	infos, err := s.list(ctx, dir)

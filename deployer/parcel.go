@@ -143,8 +143,7 @@ func (p parcel) body(source plan.BlobSource) (body, error) {
 		if err != nil {
 			return body{}, err
 		}
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: p.members[i], Size: blob.Size, Mode: int64(modeOf(blob)),
-			ModTime: blobTime(blob.Digest), Format: tar.FormatUSTAR}
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: p.members[i], Size: blob.Size, Mode: int64(modeOf(blob)), Format: tar.FormatUSTAR}
 		if err := out.WriteHeader(header); err != nil {
 			return body{}, err
 		}

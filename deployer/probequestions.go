@@ -14,9 +14,8 @@ import (
 // How long a device may take for an answer, beside what it is asked to measure.
 const (
 	clockQuestions = 5
-	factsTimeout   = 20 * time.Second
 	linkSlack      = 30 * time.Second
-	engineTimeout  = 3 * time.Minute
+	engineTimeout  = 6 * time.Minute
 )
 
 // errNoAnswer is an answer without what was asked for.
@@ -40,7 +39,7 @@ func (p *Probes) Facts(ctx context.Context, name string, wire bool) (probe.Facts
 	if err != nil {
 		return probe.Facts{}, 0, err
 	}
-	answer, err := d.ask(ctx, factsTimeout, probe.Request{Facts: &probe.FactsRequest{Wire: wire}})
+	answer, err := d.ask(ctx, d.o.AnswerTimeout, probe.Request{Facts: &probe.FactsRequest{Wire: wire}})
 	if err != nil {
 		return probe.Facts{}, 0, err
 	}
@@ -57,7 +56,7 @@ func (d *probed) clockOffset(ctx context.Context) (offset time.Duration, err err
 	quickest := time.Duration(1 << 62)
 	for range clockQuestions {
 		asked := time.Now()
-		answer, err := d.ask(ctx, factsTimeout, probe.Request{Clock: true})
+		answer, err := d.ask(ctx, d.o.AnswerTimeout, probe.Request{Clock: true})
 		took := time.Since(asked)
 		if err != nil {
 			return 0, err
@@ -72,7 +71,10 @@ func (d *probed) clockOffset(ctx context.Context) (offset time.Duration, err err
 // UnreachableLinkError says that one device does not reach the other over the network.
 type UnreachableLinkError struct {
 	From, To, Address string
-	Err               error
+	// Elsewhere is set when the port was not the pipeline's first, which is in use: a
+	// firewall may let that in and not this one.
+	Elsewhere bool
+	Err       error
 }
 
 func (e *UnreachableLinkError) Error() string {
@@ -105,8 +107,8 @@ func (p *Probes) Link(ctx context.Context, from, to string, limits probe.Limits,
 	at := net.JoinHostPort(host, strconv.Itoa(opened.Listen.Port))
 	answer, err := sender.ask(ctx, limit, probe.Request{Send: &probe.SendRequest{Address: at, Secret: secret, Limits: limits}})
 	switch {
-	case errors.Is(err, ErrProbe):
-		return probe.LinkResult{}, &UnreachableLinkError{From: from, To: to, Address: at, Err: errors.Unwrap(err)}
+	case err != nil && answer.Unreached:
+		return probe.LinkResult{}, &UnreachableLinkError{From: from, To: to, Address: at, Elsewhere: opened.Listen.Port != port, Err: errors.Unwrap(err)}
 	case err != nil:
 		return probe.LinkResult{}, err
 	case answer.Link == nil:

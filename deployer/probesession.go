@@ -181,7 +181,7 @@ func (s *probeSession) ask(ctx context.Context, request probe.Request) (probe.Re
 			return probe.Response{}, s.ended
 		}
 		if answer.Error != "" {
-			return probe.Response{}, fmt.Errorf("%w: %s", ErrProbe, oneLine(answer.Error))
+			return answer, fmt.Errorf("%w: %s", ErrProbe, oneLine(answer.Error))
 		}
 		return answer, nil
 	case <-ctx.Done():

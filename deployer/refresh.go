@@ -21,8 +21,9 @@ type Observation struct {
 	Held map[string]map[string]int64
 }
 
-// Refresh looks at the devices of a state's models, but for those to skip, and
-// tells what differs from the state. It changes nothing. A device that cannot be
+// Refresh looks at the devices of a state, but for those to skip, and tells what
+// differs from it on those that carry a part of a model. Of the others it tells only
+// what they hold, where they answer. It changes nothing. A device that cannot be
 // asked is an error; the error joins those of all devices. One that shows another host
 // key is not connected to, and that is what is found of it.
 func Refresh(ctx context.Context, state *statefile.State, skip map[string]bool, o Options) (Observation, error) {
@@ -37,6 +38,11 @@ func Refresh(ctx context.Context, state *statefile.State, skip map[string]bool, 
 			if !skip[node] {
 				parts[node] = append(parts[node], part{name, DeploymentName(name, state.Lineage), &m})
 			}
+		}
+	}
+	for node := range state.Nodes {
+		if _, carries := parts[node]; !carries && !skip[node] {
+			parts[node] = nil
 		}
 	}
 	seen := Observation{Held: map[string]map[string]int64{}}
@@ -88,10 +94,13 @@ func inspectNode(ctx context.Context, node string, state *statefile.State, parts
 	if errors.As(err, &changed) && !errors.As(err, &jump) {
 		return notConnected(node, parts, changed), nil
 	}
-	if err != nil {
-		return nodeFound{}, d.failed(err)
+	found := nodeFound{}
+	if err == nil {
+		found, err = s.inspectAll(ctx, parts, state)
 	}
-	found, err := s.inspectAll(ctx, parts, state)
+	if err != nil && len(parts) == 0 {
+		return nodeFound{}, nil // nothing that serves is there
+	}
 	return found, d.failed(err)
 }
 

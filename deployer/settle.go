@@ -19,7 +19,7 @@ case $as in
 *gz) gzip -dc "$file.gz" >"$file.out" && mv -f "$file.out" "$file" && rm -f "$file.gz" || exit ;;
 esac
 case $as in
-tar*) tar -xf "$file" && rm -f "$file" || exit ;;
+tar*) tar -xmf "$file" && rm -f "$file" || exit ;;
 esac
 { sync "$@" 2>/dev/null || sync; } &
 sum "$by" "$@"
@@ -74,7 +74,6 @@ func (u *uploading) place(ctx context.Context, p parcel) error {
 				if err := c.Chmod(u.blob(name), modeOf(blob)); err != nil {
 					return err
 				}
-				_ = c.Chtimes(u.blob(name), blobTime(blob.Digest), blobTime(blob.Digest)) // as with stamp
 			}
 			return c.PosixRename(u.blob(name), u.blob(blob.Digest))
 		})

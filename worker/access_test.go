@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -25,6 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
+	"github.com/edgeplan/edgeplan/internal/promtest"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
@@ -387,23 +387,6 @@ func TestMetrics(t *testing.T) {
 				t.Errorf("worker %d has no %s:\n%s", i, line, text)
 			}
 		}
-		promtool(t, text)
-	}
-}
-
-func promtool(t *testing.T, text []byte) {
-	t.Helper()
-	path, err := exec.LookPath("promtool")
-	if err != nil {
-		if os.Getenv("EDGEPLAN_REQUIRE_PROMTOOL") != "" {
-			t.Fatal("promtool is required, but not installed")
-		}
-		t.Log("promtool is not installed: names are not checked")
-		return
-	}
-	command := exec.Command(path, "check", "metrics")
-	command.Stdin = bytes.NewReader(text)
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Errorf("promtool: %v\n%s", err, out)
+		promtest.Check(t, text)
 	}
 }

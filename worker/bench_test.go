@@ -21,7 +21,7 @@ import (
 func BenchmarkHop(b *testing.B) {
 	const elements = 100_000
 	for b.Loop() {
-		one, four := cpuPerRequest(b, 1, elements), cpuPerRequest(b, 4, elements)
+		one, four := cpuPerRequest(b, 1, elements, 2000), cpuPerRequest(b, 4, elements, 2000)
 		hop, wire := float64((four-one).Microseconds())/3, float64(cpuOfTLS(b, elements).Microseconds())
 		b.ReportMetric(hop, "cpu-us/hop")
 		b.ReportMetric(wire, "cpu-us/wire")
@@ -30,7 +30,7 @@ func BenchmarkHop(b *testing.B) {
 	}
 }
 
-func cpuPerRequest(b *testing.B, stages int, elements int64) time.Duration {
+func cpuPerRequest(b *testing.B, stages int, elements int64, requests int) time.Duration {
 	b.Helper()
 	c := newCluster(b, layout{stages: stages, gateway: stages, elements: elements}).start()
 	client := c.client(stages)
@@ -47,15 +47,14 @@ func cpuPerRequest(b *testing.B, stages int, elements int64) time.Duration {
 			b.Fatal(err)
 		}
 	}
-	send(200)
-	const requests = 2000
+	send(requests / 10)
 	before := cpuTime(b)
 	send(requests)
 	used := cpuTime(b) - before
 	for i := range c.workers {
 		c.stopOne(i)
 	}
-	return used / requests
+	return used / time.Duration(requests)
 }
 
 // cpuOfTLS is the CPU time that sending and receiving bytes takes over TLS on loopback.

@@ -2,10 +2,11 @@ package worker
 
 import (
 	_ "embed"
-	"fmt"
 	"path/filepath"
 	"strings"
 	texttemplate "text/template"
+
+	"github.com/edgeplan/edgeplan/internal/unitfile"
 )
 
 // exitUnwanted is the exit code of a supervised worker that is not Wanted: after
@@ -29,15 +30,12 @@ type unit struct {
 var unitText string
 
 var unitTemplate = texttemplate.Must(texttemplate.New("worker.service").Funcs(texttemplate.FuncMap{
-	"quote": unitQuote, "path": unitSpecifiers}).Parse(unitText))
+	"quote": unitfile.Quote, "path": unitfile.Specifiers}).Parse(unitText))
 
-// render writes the unit. The parts that name things must be free of control
-// characters, which the file has no way to write in some of its settings.
+// render writes the unit. The parts that name things must be free of control characters.
 func (u unit) render() (string, error) {
-	for _, part := range []string{u.User, u.Dir, u.Program, u.Key, u.Model, u.Release} {
-		if strings.ContainsFunc(part, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-			return "", fmt.Errorf("%q has control characters, which a systemd unit cannot hold", part)
-		}
+	if err := unitfile.Check(u.User, u.Dir, u.Program, u.Key, u.Model, u.Release); err != nil {
+		return "", err
 	}
 	var out strings.Builder
 	err := unitTemplate.Execute(&out, u)
@@ -53,22 +51,8 @@ func (u unit) Pause() string  { return firstPause.String() }
 func (u unit) Longest() int   { return int(longestPause.Seconds()) }
 func (u unit) Folder() string { return filepath.Dir(filepath.Dir(filepath.Dir(u.Dir))) }
 
-// Command starts with a program whose name systemd takes: in the first word alone
-// it refuses quotes and backslashes, and takes $$ for two dollars.
-func (u unit) Command() string {
-	if strings.ContainsAny(u.Program, "\"'\\$") {
-		return "/usr/bin/env " + unitQuote(u.Program)
-	}
-	return unitQuote(u.Program)
-}
+// Command starts the line of the command.
+func (u unit) Command() string { return unitfile.Program(u.Program) }
 
 // Log is the worker's log, which the unit appends to.
 func (u unit) Log() string { return filepath.Join(u.Dir, LogFile) }
-
-// unitSpecifiers keeps a percent sign what it is (systemd.unit(5), Specifiers).
-func unitSpecifiers(s string) string { return strings.ReplaceAll(s, "%", "%%") }
-
-// unitQuote makes one word of a command line (systemd.service(5), Command lines).
-func unitQuote(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$").Replace(s) + `"`
-}

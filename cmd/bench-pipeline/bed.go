@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/relay"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/worker"
@@ -21,6 +22,9 @@ import (
 const (
 	modelName   = "bench"
 	releaseName = "r1"
+
+	benchQueue   = 2
+	benchTimeout = 300 // seconds
 )
 
 // bed is a pipeline of worker processes; the gateway's is the last.
@@ -28,7 +32,7 @@ type bed struct {
 	root      string
 	dirs      []string
 	processes []*exec.Cmd
-	relays    []*relay
+	relays    []*relay.Relay
 }
 
 // start writes a release folder for every stage and the gateway, and runs the workers.
@@ -91,13 +95,13 @@ func (x *bed) manifests(chain *onnx.Chain, c cluster, stages []solver.Placed) ([
 		if err != nil {
 			return nil, err
 		}
-		r, err := newRelay(address, paceOf(c.mbps))
+		r, err := relay.New(address, c.bytesPerSecond(), c.slack())
 		if err != nil {
 			return nil, err
 		}
 		x.relays = append(x.relays, r)
 		listen = append(listen, address)
-		via = append(via, worker.Peer{Node: fmt.Sprintf("node.w%d", i), Address: r.address()})
+		via = append(via, worker.Peer{Node: fmt.Sprintf("node.w%d", i), Address: r.Address()})
 	}
 	n := len(stages)
 	var all []worker.Manifest
@@ -109,11 +113,11 @@ func (x *bed) manifests(chain *onnx.Chain, c cluster, stages []solver.Placed) ([
 		}})
 	}
 	all = append(all, worker.Manifest{Gateway: &worker.Gateway{
-		Inputs: chain.Inputs, Outputs: chain.Outputs, First: via[0], Last: via[n-1], Stages: n, TimeoutSeconds: 300,
+		Inputs: chain.Inputs, Outputs: chain.Outputs, First: via[0], Last: via[n-1], Stages: n, TimeoutSeconds: benchTimeout,
 	}})
 	for i := range all {
 		m := &all[i]
-		m.FormatVersion, m.Model, m.Release, m.Queue = worker.ManifestVersion, modelName, releaseName, 2
+		m.FormatVersion, m.Model, m.Release, m.Queue = worker.ManifestVersion, modelName, releaseName, benchQueue
 		m.Node, m.Listen = via[i].Node, listen[i]
 	}
 	return all, nil
@@ -219,7 +223,7 @@ func (x *bed) stop() error {
 		errs = append(errs, p.Wait())
 	}
 	for _, r := range x.relays {
-		r.close()
+		r.Close()
 	}
 	x.processes, x.relays = nil, nil
 	return errors.Join(errs...)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/edgeplan/edgeplan/internal/simulation"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
 )
@@ -14,6 +15,7 @@ type bench struct {
 	options
 	dir, engine, worker string
 	limits              limits
+	known               map[float64]simulation.Device // by share of a core
 }
 
 // row plans a model on a cluster, measures the parts, predicts, and measures the whole.

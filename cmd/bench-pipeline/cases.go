@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"path/filepath"
+	"time"
 
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/internal/relay"
 	"github.com/edgeplan/edgeplan/onnx"
 )
 
@@ -42,10 +44,20 @@ type cluster struct {
 	name   string
 	shares []float64
 	mbps   float64
+	tight  bool // links pass on little at once after a pause
+}
+
+func (c cluster) bytesPerSecond() float64 { return c.mbps * 1e6 / 8 }
+
+func (c cluster) slack() time.Duration {
+	if c.tight {
+		return 5 * time.Millisecond
+	}
+	return relay.Slack
 }
 
 var clusters = []cluster{
-	{"three-equal", []float64{0.2, 0.2, 0.2}, 100},
-	{"three-unlike", []float64{0.4, 0.3, 0.2}, 100},
-	{"slow-links", []float64{0.2, 0.2, 0.2}, 6},
+	{name: "three-equal", shares: []float64{0.2, 0.2, 0.2}, mbps: 100},
+	{name: "three-unlike", shares: []float64{0.4, 0.3, 0.2}, mbps: 100},
+	{name: "slow-links", shares: []float64{0.2, 0.2, 0.2}, mbps: 6},
 }

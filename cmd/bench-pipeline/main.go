@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/edgeplan/edgeplan/internal/artifact"
+	"github.com/edgeplan/edgeplan/internal/simulation"
 )
 
 // options of a run.
@@ -27,6 +28,7 @@ type options struct {
 	only          string        // "model/cluster" must contain it
 	slice         string        // internal: run this slice alone, see slice.go
 	wire          string        // internal: send bytes over TLS, see wire.go
+	simulate      bool          // hold the simulation against the pipelines, see simulate.go
 }
 
 func main() {
@@ -36,6 +38,7 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "rows whose model/cluster contains this text")
 	flag.StringVar(&o.slice, "slice", "", "run one slice and print its seconds (used by the program itself)")
 	flag.StringVar(&o.wire, "wire", "", "RELAY,LISTEN: print the processor seconds of a byte over TLS (used by the program itself)")
+	flag.BoolVar(&o.simulate, "simulate", false, "also simulate each pipeline under closed and open loops, and compare")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -62,7 +65,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{options: o, dir: dir, engine: engine.Path, worker: filepath.Join(dir, "edgeplan-worker")}
+	b := &bench{options: o, dir: dir, engine: engine.Path, worker: filepath.Join(dir, "edgeplan-worker"), known: map[float64]simulation.Device{}}
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.worker, "./cmd/edgeplan-worker")
 	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
 	if err := build.Run(); err != nil {
@@ -78,6 +81,7 @@ func run(ctx context.Context, o options) error {
 // all measures every model on every cluster and prints the table.
 func (b *bench) all(ctx context.Context) error {
 	var rows []row
+	var checks []checked
 	for _, m := range models {
 		chain, err := m.load(ctx, b.dir)
 		if err != nil {
@@ -85,6 +89,14 @@ func (b *bench) all(ctx context.Context) error {
 		}
 		for _, c := range clusters {
 			if !strings.Contains(m.name+"/"+c.name, b.only) {
+				continue
+			}
+			if b.simulate {
+				found, err := b.check(ctx, m.name, chain, c)
+				if err != nil {
+					return fmt.Errorf("%s on %s: %w", m.name, c.name, err)
+				}
+				checks = append(checks, found...)
 				continue
 			}
 			r, err := b.row(ctx, m.name, chain, c)
@@ -95,7 +107,11 @@ func (b *bench) all(ctx context.Context) error {
 			rows = append(rows, r)
 		}
 	}
-	printRows(rows)
+	if b.simulate {
+		printChecked(checks)
+	} else {
+		printRows(rows)
+	}
 	return nil
 }
 

@@ -13,6 +13,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"github.com/edgeplan/edgeplan/internal/relay"
 )
 
 // timeWire prints what a device's processor spends on a byte that it sends or receives over
@@ -92,16 +94,16 @@ func (b *bench) timeWire(device string, share, mbps float64) (seconds float64, e
 	if err != nil {
 		return 0, err
 	}
-	relay, err := newRelay(listen, paceOf(mbps))
+	link, err := relay.New(listen, mbps*1e6/8, relay.Slack)
 	if err != nil {
 		return 0, err
 	}
-	defer relay.close()
+	defer link.Close()
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	command := b.limits.command(device, self, "-wire", relay.address()+","+listen, "-duration", "3s")
+	command := b.limits.command(device, self, "-wire", link.Address()+","+listen, "-duration", "3s")
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {

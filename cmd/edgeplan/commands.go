@@ -38,6 +38,7 @@ func commands() []command {
 		{"bench", "Measure a deployed pipeline and compare with the prediction", runBench},
 		{"status", "Ask every worker how it is", runStatus},
 		{"logs", "Show what workers have logged", runLogs},
+		{"watch", "Look after a deployment: plan anew when devices go and come back", runWatch},
 		{"model", "Describe a model and the places where it can be cut", runModel},
 		{"slice", "Cut a model into slices that any runtime opens", runSlice},
 		{"solve", "Solve a placement problem in a JSON file", runSolve},

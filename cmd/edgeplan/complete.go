@@ -120,12 +120,14 @@ func isBool(f *flag.Flag) bool {
 // valueCandidates completes the value of an option.
 func (c *cli) valueCandidates(flag, value string) []string {
 	switch flag {
-	case "out", "var-file", "input", "problem", "solution":
+	case "out", "var-file", "input", "log", "problem", "solution":
 		return files(value)
 	case "target":
 		return startingWith(value, c.modelAddresses())
+	case "only":
+		return startingWith(value, c.measurable())
 	case "exclude":
-		return startingWith(value, c.nodeAddresses())
+		return startingWith(strings.ReplaceAll(value, `\`, ""), c.nodeAddresses()) // a shell may give it as it was typed
 	case "replace":
 		return startingWith(value, c.sliceAddresses())
 	case "refresh":
@@ -182,6 +184,12 @@ func (c *cli) modelAddresses() []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// measurable is what -only of probe takes.
+func (c *cli) measurable() []string {
+	all := append([]string{kindLinks, kindNodes, kindProfiles}, c.modelAddresses()...)
+	return append(all, c.nodeAddresses()...)
 }
 
 // nodeAddresses are of what is deployed and what is configured.

@@ -24,6 +24,11 @@ func (c *cli) planInput(ctx context.Context, f planFlags, prior *statefile.State
 	if err != nil {
 		return nil, err
 	}
+	return c.inputOf(ctx, f, p, prior)
+}
+
+// inputOf is planInput for a folder that has been read.
+func (c *cli) inputOf(ctx context.Context, f planFlags, p *project, prior *statefile.State) (*plan.Input, error) {
 	excluded, err := plan.Excluded(f.exclude, p.config, prior)
 	if err != nil {
 		return nil, err
@@ -63,6 +68,11 @@ func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State)
 	if err != nil {
 		return nil, err
 	}
+	return c.build(ctx, input)
+}
+
+// build computes the plan of an input.
+func (c *cli) build(ctx context.Context, input *plan.Input) (*plan.Plan, error) {
 	made, diags := plan.Build(ctx, *input)
 	if made != nil {
 		for _, m := range made.Models {
@@ -142,7 +152,7 @@ func program(a artifact.Artifact) plan.Program {
 }
 
 // architectures are those of nodes whose configuration does not say: from the
-// state, else asked over SSH.
+// state, else as measured, else asked over SSH.
 func (c *cli) architectures(ctx context.Context, f planFlags, cfg *config.Config, prior *statefile.State) (map[string]string, error) {
 	known := map[string]string{}
 	ask := map[string]statefile.Node{}
@@ -152,6 +162,8 @@ func (c *cli) architectures(ctx context.Context, f planFlags, cfg *config.Config
 		case node.Architecture != "" || !node.Enabled:
 		case ok && recorded.Architecture != "":
 			known[node.Address] = recorded.Architecture
+		case cfg.Measured.Node(node.Address) != nil:
+			known[node.Address] = cfg.Measured.Node(node.Address).Architecture
 		default:
 			ask[node.Address] = statefile.Node{Path: node.Path, SSH: statefile.SSH(node.SSH)}
 		}

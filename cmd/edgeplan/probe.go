@@ -83,6 +83,9 @@ func runProbe(ctx context.Context, c *cli, args []string) error {
 		return err
 	}
 	defer unlock()
+	if err := p.begin(ctx); err != nil {
+		return err
+	}
 	err = p.run(ctx)
 	if shown := p.show(f.asJSON); shown != nil {
 		err = errors.Join(err, shown)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/measurement"
+	"github.com/edgeplan/edgeplan/internal/probe"
 	"github.com/edgeplan/edgeplan/internal/quantity"
 )
 
@@ -39,9 +40,9 @@ func (p *probing) testPair(ctx context.Context, ways []direction) {
 // testLink tests one direction. That it does not work is a result too, with a bandwidth
 // of 0.
 func (p *probing) testLink(ctx context.Context, d direction) error {
-	result, err := p.probes.Link(ctx, d.from, d.to, p.limits, p.nodes[d.to].PipelinePort)
+	result, err := p.linkTwice(ctx, d)
 	var unreachable *deployer.UnreachableLinkError
-	if errors.As(err, &unreachable) && ctx.Err() == nil {
+	if errors.As(err, &unreachable) && !unreachable.Elsewhere && ctx.Err() == nil {
 		p.warn("%v. A firewall, a router between them, or pipeline_address of %s may be why; plans send nothing that way", unreachable, d.to)
 	} else if err != nil {
 		return err
@@ -53,6 +54,18 @@ func (p *probing) testLink(ctx context.Context, d direction) error {
 	}
 	p.progress.step("%s -> %s: %s", d.from, d.to, linkText(l))
 	return nil
+}
+
+// linkTwice tests a direction once more where it fails: a radio may have been away for a
+// moment.
+func (p *probing) linkTwice(ctx context.Context, d direction) (result probe.LinkResult, err error) {
+	for range 2 {
+		result, err = p.probes.Link(ctx, d.from, d.to, p.limits, p.nodes[d.to].PipelinePort)
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+	}
+	return result, err
 }
 
 // linkText is as "94.1 Mbps ± 1.2%, round trip 0.4 ms".

@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
+	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/measurement"
 	"github.com/edgeplan/edgeplan/internal/probe"
 	"github.com/edgeplan/edgeplan/internal/quantity"
@@ -54,8 +57,11 @@ func (p *probing) timeOn(ctx context.Context, node string, list []timing) error 
 			p.fail(fmt.Errorf("%s of %s: %w", t.name(), t.model.Address, err))
 			p.progress.step("%s on %s: not timed", t.name(), node)
 		}
+		if err := p.recordCompute(node); err != nil {
+			return err
+		}
 	}
-	return p.recordCompute(node)
+	return nil
 }
 
 // know makes sure that it is known what the node has free now, and what a worker costs.
@@ -63,6 +69,9 @@ func (p *probing) know(ctx context.Context, node string) error {
 	p.mu.Lock()
 	_, known := p.live[node]
 	p.mu.Unlock()
+	if p.knownNode(node).MeasuredAt.IsZero() {
+		return p.lookAt(ctx, node)
+	}
 	if !known {
 		facts, offset, err := p.probes.Facts(ctx, node, false)
 		if err != nil {
@@ -81,7 +90,7 @@ func (r segmentRange) name() string { return fmt.Sprintf("segments %d to %d", r.
 func (p *probing) timeRange(ctx context.Context, t timing) error {
 	chain := p.chains[t.model.Name]
 	p.mu.Lock()
-	base, free := p.bases[t.node], p.live[t.node].FreeBytes()
+	base, free := p.bases[t.node], p.allowed(t.node)
 	p.mu.Unlock()
 	need := base.RunnerBytes + rangeMemory(chain, t.segmentRange, t.model.Optimization)
 	if float64(need) > memoryShare*float64(free) {
@@ -108,6 +117,20 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 	}
 	p.progress.step("%s of %s on %s: %s ± %s", t.name(), t.model.Name, t.node, quantity.FormatSeconds(profile.Seconds), quantity.FormatPercent(profile.Spread))
 	return nil
+}
+
+// allowed is the memory that a range may have on a node: what is free, and what the
+// configuration allows.
+func (p *probing) allowed(node string) int64 {
+	free, known := p.live[node].FreeBytes(), p.live[node].MemoryTotalBytes > 0
+	switch n := p.nodes[node]; {
+	case n.MemoryOrigin != config.Declared:
+		return free
+	case known:
+		return min(free, n.Memory)
+	default:
+		return n.Memory
+	}
 }
 
 // bring uploads a range and the engine, under the digests by which an apply finds them.
@@ -178,6 +201,7 @@ func (p *probing) timePlanned(ctx context.Context) {
 	}
 	for range planRounds {
 		times := p.plannedRanges(ctx)
+		maps.DeleteFunc(times, func(node string, _ []timing) bool { return p.probes.Failed()[node] != nil })
 		if len(times) == 0 || ctx.Err() != nil {
 			return
 		}
@@ -185,6 +209,26 @@ func (p *probing) timePlanned(ctx context.Context) {
 	}
 }
 
+// unplanned says whether an earlier run has ended before it timed ranges of a plan: there
+// is a model of which none is known but those that every run times.
+func (p *probing) unplanned() bool {
+	for _, model := range p.config.Models {
+		chain := p.chains[model.Name]
+		if chain == nil {
+			continue
+		}
+		chosen := rangesToMeasure(chain, model.Optimization)
+		if !slices.ContainsFunc(p.measured.Profiles, func(m measurement.Profile) bool {
+			other := !slices.Contains(chosen, segmentRange{m.FirstSegment, m.LastSegment})
+			return m.Model == model.Name && m.Digest == chain.Digest && other && p.fresh(m.MeasuredAt)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// plannedRanges are the ranges of the best plan that were not timed yet.
 func (p *probing) plannedRanges(ctx context.Context) map[string][]timing {
 	made, err := p.planQuietly(ctx, planFlags{vars: p.flags.vars, replan: true}, p.prior)
 	if err != nil {
@@ -197,7 +241,7 @@ func (p *probing) plannedRanges(ctx context.Context) map[string][]timing {
 		}
 		for _, slice := range made.Desired.Models[model.Name].Slices {
 			t := timing{p.kindOf(slice.Node), model, segmentRange{slice.FirstSegment, slice.LastSegment}}
-			if p.nodes[t.node] != nil && p.timed(t.node) && p.probes.Failed()[t.node] == nil && !p.freshTiming(t) {
+			if p.nodes[t.node] != nil && p.timed(t.node) && !p.freshTiming(t) {
 				found[t.node] = append(found[t.node], t)
 			}
 		}

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +25,13 @@ import (
 // Then it plans with what it knows by now and times the ranges of that plan too.
 func (p *probing) run(ctx context.Context) error {
 	look, test, times := p.toLook(), p.toTest(), p.toTime()
-	busy := participants(look, test, times)
+	if len(times) == 0 && p.unplanned() {
+		times = p.plannedRanges(ctx)
+	}
+	busy := p.participants(look, test, times)
+	if len(busy) == 0 && len(p.failures) > 0 {
+		return p.failed(ctx)
+	}
 	if len(busy) == 0 {
 		p.notef("Nothing to measure: all of it was measured within %s. -again measures it anew.", plainDuration(p.flags.maxAge))
 		return nil
@@ -32,8 +41,13 @@ func (p *probing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.progress = newSteps(p.notef)
-	p.probes = deployer.OpenProbes(ctx, nodes, p.blobs, p.prior.Lineage, p.probeOptions())
+	shown := p.newProgress()
+	defer shown.end()
+	show := oneAtATime(shown.show)
+	p.progress = newSteps(show)
+	o := p.probeOptions()
+	o.Progress = show
+	p.probes = deployer.OpenProbes(ctx, nodes, p.blobs, lineageOf(o.Holder.State), o)
 	defer p.probes.Close(ctx)
 	for _, err := range p.probes.Failed() {
 		p.fail(err)
@@ -56,8 +70,9 @@ func plainDuration(d time.Duration) string {
 	return text
 }
 
-// participants are the nodes that have a part in something, sorted.
-func participants(look []string, test map[direction]string, times map[string][]timing) []string {
+// participants are the nodes that have a part in something, sorted. Where ranges are
+// timed at all, the plan may ask for some on any node of its kind.
+func (p *probing) participants(look []string, test map[direction]string, times map[string][]timing) []string {
 	all := map[string]bool{}
 	for _, node := range look {
 		all[node] = true
@@ -65,8 +80,11 @@ func participants(look []string, test map[direction]string, times map[string][]t
 	for d := range test {
 		all[d.from], all[d.to] = true, true
 	}
-	for node := range times {
-		all[node] = true
+	timing := len(p.chains) > 0 && len(all)+len(times) > 0
+	for node := range p.nodes {
+		if timing && p.timed(node) {
+			all[node] = true
+		}
 	}
 	return sortedKeys(all)
 }
@@ -123,9 +141,19 @@ func (p *probing) probeNodes(names []string) (map[string]deployer.ProbeNode, err
 func (p *probing) probeOptions() deployer.Options {
 	o := p.deployOptions()
 	host, _ := os.Hostname()
-	o.Holder = deployer.Holder{Who: statefile.Who(), Operation: "probe", State: "probe " + host + ":" + p.workDir()}
+	folder, err := filepath.Abs(p.dir)
+	if err != nil {
+		folder = p.dir
+	}
+	o.Holder = deployer.Holder{Who: statefile.Who(), Operation: "probe", State: "probe " + host + ":" + folder}
 	o.LeaseWait = p.leaseWait
 	return o
+}
+
+// lineageOf stands for the lineage of a state in what probes of one folder have in common.
+func lineageOf(folder string) string {
+	sum := sha256.Sum256([]byte(folder))
+	return hex.EncodeToString(sum[:16])
 }
 
 // each does something with every node at once.
@@ -168,9 +196,19 @@ func (b *blobFiles) program(name string, program plan.Program) statefile.Blob {
 	return statefile.Blob{Name: name, Digest: program.Digest, Size: program.Size}
 }
 
+// oneAtATime lets events come from anywhere.
+func oneAtATime(show func(deployer.Event)) func(deployer.Event) {
+	var mu sync.Mutex
+	return func(e deployer.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		show(e)
+	}
+}
+
 // steps tells how far a part is, and about how long it will take yet.
 type steps struct {
-	say func(format string, args ...any)
+	show func(deployer.Event)
 
 	mu    sync.Mutex
 	begun time.Time
@@ -179,7 +217,7 @@ type steps struct {
 	what  string
 }
 
-func newSteps(say func(format string, args ...any)) *steps { return &steps{say: say} }
+func newSteps(show func(deployer.Event)) *steps { return &steps{show: show} }
 
 // begin begins a part of so many steps.
 func (s *steps) begin(what string, total int) {
@@ -198,7 +236,7 @@ func (s *steps) step(format string, args ...any) {
 		each := time.Since(s.begun).Seconds() / float64(s.done)
 		left = fmt.Sprintf(", %s left", time.Duration(each*float64(s.total-s.done)*float64(time.Second)).Round(time.Second))
 	}
-	s.say("%s %d of %d%s: %s", s.what, s.done, s.total, left, strings.TrimSpace(fmt.Sprintf(format, args...)))
+	s.show(deployer.Event{Node: fmt.Sprintf("%s %d of %d%s", s.what, s.done, s.total, left), Kind: "measure", Message: fmt.Sprintf(format, args...)})
 }
 
 // sortedTimings are the nodes with something to time.

@@ -250,7 +250,7 @@ type probeDocument struct {
 }
 
 func (p *probing) document(changes []measuredChange) probeDocument {
-	d := probeDocument{FormatVersion: 1, Complete: len(p.failures) == 0, Failures: []string{}, Warnings: append([]string{}, p.warnings...),
+	d := probeDocument{FormatVersion: 1, Complete: len(p.failures) == 0 && !p.cut, Failures: []string{}, Warnings: append([]string{}, p.warnings...),
 		Changes: changes, Measurements: p.measured}
 	for _, err := range p.failures {
 		d.Failures = append(d.Failures, err.Error())

@@ -45,6 +45,7 @@ type probing struct {
 	bases    map[string]probe.Base
 	warnings []string
 	failures []error
+	cut      bool // by an interrupt
 }
 
 // newProbing reads the folder and finds out what is to be measured.
@@ -63,17 +64,52 @@ func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
 			p.nodes[node.Address] = node
 		}
 	}
-	if p.measured, err = measurement.Read(c.dir); err != nil {
-		return nil, err
+	return p, nil
+}
+
+// begin reads what was measured before, and asks nodes what they are.
+func (p *probing) begin(ctx context.Context) (err error) {
+	if p.measured, err = measurement.Read(p.dir); err != nil {
+		return fmt.Errorf("%w\nWhat is measured is added to that file, so one that cannot be read is left as it is: mend it, or move it away to begin anew", err)
 	}
 	p.before = cloneMeasurements(p.measured)
-	p.prior = c.priorOrNone(ctx)
-	asked, err := c.architectures(ctx, planFlags{}, p.config, p.prior)
-	if err != nil {
-		return nil, err
+	p.prior = p.priorOrNone(ctx)
+	p.askArchitectures(ctx)
+	return nil
+}
+
+// askArchitectures asks nodes what they are whose configuration does not say and that
+// were not measured a short time ago. One that does not answer is left out, and failed.
+func (p *probing) askArchitectures(ctx context.Context) {
+	p.architectures = map[string]string{}
+	var ask []string
+	for _, name := range sortedKeys(p.nodes) {
+		known := p.knownNode(name)
+		switch {
+		case p.nodes[name].Architecture != "":
+		case p.fresh(known.MeasuredAt):
+			p.architectures[name] = known.Architecture
+		default:
+			ask = append(ask, name)
+		}
 	}
-	p.architectures = asked
-	return p, nil
+	if len(ask) == 0 {
+		return
+	}
+	p.notef("Asking %s for the architecture…", count(len(ask), "node"))
+	p.each(ask, func(name string) {
+		node := p.nodes[name]
+		answer, err := deployer.Architectures(ctx, map[string]statefile.Node{name: {Path: node.Path, SSH: statefile.SSH(node.SSH)}}, p.deployOptions())
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.architectures[name] = answer[name]
+		if err != nil {
+			p.failures = append(p.failures, err)
+		}
+	})
+	maps.DeleteFunc(p.nodes, func(name string, node *config.Node) bool {
+		return node.Architecture == "" && p.architectures[name] == ""
+	})
 }
 
 // load reads the configuration, and models where their parts are to be timed.
@@ -142,17 +178,21 @@ func (p *probing) kindOf(node string) string {
 
 // toLook are the nodes whose facts are to be asked for.
 func (p *probing) toLook() []string {
-	known := map[string]measurement.Node{}
-	for _, n := range p.measured.Nodes {
-		known[n.Node] = n
-	}
 	var list []string
 	for _, node := range sortedKeys(p.nodes) {
-		if p.scope.kind(kindNodes) && p.scope.node(node) && !p.fresh(known[node].MeasuredAt) {
+		if p.scope.kind(kindNodes) && p.scope.node(node) && p.stale(node) {
 			list = append(list, node)
 		}
 	}
 	return list
+}
+
+// stale says whether a node is to be looked at: also where a worker could not be
+// measured there the last time.
+func (p *probing) stale(node string) bool {
+	n := p.knownNode(node)
+	_, engine := p.engine(node)
+	return !p.fresh(n.MeasuredAt) || engine && n.EngineBaseBytes == 0
 }
 
 // toTest are the directions to be tested, with their media.
@@ -162,7 +202,7 @@ func (p *probing) toTest() map[direction]string {
 		return wanted
 	}
 	for d, medium := range connected(p.config) {
-		if p.scope.link(d.from, d.to) {
+		if p.scope.link(d.from, d.to) && p.nodes[d.from] != nil && p.nodes[d.to] != nil {
 			wanted[d] = medium
 		}
 	}
@@ -240,7 +280,7 @@ func (p *probing) fail(err error) {
 func (p *probing) failed(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if ctx.Err() != nil {
+	if p.cut = ctx.Err() != nil; p.cut {
 		return fmt.Errorf("interrupted: what was measured is in %s, and the next run goes on from there", p.measurementsPath())
 	}
 	if len(p.failures) == 0 {

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -163,6 +164,7 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"devices":   func(ts *testscript.TestScript, neg bool, args []string) { startDevices(ts, args, start) },
 			"off":       turnOff,
 			"on":        turnOn,
+			"await":     await,
 			"freebytes": limitDisk,
 			"model":     writeModel,
 			"cmpplan":   comparePlans,
@@ -277,6 +279,18 @@ func turnOn(ts *testscript.TestScript, _ bool, args []string) {
 	all.t.Cleanup(func() { again.Close() })
 	d.embedded = again
 	all.byName[args[0]] = d
+}
+
+// await is `await FILE PATTERN`: it goes on once a line of the file matches.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?m)" + args[1])
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if content, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && pattern.Match(content) {
+			return
+		}
+	}
+	content, _ := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Fatalf("%s has no line like %s:\n%s", args[0], args[1], content)
 }
 
 // limitDisk is `freebytes NAME N`: the device's disk takes N bytes more; less than 0 is no limit.

@@ -18,6 +18,12 @@ type Options struct {
 	// Rate in requests per second makes an open loop, in which requests come
 	// whether or not earlier ones are answered; 0 is a closed loop.
 	Rate float64
+	// Pause gives the time before each request of an open loop; nil is always 1/Rate,
+	// with the first at once.
+	Pause func() time.Duration
+	// WarmUp leaves out what is answered within this time, and what is answered after
+	// Duration, so that neither filling nor emptying counts; 0 counts all.
+	WarmUp time.Duration
 }
 
 // Result of Run. Latencies are ascending. In an open loop they count from when a
@@ -25,7 +31,7 @@ type Options struct {
 type Result struct {
 	Answered, Failed int
 	FirstError       error
-	Elapsed          time.Duration // from the first request to the last answer
+	Elapsed          time.Duration // from the first request, or the end of the warm-up, to the last answer that counts
 	Latencies        []time.Duration
 }
 
@@ -56,8 +62,7 @@ func (r Result) Quantile(q float64) time.Duration {
 func Run(ctx context.Context, o Options, request func(context.Context) error) Result {
 	sending, cancel := context.WithTimeout(ctx, o.Duration)
 	defer cancel()
-	r := run{request: request, ctx: ctx}
-	begin := time.Now()
+	r := run{request: request, ctx: ctx, options: o, begin: time.Now()}
 	due := r.schedule(sending, o)
 	var group sync.WaitGroup
 	for range o.Concurrency {
@@ -68,7 +73,10 @@ func Run(ctx context.Context, o Options, request func(context.Context) error) Re
 		})
 	}
 	group.Wait()
-	r.result.Elapsed = time.Since(begin)
+	r.result.Elapsed = time.Since(r.begin)
+	if o.WarmUp > 0 {
+		r.result.Elapsed = o.Duration - o.WarmUp
+	}
 	slices.Sort(r.result.Latencies)
 	return r.result
 }
@@ -76,6 +84,8 @@ func Run(ctx context.Context, o Options, request func(context.Context) error) Re
 type run struct {
 	ctx     context.Context
 	request func(context.Context) error
+	options Options
+	begin   time.Time
 
 	mu     sync.Mutex
 	result Result
@@ -88,11 +98,16 @@ func (r *run) schedule(ctx context.Context, o Options) <-chan time.Time {
 	go func() {
 		defer close(due)
 		var next time.Time
-		var step time.Duration
+		pause := func() time.Duration { return 0 }
 		if o.Rate > 0 {
-			next, step = time.Now(), time.Duration(float64(time.Second)/o.Rate)
+			next = time.Now()
+			pause = func() time.Duration { return time.Duration(float64(time.Second) / o.Rate) }
 		}
-		for ; ; next = next.Add(step) {
+		if o.Pause != nil {
+			pause = o.Pause
+			next = next.Add(pause())
+		}
+		for ; ; next = next.Add(pause()) {
 			timer := time.NewTimer(time.Until(next))
 			select {
 			case <-timer.C:
@@ -118,6 +133,7 @@ func (r *run) once(due time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
+	case err == nil && !r.counts(time.Now()):
 	case err == nil:
 		r.result.Answered++
 		r.result.Latencies = append(r.result.Latencies, took)
@@ -126,4 +142,10 @@ func (r *run) once(due time.Time) {
 			r.result.FirstError = err
 		}
 	}
+}
+
+// counts says whether an answer of a time counts.
+func (r *run) counts(at time.Time) bool {
+	since := at.Sub(r.begin)
+	return r.options.WarmUp == 0 || since > r.options.WarmUp && since <= r.options.Duration
 }

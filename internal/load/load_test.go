@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/edgeplan/edgeplan/internal/load"
@@ -70,5 +71,21 @@ func TestQuantile(t *testing.T) {
 	}
 	if (load.Result{}).Quantile(0.5) != 0 || (load.Result{}).Throughput() != 0 {
 		t.Error("nothing answered")
+	}
+}
+
+// The warm-up and what is answered after the end do not count, and pauses are the caller's.
+func TestWarmUpAndPauses(t *testing.T) { synctest.Test(t, testWarmUpAndPauses) }
+
+func testWarmUpAndPauses(t *testing.T) {
+	const ms = time.Millisecond
+	pauses := []time.Duration{10 * ms, 30 * ms, 110 * ms, 40 * ms, 20 * ms, time.Hour} // due at 10, 40, 150, 190 and 210
+	next := 0
+	r := load.Run(context.Background(), load.Options{
+		Duration: 220 * ms, WarmUp: 100 * ms, Concurrency: 10, Rate: 1,
+		Pause: func() time.Duration { next++; return pauses[next-1] },
+	}, func(context.Context) error { time.Sleep(20 * ms); return nil })
+	if r.Answered != 2 || len(r.Latencies) != 2 || r.Failed != 0 || r.Elapsed != 120*ms {
+		t.Errorf("%+v, want the two that were due at 150 and 190 ms", r)
 	}
 }

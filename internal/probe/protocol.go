@@ -16,8 +16,11 @@ type Request struct {
 
 // Response is a line of JSON on standard output: what was asked for, or an error.
 type Response struct {
-	ID     int          `json:"id"`
-	Error  string       `json:"error,omitempty"`
+	ID    int    `json:"id"`
+	Error string `json:"error,omitempty"`
+	// Unreached says of an error of Send that no connection to the other's probe came about.
+	Unreached bool `json:"unreached,omitempty"`
+
 	Clock  int64        `json:"clock,omitempty"` // Unix time in nanoseconds, by the device's clock
 	Facts  *Facts       `json:"facts,omitempty"`
 	Listen *Listening   `json:"listen,omitempty"`

@@ -1,17 +1,25 @@
 package simulation
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
+
+// golden spreads any number of phases.
+const golden = 0.6180339887498949
 
 // newRun makes the parts of a system that is known to be valid.
 func newRun(s *System, o Options) *run {
 	r := &run{Options: o}
-	for _, d := range s.Devices {
+	for v, d := range s.Devices {
+		_, phase := math.Modf(golden * float64(v)) // devices do not begin their periods together
 		r.devices = append(r.devices, &device{Device: d, sharing: &sharing{
-			run: r, width: cores(d), period: d.PeriodSeconds, quota: d.QuotaSeconds, left: d.QuotaSeconds, periodEnd: d.PeriodSeconds,
+			run: r, width: cores(d), period: d.PeriodSeconds, quota: d.QuotaSeconds, tick: d.TickSeconds,
+			left: d.QuotaSeconds, periodEnd: d.PeriodSeconds * (1 - phase),
 		}})
 	}
-	for range s.Media {
-		r.media = append(r.media, &sharing{run: r, width: 1})
+	for _, m := range s.Media {
+		r.media = append(r.media, &sharing{run: r, width: 1, burst: m.BurstSeconds, saved: m.BurstSeconds})
 	}
 	for i, m := range s.Models {
 		r.lines = append(r.lines, r.newPipeline(i, m))
@@ -45,7 +53,7 @@ func (r *run) device(v int) *device {
 func (r *run) newPipeline(i int, m Model) *pipeline {
 	p := &pipeline{Model: m, run: r}
 	p.gateway = gateway{line: p, device: r.device(m.Gateway), free: InFlight(len(m.Stages), m.Queue),
-		load: load{Load: m.Load, random: randomOf(r.Seed, i, 0)}}
+		load: load{Load: m.Load, pauses: m.Load.Pauses(r.Seed, i)}}
 	at := m.Gateway
 	for k, h := range m.Hops {
 		to := m.Gateway
@@ -53,7 +61,7 @@ func (r *run) newPipeline(i int, m Model) *pipeline {
 			st := m.Stages[k]
 			to = st.Device
 			p.stages = append(p.stages, &stage{Stage: st, line: p, at: k, device: r.device(to),
-				jitter: newJitter(randomOf(r.Seed, i, 2*k+1), st.Jitter)})
+				factor: st.Factors(r.Seed, i, k)})
 		}
 		p.hops = append(p.hops, p.newHop(i, k, h, at, to))
 		at = to

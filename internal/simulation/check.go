@@ -17,6 +17,11 @@ func (s *System) check(o Options) error {
 			errs = append(errs, fmt.Errorf("device %d: %w", i, err))
 		}
 	}
+	for i, m := range s.Media {
+		if !number(m.BurstSeconds) {
+			errs = append(errs, fmt.Errorf("medium %d: its burst is %v", i, m.BurstSeconds))
+		}
+	}
 	for i, m := range s.Models {
 		if err := s.checkModel(m); err != nil {
 			errs = append(errs, fmt.Errorf("model %d: %w", i, err))
@@ -36,7 +41,7 @@ func (d Device) check() error {
 	switch {
 	case !number(d.Cores) || !number(d.MessageSeconds) || !number(d.ByteSeconds):
 		return errors.New("its cores and its times are finite and not negative")
-	case !number(d.PeriodSeconds) || !number(d.QuotaSeconds) || (d.PeriodSeconds > 0) != (d.QuotaSeconds > 0):
+	case !number(d.PeriodSeconds) || !number(d.QuotaSeconds) || !number(d.TickSeconds) || (d.PeriodSeconds > 0) != (d.QuotaSeconds > 0):
 		return errors.New("a quota has a period, and both are finite")
 	}
 	return nil

@@ -50,6 +50,11 @@ func TestLossOfTheGateway(t *testing.T) {
 	open := run(t, s, simulation.Options{Seconds: 1000}).Models[0]
 	within(t, "failures", float64(open.Failed), 200, 0.02)
 	within(t, "answers", float64(open.Answered), 1600, 0.005)
+	// Overloaded, so that clients wait as well.
+	s.Models[0].Load = simulation.Load{Rate: 40, Even: true, Concurrency: 10}
+	over := run(t, s, simulation.Options{Seconds: 1000}).Models[0]
+	within(t, "answers", float64(over.Answered), 800*20, 0.002)
+	within(t, "failures", float64(over.Failed), 500*20+100*40, 0.01)
 }
 
 // A requests's time bounds its latency, whatever the load.

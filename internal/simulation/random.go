@@ -28,6 +28,13 @@ func (j *jitter) draw() float64 {
 	return math.Exp(j.mu + j.sigma*j.random.NormFloat64())
 }
 
+// Factors gives what the times of a stage's runs are their mean times, one after the other:
+// those of stage k of model i of a system that is run with a seed.
+func (s Stage) Factors(seed uint64, model, stage int) func() float64 {
+	j := newJitter(randomOf(seed, model, 2*stage+1), s.Jitter)
+	return j.draw
+}
+
 // randomOf gives each part of a system its own stream of random numbers, so that a change
 // of one part leaves the draws of the others as they were.
 func randomOf(seed uint64, model, part int) *rand.Rand {

@@ -17,9 +17,13 @@ type sharing struct {
 	gen     uint32  // of the scheduled event
 	busy    float64 // seconds of service given, over all jobs
 
-	quota, period float64 // of a control group; 0 is none
-	left          float64 // of the quota in this period
-	periodEnd     float64
+	burst, saved float64 // of a shaper: how much passes at once at most, and now
+
+	quota, period, tick float64 // of a control group; 0 is none
+	left                float64 // of the quota in this period
+	periodEnd           float64
+	throttled           bool
+	stopAt              float64
 }
 
 type job struct {
@@ -37,7 +41,7 @@ func (j *job) before(other *job) bool {
 
 // speed is how fast the clock goes.
 func (s *sharing) speed() float64 {
-	if s.period > 0 && s.left <= tiny {
+	if s.throttled {
 		return 0
 	}
 	return min(1, s.width/float64(len(s.jobs)))
@@ -53,17 +57,51 @@ func (s *sharing) move() {
 		s.left -= given * float64(len(s.jobs))
 	} else {
 		s.service = 0
+		s.saved = min(s.burst, s.saved+now-s.last)
 	}
 	s.last = now
-	if s.period > 0 && now >= s.periodEnd {
-		s.periodEnd += s.period * (1 + math.Floor((now-s.periodEnd)/s.period))
-		s.left = s.quota + min(0, s.left)
+	if s.period > 0 {
+		s.limit()
 	}
+}
+
+// limit begins a new period when it is time, and stops the jobs at the tick at which the
+// quota is found used up.
+func (s *sharing) limit() {
+	now := s.run.now
+	if now >= s.periodEnd {
+		periods := 1 + math.Floor((now-s.periodEnd)/s.period)
+		s.periodEnd += s.period * periods
+		s.left = min(s.quota, s.left+s.quota*periods)
+	}
+	if s.left > tiny {
+		s.throttled = false
+	} else if now >= s.stopAt-tiny {
+		s.throttled = true
+	}
+}
+
+// switched looks at the quota where a processor goes from one job to another.
+func (s *sharing) switched() { s.throttled = s.throttled || s.period > 0 && s.left <= tiny }
+
+// limits are when a sharing that runs has to be looked at because of its quota.
+func (s *sharing) limits(rate float64) float64 {
+	s.stopAt = s.last + max(0, s.left)/rate
+	if s.tick > 0 {
+		s.stopAt = s.tick * math.Ceil(s.stopAt/s.tick-tiny)
+	}
+	return min(s.stopAt, s.periodEnd)
 }
 
 // add starts a job of some seconds; to hears of its end.
 func (s *sharing) add(seconds float64, to target, kind kind, m *message, gen uint32) {
 	s.move()
+	if len(s.jobs) == 0 {
+		s.switched()
+	}
+	free := min(s.saved, seconds)
+	s.saved, seconds = s.saved-free, seconds-free
+	s.busy += free
 	s.seq++
 	s.jobs = append(s.jobs, job{end: s.service + seconds, seq: s.seq, to: to, m: m, gen: gen, kind: kind})
 	s.up(len(s.jobs) - 1)
@@ -76,13 +114,14 @@ func (s *sharing) fire(_ kind, _ *message, gen uint32) {
 		return
 	}
 	s.move()
-	if s.period > 0 && (s.speed() == 0 || s.jobs[0].end-s.service > tiny) {
+	if s.throttled || s.period > 0 && s.jobs[0].end-s.service > tiny {
 		s.schedule()
 		return
 	}
 	j := s.jobs[0]
 	s.service = j.end // without the rounding of the way there
 	s.drop(0)
+	s.switched()
 	s.schedule()
 	j.to.fire(j.kind, j.m, j.gen)
 }
@@ -97,12 +136,11 @@ func (s *sharing) schedule() {
 	if len(s.jobs) == 0 {
 		return
 	}
-	speed := s.speed()
 	at := s.periodEnd
-	if speed > 0 {
+	if speed := s.speed(); speed > 0 {
 		at = s.last + max(0, s.jobs[0].end-s.service)/speed
 		if s.period > 0 {
-			at = min(at, s.last+s.left/(speed*float64(len(s.jobs))), max(s.periodEnd, s.last))
+			at = min(at, s.limits(speed*float64(len(s.jobs))))
 		}
 	}
 	s.run.calendar.add(event{at: at, to: s, kind: nextJob, gen: s.gen})

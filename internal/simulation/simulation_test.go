@@ -178,6 +178,30 @@ func TestQuota(t *testing.T) {
 	within(t, "latency of a lone request", alone.Quantile(0.5), 0.021, 1e-6) // 2 ms, 2 ms and 1 ms in three periods
 }
 
+// A kernel that looks at its ticks only lets a short run end before it counts what was too
+// much, and a long one gets its share all the same.
+func TestTicks(t *testing.T) {
+	s := line(0, 0.0045)
+	s.Devices[0] = simulation.Device{PeriodSeconds: 0.01, QuotaSeconds: 0.002, TickSeconds: 0.004}
+	s.Models[0].Load = simulation.Load{Rate: 0.99, Concurrency: 1}
+	alone := run(t, s, simulation.Options{Requests: 1000}).Models[0]
+	within(t, "latency of a run between two ticks", alone.Quantile(0.25), 0.0045, 1e-6)
+	s.Models[0].Load = simulation.Load{Concurrency: 4}
+	within(t, "throughput of a busy device", run(t, s, simulation.Options{Requests: 10_000}).Models[0].Throughput, 0.2/0.0045, 0.001)
+	s.Models[0].Stages[0].Seconds = 1
+	within(t, "throughput of long runs", run(t, s, simulation.Options{Requests: 100}).Models[0].Throughput, 0.2, 0.001)
+}
+
+// A shaper lets through at once what fits into its bucket, and no more in the long run.
+func TestBurst(t *testing.T) {
+	s := line(0.03, 0.001)
+	s.Media[0].BurstSeconds, s.Media[1].BurstSeconds = 0.02, 0.05
+	s.Models[0].Load = simulation.Load{Rate: 10, Even: true, Concurrency: 10}
+	within(t, "latency of a lone request", run(t, s, simulation.Options{Requests: 100}).Models[0].Quantile(1), 0.01+0.001, 1e-9)
+	s.Models[0].Load = simulation.Load{Concurrency: 10}
+	within(t, "throughput", run(t, s, simulation.Options{Requests: 10_000}).Models[0].Throughput, 1/0.03, 0.001)
+}
+
 // A far device gets no more than a window a round trip. Apart from that propagation delays
 // and does not slow down.
 func TestFarAway(t *testing.T) {

@@ -12,7 +12,7 @@ type stage struct {
 	running *message
 	held    bool // what runs has ended and waits for the next hop
 	gen     uint32
-	jitter  jitter
+	factor  func() float64
 
 	runs          int
 	compute, wait float64 // seconds of all runs
@@ -44,7 +44,7 @@ func (s *stage) work() {
 		} else {
 			s.runs++
 			s.wait += now - m.queued
-			s.device.add(s.Seconds*s.jitter.draw(), s, jobDone, m, s.gen)
+			s.device.add(s.Seconds*s.factor(), s, jobDone, m, s.gen)
 		}
 		s.line.hops[s.at].takeMore()
 	}

@@ -25,13 +25,19 @@ type Device struct {
 	// byte of it, that is sent to or received from another device.
 	MessageSeconds, ByteSeconds float64
 	// Of every PeriodSeconds the device runs QuotaSeconds at the most, all at once, and
-	// then stands still: the limit of a control group. 0 is no limit.
-	PeriodSeconds, QuotaSeconds float64
+	// then stands still: the limit of a control group. 0 is no limit. A kernel looks only
+	// at its ticks whether the quota is used up; what was run beyond it is taken from the
+	// next period. TickSeconds of 0 looks at once.
+	PeriodSeconds, QuotaSeconds, TickSeconds float64
 }
 
 // Medium is what transfers share evenly: one direction of a link, a radio channel, or one
 // direction of a device's interface.
-type Medium struct{}
+type Medium struct {
+	// BurstSeconds is the work that passes at once after a pause at least as long: what the
+	// bucket of a traffic shaper holds.
+	BurstSeconds float64
+}
 
 // Model is a pipeline of S stages.
 type Model struct {

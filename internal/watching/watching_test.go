@@ -158,6 +158,12 @@ func TestDecisions(t *testing.T) {
 			}},
 		"a spare device": {devices: []string{"hall", "roof"}, until: minute(20), want: []string{"1m0s return spare"},
 			edit: func(w *world) { w.inUse["spare"] = false }},
+		"a spare device takes over before it has settled": {devices: []string{"hall", "roof"}, until: minute(20),
+			want: []string{"30s leave roof, return spare"},
+			edit: func(w *world) {
+				w.inUse["spare"] = false
+				w.health = offBetween("roof", 2*second, time.Hour)
+			}},
 		"a spare device that is away": {devices: []string{"hall", "roof"}, until: minute(20), want: nil,
 			edit: func(w *world) {
 				w.inUse["spare"] = false
@@ -225,6 +231,21 @@ func TestTaken(t *testing.T) {
 		t.Errorf("%v are still left out", got)
 	}
 	if w.run(minute(30)); len(w.made) != 1 {
+		t.Errorf("decisions %q", w.made)
+	}
+}
+
+// A device that somebody has left out is used again once it has settled, and counts as
+// left out until then.
+func TestTakenWithout(t *testing.T) {
+	w := newWorld(patient, "gate", "hall", "roof")
+	w.run(minute(5))
+	w.inUse["roof"] = false
+	w.machine.Taken(w.inUse)
+	if got := w.machine.Excluded(); !slices.Equal(got, []string{"roof"}) {
+		t.Errorf("%v are left out", got)
+	}
+	if w.run(minute(7)); len(w.made) != 1 || !strings.HasSuffix(w.made[0], "return roof") {
 		t.Errorf("decisions %q", w.made)
 	}
 }

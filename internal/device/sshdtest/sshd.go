@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -100,6 +101,18 @@ func Start(t testing.TB, o Options) *Server {
 
 // Addr is the server's host:port.
 func (s *Server) Addr() string { return net.JoinHostPort(s.Host, fmt.Sprint(s.Port)) }
+
+// Freeze stops the server and all its sessions where they are, as a cut link does for
+// those at its other end, or lets them go on.
+func (s *Server) Freeze(frozen bool) {
+	signal := syscall.SIGCONT
+	if frozen {
+		signal = syscall.SIGSTOP
+	}
+	for _, pid := range append(children(s.process.Process.Pid), s.process.Process.Pid) {
+		_ = syscall.Kill(pid, signal)
+	}
+}
 
 // Kill ends the listening server with its sessions, as a crash would. Commands
 // that run in the sessions go on.

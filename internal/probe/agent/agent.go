@@ -32,9 +32,11 @@ type Options struct {
 // agent is the probe on a device.
 type agent struct {
 	Options
-	ctx     context.Context
-	scratch string // folder of its own, made when it is first needed
-	engine  sync.Mutex
+	ctx    context.Context
+	engine sync.Mutex // held while the engine runs
+
+	tests sync.Mutex
+	stop  func() // ends the last test that was listened for; nil before
 
 	mu  sync.Mutex // of out
 	out *json.Encoder
@@ -102,7 +104,7 @@ func (a *agent) answer(request probe.Request) {
 	response, err := a.do(request)
 	response.ID = request.ID
 	if err != nil {
-		response = probe.Response{ID: request.ID, Error: err.Error()}
+		response = probe.Response{ID: request.ID, Error: err.Error(), Unreached: errors.Is(err, errUnreached)}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -116,9 +118,7 @@ func (a *agent) do(request probe.Request) (r probe.Response, err error) {
 	case request.Facts != nil:
 		r.Facts, err = a.facts(*request.Facts)
 	case request.Listen != nil:
-		l := request.Listen
-		r.Listen = &probe.Listening{}
-		r.Listen.Port, err = Listen(a.ctx, l.Host, l.Port, l.Secret, l.Limits)
+		r.Listen, err = a.listen(*request.Listen)
 	case request.Send != nil:
 		s := request.Send
 		var result probe.LinkResult
@@ -132,6 +132,19 @@ func (a *agent) do(request probe.Request) (r probe.Response, err error) {
 		err = errors.New("nothing that this version of the probe knows was asked for")
 	}
 	return r, err
+}
+
+// listen opens a port for a test. A device is in one test at a time, so an earlier one to
+// which nobody came gives its port back.
+func (a *agent) listen(request probe.ListenRequest) (*probe.Listening, error) {
+	a.tests.Lock()
+	defer a.tests.Unlock()
+	if a.stop != nil {
+		a.stop()
+	}
+	port, stop, err := Listen(a.ctx, request.Host, request.Port, request.Secret, request.Limits)
+	a.stop = stop
+	return &probe.Listening{Port: port}, err
 }
 
 // scratchPattern are the folders of probes; one that was killed leaves its own.

@@ -95,6 +95,22 @@ func TestLinkBetweenAgents(t *testing.T) {
 	}
 }
 
+// A test to which nobody came gives its port back to the next.
+func TestPortIsGivenBack(t *testing.T) {
+	s := serve(t, Options{})
+	var ports []int
+	for id := range 3 {
+		answer := s.ask(probe.Request{ID: id, Listen: &probe.ListenRequest{Host: "127.0.0.1", Port: 23000, Secret: probe.NewSecret()}})
+		if answer.Error != "" {
+			t.Fatal(answer.Error)
+		}
+		ports = append(ports, answer.Listen.Port)
+	}
+	if ports[1] != ports[0] || ports[2] != ports[0] {
+		t.Errorf("ports %v", ports)
+	}
+}
+
 // What is no request ends the agent, what it does not know is refused, and nobody's
 // question ends it in time.
 func TestAgentEnds(t *testing.T) {

@@ -29,16 +29,19 @@ const (
 	echo, filling = 'e', 'f'
 )
 
+// errUnreached is that no connection came about.
+var errUnreached = errors.New("no connection came about")
+
 // Send tests the direction from here to a listener of the other device.
 func Send(ctx context.Context, address string, secret []byte, l probe.Limits) (probe.LinkResult, error) {
 	conn, err := resolve.Dial(ctx, address, dialTimeout)
 	if err != nil {
-		return probe.LinkResult{}, err
+		return probe.LinkResult{}, fmt.Errorf("%w: %w", errUnreached, err)
 	}
 	defer discard(conn)
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	if err := greet(conn, secret, false); err != nil {
-		return probe.LinkResult{}, fmt.Errorf("%s answers, but not as the other device's probe: %w", address, err)
+		return probe.LinkResult{}, fmt.Errorf("%w: %s answers, but not as the other device's probe: %w", errUnreached, address, err)
 	}
 	result, err := send(conn, l.Bounded())
 	if ctx.Err() != nil {

@@ -73,7 +73,7 @@ func testLink(t *testing.T, l probe.Limits, via func(address string) string) (pr
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
 	secret := probe.NewSecret()
-	port, err := Listen(ctx, "127.0.0.1", 21000, secret, l)
+	port, _, err := Listen(ctx, "127.0.0.1", 21000, secret, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestStrangers(t *testing.T) {
 		t.Errorf("an echo was taken for the peer: %v", err)
 	}
 	secret := probe.NewSecret()
-	port, err := Listen(ctx, "127.0.0.1", 22000, secret, probe.DefaultLimits())
+	port, _, err := Listen(ctx, "127.0.0.1", 22000, secret, probe.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
 	}

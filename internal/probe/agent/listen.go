@@ -22,18 +22,21 @@ const (
 const portsToTry = 16
 
 // Listen opens a port for one test of one peer that knows the secret, and serves it in
-// the background until it ends, ctx ends, or nobody came in time. It gives the port.
-func Listen(ctx context.Context, host string, first int, secret []byte, l probe.Limits) (port int, err error) {
+// the background until it ends, ctx ends, it is stopped, or nobody came in time. It
+// gives the port.
+func Listen(ctx context.Context, host string, first int, secret []byte, l probe.Limits) (port int, stop func(), err error) {
 	listener, err := listenNear(host, first)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
+	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		defer listener.Close()
 		defer context.AfterFunc(ctx, func() { listener.Close() })()
+		defer cancel()
 		_ = serveOne(ctx, listener, secret, l)
 	}()
-	return listener.Addr().(*net.TCPAddr).Port, nil
+	return listener.Addr().(*net.TCPAddr).Port, func() { cancel(); listener.Close() }, nil
 }
 
 // listenNear opens a port of the device's pipeline address, or the next free one. A

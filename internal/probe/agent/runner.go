@@ -26,7 +26,7 @@ const (
 
 const (
 	guardEvery  = 20 * time.Millisecond
-	runnerGrace = 60 * time.Second // to load what is read from a slow card, beside the time of runs
+	runnerGrace = 4 * time.Minute // to load what is read from a slow card, beside the time of runs
 	leastMemory = 32 << 20
 )
 

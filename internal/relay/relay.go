@@ -1,4 +1,6 @@
-package main
+// Package relay stands for a link of a limited rate, where benchmarks run devices on one
+// machine.
+package relay
 
 import (
 	"io"
@@ -7,9 +9,9 @@ import (
 	"time"
 )
 
-// relay is one direction of a link: what connects to it reaches the target at a limited
+// Relay is one direction of a link: what connects to it reaches the target at a limited
 // rate. Answers come back without a limit, since between workers they are a few bytes.
-type relay struct {
+type Relay struct {
 	listener net.Listener
 	target   string
 	pace     *pace
@@ -17,19 +19,26 @@ type relay struct {
 	open     map[net.Conn]bool
 }
 
-func newRelay(target string, p *pace) (*relay, error) {
+// Slack is what a relay passes on at once after a pause, in seconds at its rate: as much as a
+// timer is late on a busy machine.
+const Slack = 20 * time.Millisecond
+
+// New makes a relay to a target, host:port, at a rate in bytes per second. It is up to the caller to
+// close it.
+func New(target string, rate float64, slack time.Duration) (*Relay, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	r := &relay{listener: listener, target: target, pace: p, open: map[net.Conn]bool{}}
+	r := &Relay{listener: listener, target: target, pace: &pace{rate: rate, slack: slack}, open: map[net.Conn]bool{}}
 	go r.accept()
 	return r, nil
 }
 
-func (r *relay) address() string { return r.listener.Addr().String() }
+// Address is where to connect to, host:port.
+func (r *Relay) Address() string { return r.listener.Addr().String() }
 
-func (r *relay) accept() {
+func (r *Relay) accept() {
 	for {
 		conn, err := r.listener.Accept()
 		if err != nil {
@@ -39,7 +48,7 @@ func (r *relay) accept() {
 	}
 }
 
-func (r *relay) join(from net.Conn) {
+func (r *Relay) join(from net.Conn) {
 	defer from.Close()
 	to, err := net.Dial("tcp", r.target)
 	if err != nil {
@@ -56,7 +65,7 @@ func (r *relay) join(from net.Conn) {
 	r.forward(to, from)
 }
 
-func (r *relay) note(conns ...net.Conn) {
+func (r *Relay) note(conns ...net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, c := range conns {
@@ -67,7 +76,7 @@ func (r *relay) note(conns ...net.Conn) {
 // chunk is how many bytes pass at once.
 const chunk = 16 << 10
 
-func (r *relay) forward(to io.Writer, from io.Reader) {
+func (r *Relay) forward(to io.Writer, from io.Reader) {
 	buffer := make([]byte, chunk)
 	for {
 		n, err := from.Read(buffer)
@@ -78,7 +87,8 @@ func (r *relay) forward(to io.Writer, from io.Reader) {
 	}
 }
 
-func (r *relay) close() {
+// Close ends the relay and its connections.
+func (r *Relay) Close() {
 	r.listener.Close()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -87,21 +97,17 @@ func (r *relay) close() {
 	}
 }
 
-// pace lets bytes through at a rate: a token bucket that holds some milliseconds, as much
-// as a timer is late.
+// pace lets bytes through at a rate: a token bucket that holds its slack.
 type pace struct {
-	rate float64 // bytes per second
-	mu   sync.Mutex
-	due  time.Time
+	rate  float64 // bytes per second
+	slack time.Duration
+	mu    sync.Mutex
+	due   time.Time
 }
-
-func paceOf(mbps float64) *pace { return &pace{rate: mbps * 1e6 / 8} }
-
-const slack = 20 * time.Millisecond
 
 func (p *pace) wait(n int) {
 	p.mu.Lock()
-	if earliest := time.Now().Add(-slack); p.due.Before(earliest) {
+	if earliest := time.Now().Add(-p.slack); p.due.Before(earliest) {
 		p.due = earliest
 	}
 	p.due = p.due.Add(time.Duration(float64(n) / p.rate * float64(time.Second)))

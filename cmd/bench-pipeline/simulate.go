@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/edgeplan/edgeplan/internal/load"
+	"github.com/edgeplan/edgeplan/internal/simulation"
+	"github.com/edgeplan/edgeplan/internal/tensor"
+	"github.com/edgeplan/edgeplan/onnx"
+	"github.com/edgeplan/edgeplan/solver"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+// With -simulate every pipeline is also simulated, under the loads that it really gets, and
+// the rows end in simulated/measured. What the simulation is made of is measured beforehand on
+// the limited devices and is no part of the pipeline: the slices alone, and what messages take
+// of the processor (hop.go).
+
+// simulatedSeed is of the arrivals of open loops, which are the same here and there.
+const simulatedSeed = 1
+
+// checked is a pipeline under one load, simulated and measured.
+type checked struct {
+	model, cluster, load string
+	simulated, measured  outcome
+}
+
+// outcome is what a load met: answers per second, and latencies in seconds.
+type outcome struct{ throughput, p50, p99 float64 }
+
+// Targets of simulated/measured.
+const (
+	throughputTarget = 0.03
+	p99Target        = 0.15
+)
+
+func (c checked) within() bool {
+	return near(c.simulated.throughput, c.measured.throughput, throughputTarget) && near(c.simulated.p99, c.measured.p99, p99Target)
+}
+
+func near(a, b, share float64) bool { return a >= b*(1-share) && a <= b*(1+share) }
+
+func (c checked) cells() string {
+	ms := func(seconds float64) string { return fmt.Sprintf("%.0f", 1000*seconds) }
+	return strings.Join([]string{
+		c.model, c.cluster, c.load,
+		fmt.Sprintf("%.2f/s", c.simulated.throughput), fmt.Sprintf("%.2f/s", c.measured.throughput),
+		fmt.Sprintf("%.3f", c.simulated.throughput/c.measured.throughput),
+		ms(c.simulated.p50), ms(c.measured.p50), ms(c.simulated.p99), ms(c.measured.p99),
+		fmt.Sprintf("simulated/measured %.3f", c.simulated.p99/c.measured.p99),
+	}, "\t")
+}
+
+// check simulates and measures one model on one cluster.
+func (b *bench) check(ctx context.Context, name string, chain *onnx.Chain, c cluster) ([]checked, error) {
+	c.tight = true
+	devices, whole, _, err := b.devices(chain, c)
+	if err != nil {
+		return nil, err
+	}
+	p := problem(chain, c, whole)
+	solution, err := solver.Solve(ctx, p, solver.Options{})
+	if err != nil {
+		return nil, err
+	}
+	system, err := b.system(ctx, chain, c, p, devices, solution.Stages)
+	if err != nil {
+		return nil, err
+	}
+	x, err := b.start(chain, c, devices, solution.Stages)
+	if err != nil {
+		return nil, err
+	}
+	defer x.stop()
+	var all []checked
+	for _, share := range []float64{0, 0.5, 0.7} {
+		l := simulation.Load{Concurrency: 3*len(solution.Stages) + 2}
+		if share > 0 {
+			l = simulation.Load{Rate: share * all[0].measured.throughput, Concurrency: 1000}
+		}
+		row, err := b.checkLoad(ctx, x, system, l, chain.Inputs)
+		if err != nil {
+			return nil, fmt.Errorf("%w\n%s", err, x.logs())
+		}
+		row.model, row.cluster = name, c.name
+		fmt.Fprintln(os.Stderr, strings.ReplaceAll(row.cells(), "\t", "  "))
+		all = append(all, row)
+	}
+	return all, nil
+}
+
+func (b *bench) checkLoad(ctx context.Context, x *bed, system *simulation.System, l simulation.Load, inputs []tensor.Info) (checked, error) {
+	row := checked{load: fmt.Sprintf("closed, %d", l.Concurrency)}
+	if l.Rate > 0 {
+		row.load = fmt.Sprintf("open, %.1f/s", l.Rate)
+	}
+	system.Models[0].Load = l
+	r, err := simulation.Run(ctx, system, simulation.Options{Seed: simulatedSeed, Seconds: b.measure.Seconds()})
+	if err != nil {
+		return row, err
+	}
+	m := &r.Models[0]
+	row.simulated = outcome{m.Throughput, m.Quantile(0.5), m.Quantile(0.99)}
+	row.measured, err = x.loaded(ctx, l, b.measure, inputs)
+	return row, err
+}
+
+// system is a placement with what was measured of its parts.
+func (b *bench) system(ctx context.Context, chain *onnx.Chain, c cluster, p *solver.Problem, devices []string, stages []solver.Placed) (*simulation.System, error) {
+	measured := clone(p)
+	if err := b.timeTogether(chain, devices, stages, measured); err != nil {
+		return nil, err
+	}
+	cost, err := solver.Evaluate(measured, stages)
+	if err != nil {
+		return nil, err
+	}
+	s, m := &simulation.System{}, simulation.Model{Gateway: len(stages), Queue: benchQueue, TimeoutSeconds: benchTimeout}
+	for i, st := range stages {
+		d, err := b.limitedDevice(ctx, devices[st.Node], c.shares[st.Node], c.mbps)
+		if err != nil {
+			return nil, err
+		}
+		s.Devices = append(s.Devices, d)
+		m.Stages = append(m.Stages, simulation.Stage{Device: i, Seconds: cost.Stages[i].Seconds * b.shareOf(c.shares[st.Node])})
+	}
+	s.Devices = append(s.Devices, simulation.Device{Cores: 2, MessageSeconds: s.Devices[0].MessageSeconds, ByteSeconds: s.Devices[0].ByteSeconds})
+	for i, t := range cost.Transfers {
+		s.Media = append(s.Media, simulation.Medium{BurstSeconds: c.slack().Seconds()})
+		m.Hops = append(m.Hops, simulation.Hop{Bytes: t.Bytes, Uses: []simulation.Use{{Medium: i, Seconds: t.Seconds}}})
+	}
+	s.Models = []simulation.Model{m}
+	return s, nil
+}
+
+// shareOf is the share of a core that devices really have.
+func (b *bench) shareOf(share float64) float64 {
+	if b.limits.root == "" {
+		return 1
+	}
+	return share
+}
+
+func printChecked(rows []checked) {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "model\tcluster\tload\tsimulated\tmeasured\tsimulated/measured\tp50 ms\tmeasured\tp99 ms\tmeasured\t")
+	reached := 0
+	for _, r := range rows {
+		fmt.Fprintln(w, r.cells())
+		if r.within() {
+			reached++
+		}
+	}
+	w.Flush()
+	fmt.Printf("%d of %d rows: throughput within %.0f %% and p99 within %.0f %%.\n", reached, len(rows), 100*throughputTarget, 100*p99Target)
+}
+
+// loaded sends a load through a pipeline and tells what it met after the warm-up.
+func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, inputs []tensor.Info) (outcome, error) {
+	client, err := x.client()
+	if err != nil {
+		return outcome{}, err
+	}
+	defer client.Close()
+	o := load.Options{Duration: d, WarmUp: d / 10, Concurrency: l.Concurrency, Rate: l.Rate}
+	if l.Rate > 0 {
+		pauses := l.Pauses(simulatedSeed, 0)
+		o.Pause = func() time.Duration { return time.Duration(pauses() * float64(time.Second)) }
+	}
+	r, err := infer(ctx, client, inputs, o)
+	return outcome{r.Throughput(), r.Quantile(0.5).Seconds(), r.Quantile(0.99).Seconds()}, err
+}
+
+// infer sends requests for a while.
+func infer(ctx context.Context, client *worker.Client, inputs []tensor.Info, o load.Options) (load.Result, error) {
+	var request []tensor.Tensor
+	for _, info := range inputs {
+		t, err := tensor.Random(info, 1)
+		if err != nil {
+			return load.Result{}, err
+		}
+		request = append(request, t)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	r := load.Run(ctx, o, func(ctx context.Context) error {
+		_, err := client.Infer(ctx, modelName, releaseName, request)
+		return err
+	})
+	return r, r.FirstError
+}
