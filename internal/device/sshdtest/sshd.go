@@ -118,6 +118,13 @@ func (s *Server) Freeze(frozen bool) {
 // that run in the sessions go on.
 func (s *Server) Kill() { s.killed.Do(s.kill) }
 
+// Restart starts a server that was killed again, with the same key and port.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.killed = sync.Once{}
+	s.launch(t, filepath.Join(s.Dir, "sshd_config"))
+}
+
 func (s *Server) kill() {
 	for _, pid := range children(s.process.Process.Pid) {
 		if child, err := os.FindProcess(pid); err == nil {
