@@ -83,10 +83,13 @@ func (d *device) connected(ctx context.Context) (*link, error) {
 }
 
 // watch tells when a device is lost, until ctx ends: when its connection is, and
-// there is no other to be had.
-func (d *device) watch(ctx context.Context, lost func(error)) {
-	for {
+// there is no other to be had, or the device that is reached anew is not as it was.
+func (d *device) watch(ctx context.Context, unchanged func() error, lost func(error)) {
+	for again := false; ; again = true {
 		l, err := d.connected(ctx)
+		if err == nil && again {
+			err = unchanged()
+		}
 		if err != nil {
 			lost(err)
 			return

@@ -14,10 +14,14 @@ import (
 // switches every device is promised the new release: it is written to the disk, with
 // a link beside that of the current one. From then on a device comes back with both.
 
-// promiseScript promises the release that $2 names to the deployment $1. What starts
-// it after a reboot is in files that are not edgeplan's, so all is written.
+// promiseScript promises the release that $2 names to the deployment $1, and flushes
+// what that needs: the release, the links, and the key beside the deployment. Not all
+// of the disk: what others write there may take minutes. What starts a release after a
+// reboot the worker has flushed when it wrote it.
 const promiseScript = `
-cd "$1" && ln -sfn "$2" "$3" && sync
+cd "$1" && ln -sfn "$2" "$3" && {
+	find "$2" -type f -exec sync {} + && sync "$2" "${2%/*}" . .. || sync
+} 2>/dev/null
 `
 
 // promise makes all devices ready for the switch.

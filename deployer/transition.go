@@ -126,7 +126,8 @@ func (t *transition) check(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	for _, node := range t.nodes {
-		go t.sites[node].watch(ctx, func(err error) { cancel(t.sites[node].failed(err)) })
+		s := t.sites[node]
+		go s.watch(ctx, func() error { return s.stillRuns(ctx, t.folder, t.To.Release) }, func(err error) { cancel(s.failed(err)) })
 	}
 	s := t.sites[t.To.Gateway]
 	s.emit("probe", "checking %s with an inference", t.Model)

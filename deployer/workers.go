@@ -89,6 +89,15 @@ func (s *site) start(ctx context.Context, deployment, id string) error {
 	return nil
 }
 
+// stillRuns says when the worker of a release, which was started, has ended.
+func (s *site) stillRuns(ctx context.Context, deployment, id string) error {
+	status, err := s.status(ctx, deployment, id, "")
+	if err == nil && !status.Running {
+		err = errors.New("the connection was lost, and the worker of the new release does not run any more: did the device start again?")
+	}
+	return err
+}
+
 // portHint says what to do when another program has the port.
 func portHint(log string) string {
 	if !strings.Contains(log, "address already in use") {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 )
@@ -92,6 +93,7 @@ func editCrontab(ctx context.Context, dir string, change func(lines, own []strin
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("the crontab cannot be written: %w: %s", err, bytes.TrimSpace(out))
 	}
+	syscall.Sync() // it is in a folder that this user cannot open
 	return nil
 }
 

@@ -115,7 +115,9 @@ func (m manager) register(ctx context.Context, dir string, u unit) error {
 			return err
 		}
 	}
-	_, err = m.systemctl(ctx, "enable", unitName(dir))
+	if _, err = m.systemctl(ctx, "enable", unitName(dir)); err == nil {
+		syscall.Sync() // the links that it made
+	}
 	return err
 }
 

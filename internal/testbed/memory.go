@@ -12,23 +12,30 @@ import (
 )
 
 // memoryLimit is a control group (cgroups(7)) with next to no memory, into which
-// workers are put as they appear. Where the kernel gives no such groups they are
-// killed instead, as it would do.
+// workers are put as they appear. One that came in when it had its memory already, or
+// on a kernel that gives no such groups, is killed as the kernel would do.
 type memoryLimit struct {
 	dir   string // "" without groups
 	limit string // the file that says how much
 	none  string // what lifts it
-	stop  chan struct{}
-	done  sync.WaitGroup
+	// before are workers that ran before the limit: they do not grow any more.
+	before map[int]bool
+	stop   chan struct{}
+	done   sync.WaitGroup
 }
 
 const (
 	fewBytes   = "4194304"
 	limitEvery = 50 * time.Millisecond
+	// mostPages is the memory that no worker with an engine does without.
+	mostPages = 24 << 20 / 4096
 )
 
 func startMemoryLimit(key string, workers func() []int) *memoryLimit {
-	l := &memoryLimit{stop: make(chan struct{})}
+	l := &memoryLimit{stop: make(chan struct{}), before: map[int]bool{}}
+	for _, pid := range workers() {
+		l.before[pid] = true
+	}
 	sum := sha256.Sum256([]byte(key))
 	l.makeGroup("edgeplan-" + hex.EncodeToString(sum[:8]))
 	l.done.Go(func() {
@@ -63,7 +70,7 @@ func (l *memoryLimit) makeGroup(name string) {
 }
 
 func (l *memoryLimit) apply(pid int) {
-	if l.dir == "" {
+	if l.dir == "" || resident(pid) > mostPages && !l.before[pid] {
 		_ = killProcess(pid)
 		return
 	}
