@@ -142,11 +142,11 @@ func (m *measuredCheck) link(l *Link) {
 	case len(lacking) == 2:
 		m.fault(&l.Range, neitherNor, "%s has no bandwidth, and it was not measured either. Run `edgeplan probe`, or add a line such as:\n  bandwidth = %s", l.Address, amountExample("bandwidth"))
 	default:
-		m.warn(&l.Range, oneWay, "%s has no bandwidth and was measured in one direction only, so nothing is sent from %s to %s. Run `edgeplan probe`, or write the bandwidth.", l.Address, lacking[0].from, lacking[0].to)
+		m.warn(&l.Range, oneWay, "%s has no bandwidth and works in one direction only by what was measured, so nothing is sent from %s to %s. Run `edgeplan probe`, or write the bandwidth.", l.Address, lacking[0].from, lacking[0].to)
 	}
 }
 
-const oneWay = "Links were not measured"
+const oneWay = "Links are not known to work"
 
 func (m *measuredCheck) off(node string) bool { return !m.enabled[node] }
 
@@ -174,7 +174,7 @@ func (m *measuredCheck) network(n *Network) {
 	case len(lacking) == len(ways):
 		m.fault(&n.Range, neitherNor, "%s has no bandwidth, and none of its %d directions was measured either. Run `edgeplan probe`, or add a line such as:\n  bandwidth = %s", n.Address, len(ways), amountExample("bandwidth"))
 	default:
-		m.warn(&n.Range, oneWay, "%s has no bandwidth, and %d of its %d directions were not measured, the first from %s to %s. Nothing is sent there. Run `edgeplan probe`, or write a link for them.",
+		m.warn(&n.Range, oneWay, "%s has no bandwidth, and %d of its %d directions were not measured or let nothing through, the first from %s to %s. Nothing is sent there. Run `edgeplan probe`, or write a link for them.",
 			n.Address, len(lacking), len(ways), lacking[0].from, lacking[0].to)
 	}
 }
@@ -185,12 +185,14 @@ func (m *measuredCheck) carries(p pair) bool {
 }
 
 // compareWays compares a bandwidth with the measured ones, and gives the directions that
-// were not measured.
+// were not measured, or let nothing through.
 func (m *measuredCheck) compareWays(address string, at written, bandwidth float64, ways []pair) (lacking []pair) {
 	for _, p := range ways {
 		measured := m.Measured.Link(p.from, p.to)
-		if measured == nil {
+		if measured == nil || measured.BandwidthBytesPerSecond == 0 {
 			lacking = append(lacking, p)
+		}
+		if measured == nil {
 			continue
 		}
 		m.compare(at, fmt.Sprintf("%s (%s to %s)", address, p.from, p.to), "bandwidth", bandwidth,
@@ -210,8 +212,8 @@ type difference struct {
 const mostDifference = 0.25
 
 func (m *measuredCheck) compare(at written, address, name string, given, measured float64, show func(float64) string, on string) {
-	if at == nil || measured <= 0 || given <= 0 {
-		return
+	if at == nil || measured <= 0 && name != "bandwidth" || given <= 0 {
+		return // of a bandwidth, 0 is that nothing got through
 	}
 	if share := given/measured - 1; share > mostDifference || share < -mostDifference {
 		m.differences = append(m.differences, difference{at, address, name, show(given), show(measured), on})

@@ -80,8 +80,8 @@ output "memory" { value = "${node.pi["gate"].memory} ${node.pi["hall"].compute}"
 	if got := outputs[0].Value.AsString(); got != "400MiB 9000000000FLOPS" {
 		t.Errorf("references see %s", got)
 	}
-	want := `warning: main.edgeplan.hcl:8,1-15: Links were not measured
-  network.wifi has no bandwidth, and 1 of its 4 directions were not measured, the first from node.pi["roof"] to node.pi["hall"]. Nothing is sent there. Run ` + "`edgeplan probe`" + `, or write a link for them.
+	want := `warning: main.edgeplan.hcl:8,1-15: Links are not known to work
+  network.wifi has no bandwidth, and 1 of its 4 directions were not measured or let nothing through, the first from node.pi["roof"] to node.pi["hall"]. Nothing is sent there. Run ` + "`edgeplan probe`" + `, or write a link for them.
 `
 	if diff := cmp.Diff(want, describeAll(c.Dir, c.CheckMeasured(everyNode))); diff != "" {
 		t.Error(diff)
@@ -145,8 +145,8 @@ network "wifi" {
 `, ""},
 		{"a link that was measured one way", boards + `
 link "x" { between = [node.pi["roof"], node.pi["hall"]] }
-`, `warning: main.edgeplan.hcl:8,1-9: Links were not measured
-  link.x has no bandwidth and was measured in one direction only, so nothing is sent from node.pi["roof"] to node.pi["hall"]. Run 'edgeplan probe', or write the bandwidth.
+`, `warning: main.edgeplan.hcl:8,1-9: Links are not known to work
+  link.x has no bandwidth and works in one direction only by what was measured, so nothing is sent from node.pi["roof"] to node.pi["hall"]. Run 'edgeplan probe', or write the bandwidth.
 `},
 		{"a network of which nothing was measured", boards + `
 node "new" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 
@@ -105,62 +104,6 @@ func (a *applying) close() {
 	})
 }
 
-// receiving are the nodes that get a part of a release.
-func (a *applying) receiving() []string {
-	nodes := map[string]bool{}
-	for _, d := range a.plan.Deployments {
-		if d.To != nil {
-			for _, node := range plan.ReleaseNodes(d.To) {
-				nodes[node] = true
-			}
-		}
-	}
-	return sortedKeys(nodes)
-}
-
-// leaving are the nodes that only lose something: a part of a release, or
-// themselves.
-func (a *applying) leaving() []string {
-	nodes := map[string]bool{}
-	for _, d := range a.plan.Deployments {
-		if d.From != nil {
-			for _, node := range plan.ReleaseNodes(d.From) {
-				_, nodes[node] = a.plan.Prior.Nodes[node] // one that is not known has been cleaned
-			}
-		}
-	}
-	maps.DeleteFunc(nodes, func(_ string, known bool) bool { return !known })
-	for name, releases := range a.plan.Prior.Earlier {
-		for i := range releases {
-			if !keeps(a.plan.Desired.Earlier[name], releases[i].Release) && a.plan.Desired.Models[name].Release != releases[i].Release {
-				a.addKnown(nodes, &releases[i])
-			}
-		}
-	}
-	for node := range a.plan.Prior.Nodes {
-		if _, stays := a.plan.Desired.Nodes[node]; !stays {
-			nodes[node] = true
-		}
-	}
-	for _, node := range append(a.receiving(), a.plan.Excluded...) {
-		delete(nodes, node)
-	}
-	return sortedKeys(nodes)
-}
-
-// addKnown adds the nodes of a release that the state knows how to reach.
-func (a *applying) addKnown(nodes map[string]bool, m *statefile.Model) {
-	for _, node := range plan.ReleaseNodes(m) {
-		if _, known := a.plan.Prior.Nodes[node]; known {
-			nodes[node] = true
-		}
-	}
-}
-
-func keeps(releases []statefile.Model, id string) bool {
-	return slices.ContainsFunc(releases, func(m statefile.Model) bool { return m.Release == id })
-}
-
 // record changes the state and keeps it.
 func (a *applying) record(change func(*statefile.State)) error {
 	a.mu.Lock()
@@ -186,113 +129,6 @@ func (a *applying) announce() error {
 			s.Nodes[node] = a.plan.Desired.Nodes[node]
 		}
 	})
-}
-
-// wanted are all blobs of a node's new releases, each once.
-func (a *applying) wanted(node string) []statefile.Blob {
-	var list []statefile.Blob
-	seen := map[string]bool{}
-	for _, d := range a.plan.Deployments {
-		if d.To == nil || !slices.Contains(plan.ReleaseNodes(d.To), node) {
-			continue
-		}
-		for _, blob := range plan.NodeBlobs(d.To, node) {
-			if !seen[blob.Digest] {
-				seen[blob.Digest] = true
-				list = append(list, blob)
-			}
-		}
-	}
-	return list
-}
-
-// uploadAll brings every blob that a device lacks. Nothing runs differently by it.
-func (a *applying) uploadAll(ctx context.Context) error {
-	err := eachOrNone(ctx, a.receiving(), a.o.Devices, func(ctx context.Context, node string) error {
-		return a.devices[node].failed(a.uploadTo(ctx, node))
-	})
-	if err == nil || ctx.Err() == nil {
-		return err
-	}
-	for _, d := range a.plan.Deployments {
-		a.failed[d.Model] = true
-	}
-	return errors.Join(a.interrupted(ctx), remaining(ctx, err))
-}
-
-func (a *applying) uploadTo(ctx context.Context, node string) error {
-	s := a.sites[node]
-	for _, d := range a.plan.Deployments {
-		if d.To == nil || !slices.Contains(plan.ReleaseNodes(d.To), node) {
-			continue
-		}
-		if err := s.claim(ctx, DeploymentName(d.Model, s.lineage), d.To.Release, plan.NodeBlobs(d.To, node)); err != nil {
-			return fmt.Errorf("upload: %w", err)
-		}
-	}
-	missing, err := a.lacking(ctx, s)
-	if err != nil {
-		return err
-	}
-	if err := s.employHeld(ctx, a.wanted(node), missing); err != nil {
-		return fmt.Errorf("upload: %w", err)
-	}
-	return s.upload(ctx, a.plan.Blobs, missing)
-}
-
-// lacking are the blobs to bring to a device: those it lacks, and all that belong
-// to a release it gets anew on demand, since what is there is not trusted.
-func (a *applying) lacking(ctx context.Context, s *site) ([]statefile.Blob, error) {
-	wanted := a.wanted(s.name)
-	for _, d := range a.plan.Deployments {
-		if slices.Contains(d.Replace, s.name) {
-			return wanted, nil
-		}
-	}
-	return s.missing(ctx, wanted)
-}
-
-// deployAll stops the models that go and what is left of earlier ones, and then brings the others to their new
-// releases, one after the other. They do not depend on each other.
-func (a *applying) deployAll(ctx context.Context) error {
-	problems := []error{a.stopLeftovers(ctx), a.stopRemoved(ctx)}
-	for _, d := range a.plan.Deployments {
-		if d.To == nil {
-			continue
-		}
-		if ctx.Err() != nil {
-			a.failed[d.Model] = true
-			problems = append(problems, interruptedBy(ctx, untouched(d)))
-			continue
-		}
-		problems = append(problems, a.deploy(ctx, d))
-	}
-	return errors.Join(problems...)
-}
-
-// stopRemoved stops the workers of models that are removed, which gives their
-// memory to those that come.
-func (a *applying) stopRemoved(ctx context.Context) error {
-	var problems []error
-	for _, d := range a.plan.Deployments {
-		if d.To != nil || d.From == nil || ctx.Err() != nil {
-			continue
-		}
-		deployment := DeploymentName(d.Model, a.plan.Prior.Lineage)
-		err := each(a.present(plan.ReleaseNodes(d.From)), a.o.Devices, func(node string) error {
-			s := a.sites[node]
-			s.emit("stop", "stopping %s", d.Model)
-			return s.failed(s.stopOthers(context.WithoutCancel(ctx), deployment, ""))
-		})
-		a.failed[d.Model] = err != nil
-		problems = append(problems, err)
-	}
-	return errors.Join(problems...)
-}
-
-// present leaves out devices that cannot be reached.
-func (a *applying) present(nodes []string) []string {
-	return slices.DeleteFunc(slices.Clone(nodes), func(node string) bool { return a.away[node] != nil || a.sites[node] == nil })
 }
 
 const stillThere = "what edgeplan put there is still to be removed: the state keeps the device, and the next apply or destroy that reaches it does that"

@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,6 +49,37 @@ func TestWidthWithoutGetconf(t *testing.T) {
 		}
 		if got := look(); got != want {
 			t.Errorf("%s: %s, want %s", octal, got, want)
+		}
+	}
+}
+
+func TestArchitectures(t *testing.T) {
+	c := newCluster(t, "a", "b")
+	found, err := Architectures(context.Background(), c.nodes, c.options)
+	if err != nil || found["a"] != c.nodes["a"].Architecture || found["b"] != c.nodes["b"].Architecture {
+		t.Errorf("%v, error %v", found, err)
+	}
+	c.devices["b"].Close()
+	if _, err := Architectures(context.Background(), c.nodes, c.options); err == nil || !strings.Contains(err.Error(), "b: ") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestArchitectureOf(t *testing.T) {
+	tests := []struct{ system, machine, bits, want string }{
+		{"Linux", "x86_64", "64", "linux/amd64"},
+		{"Linux", "x86_64", "unknown", "linux/amd64"},
+		{"Linux", "x86_64", "32", "linux/386"},
+		{"Linux", "aarch64", "64", "linux/arm64"},
+		{"Linux", "aarch64", "32", "linux/arm"}, // 64-bit kernel of Raspberry Pi OS
+		{"Linux", "armv7l", "32", "linux/arm"},
+		{"Linux", "armv6l", "32", "linux/arm"},
+		{"Linux", "riscv64", "64", "linux/riscv64"},
+		{"Darwin", "arm64", "64", "darwin/arm64"},
+	}
+	for _, test := range tests {
+		if got := architectureOf(test.system, test.machine, test.bits); got != test.want {
+			t.Errorf("%s %s %s: %s, want %s", test.system, test.machine, test.bits, got, test.want)
 		}
 	}
 }

@@ -82,6 +82,23 @@ func (d *device) connected(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
+// watch tells when a device is lost, until ctx ends: when its connection is, and
+// there is no other to be had.
+func (d *device) watch(ctx context.Context, lost func(error)) {
+	for {
+		l, err := d.connected(ctx)
+		if err != nil {
+			lost(err)
+			return
+		}
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 func (d *device) connect(ctx context.Context, o Options) (*link, error) {
 	hops, err := hopsOf(d.node.SSH)
 	if err != nil {

@@ -170,3 +170,115 @@ func TestSeveralHostKeysOfSSHD(t *testing.T) {
 		}
 	}
 }
+
+func newSigner(t *testing.T) ssh.Signer {
+	t.Helper()
+	_, signer := newKey(t)
+	return signer
+}
+
+func publicLine(key ssh.PublicKey) string {
+	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
+}
+
+func knownHosts(t *testing.T, lines ...string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "known_hosts")
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestPinnedHostKey(t *testing.T) {
+	c := newCluster(t, "a")
+	if err := c.hello("a"); err != nil {
+		t.Fatal(err)
+	}
+	other := newSigner(t).PublicKey()
+	c.with("a", func(s *statefile.SSH) { s.HostKey = publicLine(other) })
+	var changed *ChangedHostKeyError
+	err := c.hello("a")
+	if !errors.As(err, &changed) {
+		t.Fatalf("error %v", err)
+	}
+	if changed.Expected[0].Fingerprint != ssh.FingerprintSHA256(other) || !strings.Contains(err.Error(), changed.Fingerprint) {
+		t.Errorf("the fingerprints are not told: %v", err)
+	}
+	c.with("a", func(s *statefile.SSH) { s.HostKey = "nonsense" })
+	if err := c.hello("a"); err == nil || !strings.Contains(err.Error(), "host_key") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestKnownHosts(t *testing.T) {
+	c := newCluster(t, "a")
+	line := c.devices["a"].HostKeyLine()
+	addr := c.devices["a"].Addr()
+	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.with("a", func(s *statefile.SSH) { s.HostKey, s.KnownHosts = "", knownHosts(t) })
+	var unknown *UnknownHostKeyError
+	if err := c.hello("a"); !errors.As(err, &unknown) {
+		t.Fatalf("empty file: error %v", err)
+	}
+	for _, want := range []string{ssh.FingerprintSHA256(key), "host_key = \"" + line, unknown.KnownHosts, knownhosts.Line([]string{addr}, key)} {
+		if !strings.Contains(unknown.Error(), want) {
+			t.Errorf("no %q in: %v", want, unknown)
+		}
+	}
+	c.with("a", func(s *statefile.SSH) { s.KnownHosts = knownHosts(t, unknown.Line) })
+	if err := c.hello("a"); err != nil {
+		t.Errorf("the line that the error gives does not do: %v", err)
+	}
+	file := knownHosts(t, "# comment", knownhosts.Line([]string{addr}, newSigner(t).PublicKey()))
+	c.with("a", func(s *statefile.SSH) { s.KnownHosts = file })
+	var changed *ChangedHostKeyError
+	if err := c.hello("a"); !errors.As(err, &changed) || changed.Expected[0].Where != file+":2" {
+		t.Errorf("changed key: error %v", err)
+	}
+	c.with("a", func(s *statefile.SSH) { s.KnownHosts = filepath.Join(t.TempDir(), "missing") })
+	if err := c.hello("a"); !errors.As(err, &unknown) {
+		t.Errorf("missing file: error %v", err)
+	}
+	c.with("a", func(s *statefile.SSH) { s.KnownHosts = "" }) // the user's own, in the test's HOME
+	if err := c.hello("a"); !errors.As(err, &unknown) || !strings.HasSuffix(unknown.KnownHosts, ".ssh/known_hosts") {
+		t.Errorf("default file: error %v", err)
+	}
+}
+
+// A server with several key types is known by any of them, and a type that is
+// not known is a changed key, not another way in.
+func TestSeveralHostKeyTypes(t *testing.T) {
+	c := emptyCluster(t)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elliptical, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ed := newSigner(t)
+	d := c.addDevice("a", embedded.Options{HostKeys: []ssh.Signer{ed, elliptical}})
+	for _, key := range []ssh.Signer{ed, elliptical} {
+		file := knownHosts(t, knownhosts.Line([]string{d.Addr()}, key.PublicKey()))
+		c.with("a", func(s *statefile.SSH) { s.HostKey, s.KnownHosts = "", file })
+		if err := c.hello("a"); err != nil {
+			t.Errorf("known by %s: %v", key.PublicKey().Type(), err)
+		}
+		c.with("a", func(s *statefile.SSH) { s.HostKey = publicLine(key.PublicKey()) })
+		if err := c.hello("a"); err != nil {
+			t.Errorf("pinned to %s: %v", key.PublicKey().Type(), err)
+		}
+	}
+	only := c.addDevice("b", embedded.Options{HostKeys: []ssh.Signer{ed}})
+	file := knownHosts(t, knownhosts.Line([]string{only.Addr()}, elliptical.PublicKey()))
+	c.with("b", func(s *statefile.SSH) { s.HostKey, s.KnownHosts = "", file })
+	var changed *ChangedHostKeyError
+	if err := c.hello("b"); !errors.As(err, &changed) {
+		t.Errorf("another type only: error %v", err)
+	}
+}

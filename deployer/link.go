@@ -22,9 +22,11 @@ type link struct {
 	// answered is when SFTP last answered, as Unix time in nanoseconds.
 	answered atomic.Int64
 
-	mu    sync.Mutex
-	files *sftp.Client // nil until it is needed
-	cause error        // why the connection was cut from this side
+	opening sync.Mutex
+	files   *sftp.Client // under opening; nil until it is needed
+
+	mu    sync.Mutex // never held while the device is waited for
+	cause error      // why the connection was cut from this side
 }
 
 // newLink watches over a connection until it ends.
@@ -124,12 +126,16 @@ func (l *link) endsSoon() bool {
 	}
 }
 
+// noChannel is what x/crypto/ssh says when the connection ends while a channel is
+// being opened.
+const noChannel = "ssh: unexpected packet in response to channel open: <nil>"
+
 // why is err, or the loss of the connection that caused it.
 func (l *link) why(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, io.EOF) {
+	if errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, io.EOF) || err.Error() == noChannel {
 		l.endsSoon()
 	}
 	if lost := l.lost(); lost != nil {

@@ -18,8 +18,8 @@ const packetBytes = 255 << 10
 
 // sftp gives the SFTP session of a connection, opened when it is first needed.
 func (l *link) sftp() (*sftp.Client, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.opening.Lock()
+	defer l.opening.Unlock()
 	if l.files != nil {
 		return l.files, nil
 	}

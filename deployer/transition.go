@@ -120,8 +120,14 @@ func (t *transition) bringUp(ctx context.Context) error {
 	return t.check(ctx)
 }
 
-// check asks the whole new pipeline.
+// check asks the whole new pipeline. A device that is lost meanwhile ends that: the
+// gateway would wait for it, and cannot tell that it is gone.
 func (t *transition) check(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	for _, node := range t.nodes {
+		go t.sites[node].watch(ctx, func(err error) { cancel(t.sites[node].failed(err)) })
+	}
 	s := t.sites[t.To.Gateway]
 	s.emit("probe", "checking %s with an inference", t.Model)
 	if err := s.probe(ctx, t.folder, t.Model, t.To); err != nil {

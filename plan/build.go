@@ -75,8 +75,11 @@ func (in *Input) architecture(n *config.Node) string {
 // Diagnostics carry places in the configuration; with errors the plan is nil.
 func Build(ctx context.Context, in Input) (*Plan, hcl.Diagnostics) {
 	b := newBuilder(in)
-	diags := append(b.choose(), b.checkNodes()...)
-	diags = append(diags, in.Config.CheckMeasured(b.runsStages)...)
+	diags := append(b.choose(), in.Config.CheckMeasured(b.runsStages)...)
+	if diags.HasErrors() {
+		return nil, diags // a network without a bandwidth would seem to connect nothing
+	}
+	diags = append(diags, b.checkNodes()...)
 	diags = append(diags, b.checkGateways()...)
 	if diags.HasErrors() {
 		return nil, diags

@@ -75,7 +75,7 @@ func (n *network) connect(p pair, via string, says figures) bool {
 	if !says.latencyGiven {
 		c.latencyOrigin = Assumed
 	}
-	if measured := n.measured.Link(p.from, p.to); measured != nil {
+	if measured := n.measured.Link(p.from, p.to); measured != nil && measured.BandwidthBytesPerSecond > 0 {
 		if !says.latencyGiven {
 			c.latency, c.latencyOrigin = measured.RoundTripSeconds/2, config.Measured
 		}

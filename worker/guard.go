@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -24,9 +26,13 @@ const (
 // GuardSilence is how long a Guard hears nothing before it takes its run for dead.
 const GuardSilence = 30 * time.Second
 
-// guardAttempts is how often a guard tries to start a worker, which may just then
-// meet a full disk or a port that is not free yet.
-const guardAttempts = 5
+// A guard sees to it that a worker runs for guardWatch: the last command of a run that
+// is gone may still be stopping it. After guardLimit it gives up on one that does not start.
+const (
+	guardWatch = 30 * time.Second
+	guardEvery = 500 * time.Millisecond
+	guardLimit = 5 * time.Minute
+)
 
 // Guard waits, on behalf of a run that stops the worker of a release folder for a
 // while, until the run says that it is done. When the run falls silent instead, for
@@ -35,13 +41,15 @@ const guardAttempts = 5
 //
 // A release that the run has not promised the gateway yet is stopped first: it may
 // hold ports and memory. One that was promised (see PromisedLink) may be what the
-// gateway has switched to, and stays beside the other.
+// gateway has switched to, and stays beside the other. A guard ends when another run
+// takes the lease of the device.
 func Guard(ctx context.Context, dir string, in io.Reader, out io.Writer, silence time.Duration) error {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE) // the session ends before the guard does
 	dir, err := realFolder(dir)
 	if err != nil {
 		return err
 	}
+	lease := leaseToken(dir)
 	lines := make(chan string)
 	go func() {
 		defer close(lines)
@@ -57,38 +65,71 @@ func Guard(ctx context.Context, dir string, in io.Reader, out io.Writer, silence
 				return nil
 			}
 			if !open {
-				return bringBack(ctx, dir, "its connection ended")
+				return bringBack(ctx, dir, lease, "its connection ended")
 			}
 		case <-time.After(silence):
-			return bringBack(ctx, dir, fmt.Sprintf("it was silent for %v", silence))
+			return bringBack(ctx, dir, lease, fmt.Sprintf("it was silent for %v", silence))
 		case <-ctx.Done(): // the device shuts down: the current release comes back with it
 			return nil
 		}
 	}
 }
 
-// bringBack starts the worker of a release folder, unless the run came to switch to another.
-func bringBack(ctx context.Context, dir, why string) error {
-	if !isCurrent(dir) {
-		return nil
-	}
+// bringBack keeps the worker of a release folder running for a while, unless the run
+// came to switch to another, or another run has taken the device over.
+func bringBack(ctx context.Context, dir, lease, why string) error {
 	logFile, _, err := openLog(dir)
 	if err != nil {
 		return err
 	}
 	defer logFile.Close()
 	log := slog.New(slog.NewTextHandler(logFile, nil))
-	log.Warn("the run that stopped this worker is gone: it is started again", "reason", why)
-	for attempt := range guardAttempts {
-		if attempt > 0 {
-			time.Sleep(time.Duration(attempt) * time.Second)
-		}
-		if err = errors.Join(stopUnpromised(ctx, dir), startAgain(ctx, dir)); err == nil {
+	var ran time.Time // since when it has
+	for end := time.Now().Add(guardLimit); time.Now().Before(end) && isCurrent(dir) && !takenOver(dir, lease); {
+		running, err := locked(dir, LockFile)
+		switch {
+		case err == nil && running && ran.IsZero():
+			ran = time.Now()
+		case err == nil && running && time.Since(ran) > guardWatch:
 			return nil
+		case err == nil && !running:
+			ran = time.Time{}
+			log.Warn("the run that stopped this worker is gone: it is started again", "reason", why)
+			err = errors.Join(stopUnpromised(ctx, dir), startAgain(ctx, dir))
 		}
-		log.Error("it could not be started again", "error", err)
+		if err != nil {
+			log.Error("the worker could not be started again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(guardEvery):
+		}
 	}
-	return err
+	return nil
+}
+
+// takenOver says whether somebody else holds the lease of the device by now.
+func takenOver(dir, lease string) bool {
+	now := leaseToken(dir)
+	return now != "" && now != lease
+}
+
+// leaseToken is the id of the lease in edgeplan's folder of a release folder: that of
+// the file lease.N with the highest N. "" is none.
+func leaseToken(dir string) string {
+	files, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(dir))), "lease.*"))
+	highest, token := 0, ""
+	for _, file := range files {
+		number, err := strconv.Atoi(strings.TrimPrefix(filepath.Ext(file), "."))
+		content, readErr := os.ReadFile(file)
+		if err != nil || readErr != nil || number <= highest {
+			continue
+		}
+		first, _, _ := strings.Cut(string(content), "\n")
+		highest, token = number, strings.TrimPrefix(first, "token=")
+	}
+	return token
 }
 
 func startAgain(ctx context.Context, dir string) error {

@@ -90,6 +90,13 @@ func (m *metrics) queues(manifest Manifest, s *stage, g *gateway, links []*link)
 	}
 }
 
+// supervised tells what keeps the worker running.
+func (m *metrics) supervised(manifest Manifest, way Supervision) {
+	labels := prometheus.Labels{"model": manifest.Model, "release": manifest.Release, "node": manifest.Node, "way": string(way)}
+	c := catalogue{prometheus.WrapRegistererWith(labels, m.registry)}
+	c.gauge("edgeplan_worker_supervised", "1 for what keeps the worker running.", func() float64 { return 1 })
+}
+
 // handler serves the metrics to Prometheus.
 func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: 5 * time.Second})

@@ -135,8 +135,10 @@ func killedHint(exit error) string {
 	if status, ok := failed.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
 		return ""
 	}
-	return "; most likely by the kernel, because memory ran out: the device's, or that of a control group (`dmesg` there tells)"
+	return memoryHint
 }
+
+const memoryHint = "; most likely killed by the kernel, because memory ran out: the device's, or that of a control group (`dmesg` there tells)"
 
 // openLog opens the log for appending and tells where it ends now.
 func openLog(dir string) (*os.File, int64, error) {

@@ -116,6 +116,7 @@ func newServer(dir string, restarted bool, o Options) (*server, error) {
 		return s, err
 	}
 	s.metrics.queues(m, s.stage, s.gateway, s.links)
+	s.metrics.supervised(m, cmp.Or(readMark(dir).Supervision, Unregistered))
 	s.front, err = newFront(s, dir)
 	return s, err
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -145,7 +146,7 @@ func (m manager) watch(ctx context.Context, dir string) <-chan error {
 	go func() {
 		defer close(failed)
 		for ctx.Err() == nil {
-			out, err := m.systemctl(ctx, "show", "--property=ActiveState,SubState,NRestarts,Result", unitName(dir))
+			out, err := m.systemctl(ctx, "show", "--property=ActiveState,SubState,NRestarts,Result,ExecMainStatus", unitName(dir))
 			state := map[string]string{}
 			for line := range strings.Lines(out) {
 				name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -153,7 +154,7 @@ func (m manager) watch(ctx context.Context, dir string) <-chan error {
 			}
 			if err == nil && (state["ActiveState"] == "failed" || state["ActiveState"] == "inactive" ||
 				state["SubState"] == "auto-restart" || state["NRestarts"] != "0") {
-				failed <- fmt.Errorf("%s: %s (%s)", unitName(dir), state["SubState"], state["Result"])
+				failed <- fmt.Errorf("%s: %s (%s)%s", unitName(dir), state["SubState"], state["Result"], unitKilledHint(state))
 				return
 			}
 			select {
@@ -164,6 +165,15 @@ func (m manager) watch(ctx context.Context, dir string) <-chan error {
 		<-ctx.Done()
 	}()
 	return failed
+}
+
+// unitKilledHint is killedHint for a unit. With control groups of the first kind
+// systemd does not hear what has killed it.
+func unitKilledHint(state map[string]string) string {
+	if state["Result"] == "oom-kill" || state["Result"] == "signal" && state["ExecMainStatus"] == strconv.Itoa(int(syscall.SIGKILL)) {
+		return memoryHint
+	}
+	return ""
 }
 
 // forget stops, disables and removes the unit of a release folder.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ func guarded(t *testing.T, dir string) (stdin io.WriteCloser, ended <-chan error
 	}
 	done := make(chan error, 1)
 	go func() { done <- guard.Wait() }()
+	t.Cleanup(func() { guard.Process.Signal(syscall.SIGTERM) })
 	return stdin, done
 }
 
@@ -83,32 +85,49 @@ func promise(t *testing.T, dir, link string) {
 	}
 }
 
-// A run that ends without a word has what it stopped started again.
+func ready(s worker.Status) bool { return s.Ready }
+
+// writeLease is what a run writes to edgeplan's folder of a release folder.
+func writeLease(t *testing.T, dir, name, token string) {
+	t.Helper()
+	file := filepath.Join(dir, "..", "..", "..", name)
+	if err := os.WriteFile(file, []byte("token="+token+"\nowner=x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A run that ends without a word has what it stopped started again, and again when
+// its last command stops it still; until another run takes the device over.
 func TestGuardBringsBack(t *testing.T) {
 	old := gatewayOnly(t)
+	writeLease(t, old, "lease.9", "first")
 	stdin, ended := guarded(t, old)
 	next := beside(t, old)
 	stdin.Close()
+	becomes(t, "be started again", old, 15*time.Second, ready)
+	if mustStatus(t, next).Running {
+		t.Errorf("the new release: %+v", mustStatus(t, next))
+	}
+	if _, errOut, err := program(t, "stop", old); err != nil {
+		t.Fatal(err, errOut)
+	}
+	becomes(t, "be started once more", old, 15*time.Second, ready)
+	writeLease(t, old, "lease.10", "second")
 	if err := <-ended; err != nil {
 		t.Fatal(err)
-	}
-	if !mustStatus(t, old).Ready || mustStatus(t, next).Running {
-		t.Errorf("the old release: %+v, the new one: %+v", mustStatus(t, old), mustStatus(t, next))
 	}
 }
 
 // A release that was promised may be the gateway's by now: it goes on.
 func TestGuardLeavesWhatWasPromised(t *testing.T) {
 	old := gatewayOnly(t)
-	stdin, ended := guarded(t, old)
+	stdin, _ := guarded(t, old)
 	next := beside(t, old)
 	promise(t, next, worker.PromisedLink)
 	stdin.Close()
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-	if !mustStatus(t, old).Ready || !mustStatus(t, next).Ready {
-		t.Errorf("the old release: %+v, the new one: %+v", mustStatus(t, old), mustStatus(t, next))
+	becomes(t, "be started again", old, 15*time.Second, ready)
+	if !mustStatus(t, next).Ready {
+		t.Errorf("the new release: %+v", mustStatus(t, next))
 	}
 }
 
@@ -137,11 +156,16 @@ func TestGuardHearsNothing(t *testing.T) {
 	deploy(t, dir)
 	in, out := io.Pipe()
 	defer out.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
 	began := time.Now()
-	if err := worker.Guard(t.Context(), dir, in, io.Discard, 300*time.Millisecond); err != nil {
-		t.Fatal(err)
+	go func() { ended <- worker.Guard(ctx, dir, in, io.Discard, 300*time.Millisecond) }()
+	becomes(t, "be started again", dir, 15*time.Second, ready)
+	if took := time.Since(began); took < 300*time.Millisecond {
+		t.Errorf("after %s already", took)
 	}
-	if took := time.Since(began); took < 300*time.Millisecond || !mustStatus(t, dir).Ready {
-		t.Errorf("after %s: %+v", took, mustStatus(t, dir))
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
@@ -223,7 +226,18 @@ func (c *cli) inferOnce(ctx context.Context, state *statefile.State, name string
 		return nil, err
 	}
 	defer closeClient()
-	return c.patientInfer(ctx, client, name, state.Models[name].Release, inputs)
+	recorded := state.Models[name].Release
+	outputs, err := c.patientInfer(ctx, client, name, recorded, inputs)
+	if status.Code(err) != codes.FailedPrecondition {
+		return outputs, err
+	}
+	serving, unknown := client.Metadata(ctx, name, "")
+	if unknown != nil || len(serving.Releases) != 1 || serving.Releases[0] == recorded {
+		return nil, err
+	}
+	fmt.Fprintf(c.stderr, "Warning: the gateway serves release %s, and the state has %s: an apply was cut off in its switch. The next apply finds out.\n",
+		serving.Releases[0], recorded)
+	return c.patientInfer(ctx, client, name, serving.Releases[0], inputs)
 }
 
 // patience is how long an inference may take before the user is told that something is

@@ -15,8 +15,8 @@ import (
 const statusHelp = `[options] [MODEL]
 
 Asks every worker of the deployed pipelines how it is: whether it is up and takes
-requests, how many it has run, how long they took, what memory it uses and what
-waits. MODEL limits it to one pipeline.
+requests, how many it has run, how long they took, what memory it uses, what
+waits, and what keeps it running. MODEL limits it to one pipeline.
 
 Examples:
   edgeplan status
@@ -45,6 +45,9 @@ type workerStatus struct {
 	Queue          float64 `json:"queue"`
 	ResidentBytes  int64   `json:"resident_bytes"`
 	PlannedBytes   int64   `json:"planned_bytes,omitempty"`
+	// Supervision is what keeps the worker running, and starts it after a reboot:
+	// systemd, systemd-user, cron, or none, which does the first only.
+	Supervision string `json:"supervision,omitempty"`
 }
 
 // observeFormat is the format_version of what status and bench print as JSON.
@@ -133,6 +136,7 @@ func (w *workerStatus) fill(m workerMetrics) {
 	w.Requests, w.Failures = m.value("edgeplan_stage_requests_total"), m.value("edgeplan_stage_failures_total")
 	w.ComputeSeconds, w.WaitSeconds = m.mean("edgeplan_stage_compute_seconds"), m.mean("edgeplan_stage_wait_seconds")
 	w.Queue = m.value("edgeplan_stage_queue_length")
+	w.Supervision = m.label("edgeplan_worker_supervised", "way")
 	w.ResidentBytes = int64(m.value("process_resident_memory_bytes"))
 }
 
@@ -158,7 +162,7 @@ func (c *cli) printStatus(s pipelineStatus) {
 		verdict = c.paint(c.stdout, red, "not ready")
 	}
 	fmt.Fprintf(c.stdout, "%s: %s, release %s\n\n", c.paint(c.stdout, bold, "model."+s.Model), verdict, s.Release)
-	rows := [][]string{{"part", "device", "up", "requests", "failed", "compute", "waited", "queue", "memory"}}
+	rows := [][]string{{"part", "device", "up", "requests", "failed", "compute", "waited", "queue", "memory", "kept by"}}
 	for _, w := range s.Workers {
 		rows = append(rows, w.row())
 	}
@@ -182,21 +186,21 @@ func (w workerStatus) row() []string {
 	}
 	switch {
 	case w.Error != "":
-		return []string{part, w.Node, "does not answer", "", "", "", "", "", ""}
+		return []string{part, w.Node, "does not answer", "", "", "", "", "", "", ""}
 	case !w.Ready:
 		part += " (not ready)"
 	}
 	up := time.Duration(w.Uptime * float64(time.Second)).Round(time.Second).String()
 	memory := quantity.FormatBytes(w.ResidentBytes)
 	if len(w.Stages) == 0 {
-		return []string{part, w.Node, up, "", "", "", "", "", memory}
+		return []string{part, w.Node, up, "", "", "", "", "", memory, w.Supervision}
 	}
 	if w.PlannedBytes > 0 {
 		memory += " of " + quantity.FormatBytes(w.PlannedBytes) + " planned"
 	}
 	return []string{
 		part, w.Node, up, whole(w.Requests), whole(w.Failures),
-		quantity.FormatSeconds(w.ComputeSeconds), quantity.FormatSeconds(w.WaitSeconds), whole(w.Queue), memory,
+		quantity.FormatSeconds(w.ComputeSeconds), quantity.FormatSeconds(w.WaitSeconds), whole(w.Queue), memory, w.Supervision,
 	}
 }
 

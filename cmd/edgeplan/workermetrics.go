@@ -30,6 +30,18 @@ func (m workerMetrics) value(name string) float64 {
 	return sum
 }
 
+// label is that of the one metric of a name; "" where there is none.
+func (m workerMetrics) label(name, label string) string {
+	for _, metric := range m[name].GetMetric() {
+		for _, pair := range metric.GetLabel() {
+			if pair.GetName() == label {
+				return pair.GetValue()
+			}
+		}
+	}
+	return ""
+}
+
 // histogram gives the sum in seconds and the count of all observations.
 func (m workerMetrics) histogram(name string) (sum, count float64) {
 	for _, metric := range m[name].GetMetric() {

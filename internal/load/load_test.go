@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/edgeplan/edgeplan/internal/load"
@@ -74,7 +75,9 @@ func TestQuantile(t *testing.T) {
 }
 
 // The warm-up and what is answered after the end do not count, and pauses are the caller's.
-func TestWarmUpAndPauses(t *testing.T) {
+func TestWarmUpAndPauses(t *testing.T) { synctest.Test(t, testWarmUpAndPauses) }
+
+func testWarmUpAndPauses(t *testing.T) {
 	const ms = time.Millisecond
 	pauses := []time.Duration{10 * ms, 30 * ms, 110 * ms, 40 * ms, 20 * ms, time.Hour} // due at 10, 40, 150, 190 and 210
 	next := 0

@@ -23,7 +23,8 @@ type Options struct {
 	DiskBytes     int64         // of each device
 }
 
-// Bed is an operator and devices on one network, which is not connected to any other.
+// Bed is an operator and devices on one network, which is not connected to any other
+// but in a bed of StartPlain.
 type Bed struct {
 	t        testing.TB
 	operator *namespace
@@ -92,6 +93,9 @@ func (b *Bed) Device(name string) *Device { return b.devices[name] }
 
 // Command is a command of the operator: it sees the network of the bed.
 func (b *Bed) Command(program string, args ...string) *exec.Cmd {
+	if b.operator == nil {
+		return exec.Command(program, args...)
+	}
 	// nsenter becomes the program, so that its process is the command's.
 	return exec.Command("nsenter", append([]string{"--net=" + b.operator.file("net"), "--", program}, args...)...)
 }

@@ -37,9 +37,12 @@ var initScript string
 // Device is one device of a bed.
 type Device struct {
 	Name        string
-	Address     string // of its network interface; SSH is on port 22
+	Address     string // of its network interface
+	Port        int    // of SSH there
+	User        string // who may log in
 	HostKeyLine string // as in authorized_keys
 
+	plain  *plain // nil for a device made of namespaces
 	bed    *Bed
 	dir    string
 	number int
@@ -49,7 +52,7 @@ type Device struct {
 }
 
 func newDevice(b *Bed, dir, name string, number int, o Options) (*Device, error) {
-	d := &Device{Name: name, Address: address(number), bed: b, dir: dir, number: number}
+	d := &Device{Name: name, Address: address(number), Port: 22, User: "root", bed: b, dir: dir, number: number}
 	if err := makeDisk(d.file(imageFile), o.DiskBytes); err != nil {
 		return nil, err
 	}
@@ -176,7 +179,12 @@ func (d *Device) ask(commands ...string) error {
 }
 
 // Home is the home folder of who logs in, as this machine sees it while the device is on.
-func (d *Device) Home() string { return filepath.Join(d.disk(), "home") }
+func (d *Device) Home() string {
+	if d.plain != nil {
+		return d.plain.server.Home
+	}
+	return filepath.Join(d.disk(), "home")
+}
 
 func (d *Device) disk() string {
 	return fmt.Sprintf("/proc/%d/root%s", d.first, d.file(diskFolder))

@@ -13,22 +13,59 @@ import (
 )
 
 // KillServer ends the SSH server and all of its sessions. Commands that ran in them go on.
-func (d *Device) KillServer() error { return d.ask("unserve") }
+func (d *Device) KillServer() error {
+	if d.plain != nil {
+		d.plain.server.Kill()
+		return nil
+	}
+	return d.ask("unserve")
+}
 
 // StartServer starts it again.
-func (d *Device) StartServer() error { return d.ask("serve") }
+func (d *Device) StartServer() error {
+	if d.plain != nil {
+		d.plain.server.Restart(d.plain.t)
+		return nil
+	}
+	return d.ask("serve")
+}
 
 // Cut takes the network cable out: both sides see that.
-func (d *Device) Cut() error { return d.bed.operator.ip("link set " + d.port() + " down") }
+func (d *Device) Cut() error {
+	if d.plain != nil {
+		d.plain.cut.Store(true)
+		d.plain.closeAll()
+		return nil
+	}
+	return d.bed.operator.ip("link set " + d.port() + " down")
+}
 
 // Join puts it back.
-func (d *Device) Join() error { return d.bed.operator.ip("link set " + d.port() + " up") }
+func (d *Device) Join() error {
+	if d.plain != nil {
+		d.plain.cut.Store(false)
+		return nil
+	}
+	return d.bed.operator.ip("link set " + d.port() + " up")
+}
 
 // Hush drops all packets from and to the device, and nobody sees why.
-func (d *Device) Hush() error { return d.bed.operator.ip("link set " + d.port() + " nomaster") }
+func (d *Device) Hush() error {
+	if d.plain != nil {
+		d.plain.silent.Store(true)
+		return nil
+	}
+	return d.bed.operator.ip("link set " + d.port() + " nomaster")
+}
 
 // Unhush lets packets through again.
-func (d *Device) Unhush() error { return d.bed.operator.ip("link set " + d.port() + " master br0") }
+func (d *Device) Unhush() error {
+	if d.plain != nil {
+		d.plain.unhush()
+		return nil
+	}
+	return d.bed.operator.ip("link set " + d.port() + " master br0")
+}
 
 // PowerOff takes the power away: what was not on the disk yet is lost.
 func (d *Device) PowerOff() error {
@@ -92,7 +129,7 @@ func (d *Device) FailDisk() error { return d.ask("abort") }
 // LimitMemory leaves workers next to no memory, so that the kernel ends each that
 // wants more, and ends the largest at once.
 func (d *Device) LimitMemory() error {
-	d.memory = startMemoryLimit(d.file("memory"), d.workers)
+	d.memory = startMemoryLimit(d.HostKeyLine, d.workers)
 	largest, most := 0, 0
 	for _, pid := range d.workers() {
 		if size := resident(pid); size > most {
@@ -134,6 +171,9 @@ func killProcess(pid int) error {
 
 // processes are those of the device, by their ids on this machine.
 func (d *Device) processes() []int {
+	if d.plain != nil {
+		return d.plain.processes()
+	}
 	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", d.first))
 	if err != nil {
 		return nil
@@ -155,7 +195,7 @@ func (d *Device) processes() []int {
 // An ELF machine (elf(5)) of 0 is this machine's own. The device must be off and is
 // on again afterwards.
 func (d *Device) Become(machine string, elf byte) error {
-	if err := os.WriteFile(d.file(machineFile), []byte(machine), 0o644); err != nil {
+	if err := os.WriteFile(d.file(machineFile), []byte(machine+"\n"), 0o644); err != nil {
 		return err
 	}
 	if machine == "" {
@@ -184,6 +224,9 @@ func (d *Device) Look() string {
 	for _, pid := range d.processes() {
 		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		fmt.Fprintf(&b, "%d %s\n", pid, bytes.ReplaceAll(line, []byte{0}, []byte{' '}))
+	}
+	if d.plain != nil {
+		return b.String()
 	}
 	for _, args := range [][]string{
 		{"find", d.Home(), "-not", "-path", "*/blobs/*", "-printf", "%P %s %l\n"},

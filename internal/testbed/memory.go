@@ -1,7 +1,8 @@
 package testbed
 
 import (
-	"fmt"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,9 +27,10 @@ const (
 	limitEvery = 50 * time.Millisecond
 )
 
-func startMemoryLimit(name string, workers func() []int) *memoryLimit {
+func startMemoryLimit(key string, workers func() []int) *memoryLimit {
 	l := &memoryLimit{stop: make(chan struct{})}
-	l.makeGroup("edgeplan-" + fmt.Sprintf("%x", name))
+	sum := sha256.Sum256([]byte(key))
+	l.makeGroup("edgeplan-" + hex.EncodeToString(sum[:8]))
 	l.done.Go(func() {
 		for {
 			for _, pid := range workers() {

@@ -67,6 +67,9 @@ func (d *device) settled(s Settings) bool {
 	return d.seen.Health == Well && d.good >= d.settleTime(s)
 }
 
+// spare says whether a device could be used that has not left lately.
+func (d *device) spare() bool { return d.seen.Health == Well && d.strikes == 0 }
+
 // settleTime doubles with every time that the device has left lately.
 func (d *device) settleTime(s Settings) time.Duration {
 	wait := s.Settle

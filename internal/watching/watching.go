@@ -139,8 +139,8 @@ func (m *Machine) Next(now time.Duration) (d Decision, ok bool) {
 }
 
 // wanted is what is to be done, whenever it may be. Where a device leaves, those that do
-// not answer right now go with it: a plan with them could not be carried out. To use
-// a device again, or to repair one, can wait until it is clear what becomes of those.
+// not answer right now go with it: a plan with them could not be carried out; and spare
+// devices are taken as they are, since there may be no plan without them. To use a device again, or to repair one, can wait until it is clear what becomes of those.
 func (m *Machine) wanted() (d Decision, waits bool) {
 	leave := m.filter(func(d *device) bool { return !d.excluded && d.leaves(m.settings) })
 	missing := m.filter(func(d *device) bool { return !d.excluded && d.seen.Health == Away })
@@ -149,7 +149,7 @@ func (m *Machine) wanted() (d Decision, waits bool) {
 	}
 	d = Decision{
 		Leave:  union(leave, missing),
-		Return: m.filter(func(d *device) bool { return d.excluded && d.settled(m.settings) }),
+		Return: m.filter(func(d *device) bool { return d.excluded && (d.settled(m.settings) || len(leave) > 0 && d.spare()) }),
 		Repair: m.filter(func(d *device) bool { return !d.excluded && d.toRepair(m.settings) && !d.leaves(m.settings) }),
 	}
 	stay := slices.DeleteFunc(m.Excluded(), func(name string) bool { return slices.Contains(d.Return, name) })

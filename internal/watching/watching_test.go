@@ -158,6 +158,12 @@ func TestDecisions(t *testing.T) {
 			}},
 		"a spare device": {devices: []string{"hall", "roof"}, until: minute(20), want: []string{"1m0s return spare"},
 			edit: func(w *world) { w.inUse["spare"] = false }},
+		"a spare device takes over before it has settled": {devices: []string{"hall", "roof"}, until: minute(20),
+			want: []string{"30s leave roof, return spare"},
+			edit: func(w *world) {
+				w.inUse["spare"] = false
+				w.health = offBetween("roof", 2*second, time.Hour)
+			}},
 		"a spare device that is away": {devices: []string{"hall", "roof"}, until: minute(20), want: nil,
 			edit: func(w *world) {
 				w.inUse["spare"] = false

@@ -102,13 +102,6 @@ func Start(t testing.TB, o Options) *Server {
 // Addr is the server's host:port.
 func (s *Server) Addr() string { return net.JoinHostPort(s.Host, fmt.Sprint(s.Port)) }
 
-// Restart starts a killed server again, as it was.
-func (s *Server) Restart(t testing.TB) {
-	t.Helper()
-	s.killed = sync.Once{}
-	s.launch(t, filepath.Join(s.Dir, "sshd_config"))
-}
-
 // Freeze stops the server and all its sessions where they are, as a cut link does for
 // those at its other end, or lets them go on.
 func (s *Server) Freeze(frozen bool) {
@@ -124,6 +117,13 @@ func (s *Server) Freeze(frozen bool) {
 // Kill ends the listening server with its sessions, as a crash would. Commands
 // that run in the sessions go on.
 func (s *Server) Kill() { s.killed.Do(s.kill) }
+
+// Restart starts a server that was killed again, with the same key and port.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.killed = sync.Once{}
+	s.launch(t, filepath.Join(s.Dir, "sshd_config"))
+}
 
 func (s *Server) kill() {
 	for _, pid := range children(s.process.Process.Pid) {
