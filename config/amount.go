@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/zclconf/go-cty/cty"
@@ -44,15 +43,6 @@ func positive[T int64 | float64 | time.Duration](r *reader, name string, parse p
 		return 0, false
 	}
 	return v, ok
-}
-
-// needed is a positive amount that must be given.
-func needed[T int64 | float64 | time.Duration](r *reader, name string, parse parser[T]) T {
-	v, ok := positive(r, name, parse)
-	if !ok && isAbsent(r, name) {
-		r.missing(name, fmt.Sprintf("%s = %s", name, amountExample(name)))
-	}
-	return v
 }
 
 func isAbsent(r *reader, name string) bool {

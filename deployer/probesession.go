@@ -19,9 +19,12 @@ import (
 // probeSession is the probe of a device, which runs as a command of an SSH session.
 type probeSession struct {
 	session *ssh.Session
-	in      io.WriteCloser
+	in      io.Writer
 	stderr  *bounded
 	link    *link
+
+	writing sync.Mutex // held while a request is written
+	closing sync.Once
 
 	mu      sync.Mutex
 	next    int
@@ -164,12 +167,11 @@ func (s *probeSession) end(cause error) {
 		close(waiting)
 	}
 	s.mu.Unlock()
-	s.in.Close()
-	s.session.Close()
+	s.closing.Do(func() { s.session.Close() }) // which ends the probe's standard input too
 }
 
 func (s *probeSession) ask(ctx context.Context, request probe.Request) (probe.Response, error) {
-	answers, err := s.send(request)
+	answers, err := s.begin(request)
 	if err != nil {
 		return probe.Response{}, err
 	}
@@ -189,7 +191,9 @@ func (s *probeSession) ask(ctx context.Context, request probe.Request) (probe.Re
 	}
 }
 
-func (s *probeSession) send(request probe.Request) (<-chan probe.Response, error) {
+// begin sends a request in the background: a device that does not read it holds up
+// nobody, and is ended when its time is over.
+func (s *probeSession) begin(request probe.Request) (<-chan probe.Response, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended != nil {
@@ -206,9 +210,18 @@ func (s *probeSession) send(request probe.Request) (<-chan probe.Response, error
 	}
 	answers := make(chan probe.Response, 1)
 	s.waiting[request.ID] = answers
-	if _, err := s.in.Write(append(text, '\n')); err != nil {
-		delete(s.waiting, request.ID)
-		return nil, s.link.why(err)
-	}
+	go s.send(append(text, '\n'))
 	return answers, nil
+}
+
+func (s *probeSession) send(text []byte) {
+	s.writing.Lock()
+	_, err := s.in.Write(text)
+	s.writing.Unlock()
+	if errors.Is(err, io.EOF) {
+		return // it has ended, and read finds out why
+	}
+	if err != nil {
+		s.end(s.link.why(err))
+	}
 }
