@@ -49,6 +49,16 @@ func NoSystem() error {
 	return nil
 }
 
+// holdScript keeps a file system in memory at $1 until its standard input ends, and
+// then ends what runs in the control groups that follow: the test may have been killed.
+const holdScript = `
+mount -t tmpfs tmpfs "$1" && echo ready && cat
+shift
+for group; do
+	xargs -r kill -KILL <"$group/cgroup.procs"
+done 2>/dev/null
+`
+
 // StartSystem boots one that ends with the test, and shares a folder with it.
 func StartSystem(t testing.TB, shared string) *System {
 	t.Helper()
@@ -57,14 +67,14 @@ func StartSystem(t testing.TB, shared string) *System {
 		t.Fatal(err)
 	}
 	s.kept = t.TempDir()
-	holder, err := newNamespace(exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs tmpfs "$1" && echo ready && exec cat`, "sh", s.kept))
+	s.groups = s.makeGroups()
+	t.Cleanup(s.removeGroups)
+	holder, err := newNamespace(exec.Command("unshare", append([]string{"--mount", "sh", "-c", holdScript, "hold", s.kept}, s.groups...)...))
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.holder = holder
 	t.Cleanup(holder.end)
-	s.groups = s.makeGroups()
-	t.Cleanup(s.removeGroups)
 	t.Cleanup(s.powerOff)
 	s.boot()
 	return s
