@@ -64,25 +64,25 @@ func (s *site) setGuard(ctx context.Context, dir string) (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := l.client.NewSession()
+	g := &guard{said: make(chan string, 1)}
+	g.session, err = l.openSession(ctx, s.o.AnswerTimeout, func(session *ssh.Session) error {
+		out, err := session.StdoutPipe()
+		if err == nil {
+			g.stdin, err = session.StdinPipe()
+		}
+		if err == nil {
+			err = session.Start(l.command([]string{path.Join(dir, worker.ProgramFile), "guard", dir}))
+		}
+		if err == nil {
+			go g.listen(out)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, l.why(err)
+		return nil, err
 	}
-	g := &guard{session: session, said: make(chan string, 1)}
-	out, err := session.StdoutPipe()
-	if err == nil {
-		g.stdin, err = session.StdinPipe()
-	}
-	if err == nil {
-		err = session.Start(l.command([]string{path.Join(dir, worker.ProgramFile), "guard", dir}))
-	}
-	if err != nil {
-		session.Close()
-		return nil, l.why(err)
-	}
-	go g.listen(out)
 	if err := g.hear(ctx, s.o.AnswerTimeout); err != nil {
-		session.Close()
+		g.session.Close()
 		if lost := l.lost(); lost != nil || ctx.Err() != nil {
 			return nil, errors.Join(lost, context.Cause(ctx))
 		}
