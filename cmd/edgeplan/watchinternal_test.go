@@ -210,6 +210,7 @@ func TestSpeeds(t *testing.T) {
 		}
 	}
 	v := s["m"]
+	testSlowestIsGone(t, s, state)
 	v.reaches["b"] = 50
 	s.left([]string{"b"})
 	state.Models["m"] = statefile.Model{Release: "r2", Gateway: "a", Slices: state.Models["m"].Slices}
@@ -230,6 +231,26 @@ func TestSpeeds(t *testing.T) {
 		if err := s.worthwhile(made, []string{"c"}); err != nil {
 			t.Errorf("a plan without a device that is gone: %v", err)
 		}
+	}
+}
+
+// The slowest stage's device is slow while it answers, and gone when it does not: then a
+// plan without it is worthwhile although it predicts less.
+func testSlowestIsGone(t *testing.T, s speeds, state *statefile.State) {
+	t.Helper()
+	worse := &plan.Plan{Models: []plan.Model{{Name: "m", ThroughputPerSecond: 1}}}
+	report := func(text []byte) deployer.Health {
+		return deployer.Health{Workers: map[string]deployer.WorkerReport{"m": {Metrics: text}}}
+	}
+	for _, text := range [][]byte{stageText(1, 100), stageText(3, 200)} {
+		s.measure(state, map[string]deployer.Health{"b": report(text)}, 0.7)
+	}
+	if s.worthwhile(worse, []string{"b"}) == nil {
+		t.Error("a plan that predicts less is made without a device that is only slow")
+	}
+	s.measure(state, map[string]deployer.Health{"b": {Err: fmt.Errorf("no route to host")}}, 0.7)
+	if err := s.worthwhile(worse, []string{"b"}); err != nil {
+		t.Errorf("the slowest device is gone, and no plan is made without it: %v", err)
 	}
 }
 
