@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/watching"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -122,7 +123,7 @@ func (w *watch) plan(ctx context.Context, prior *statefile.State, exclude []stri
 func (w *watch) act(ctx context.Context, d watching.Decision) error {
 	serial := w.state.Serial
 	if !w.look(ctx) {
-		w.done(d, watching.Failed)
+		w.done(d, watching.NoPlan)
 		return nil
 	}
 	if w.state.Serial != serial {
@@ -136,7 +137,7 @@ func (w *watch) act(ctx context.Context, d watching.Decision) error {
 	case ctx.Err() != nil:
 		return nil
 	case err != nil:
-		w.fail(d, fmt.Errorf("there is no plan %s: %w", aim(d), err))
+		w.fail(d, unplanned(err), fmt.Errorf("there is no plan %s: %w", aim(d), err))
 		return nil
 	case made.Empty():
 		w.tell(event{Event: eventUnchanged, Excluded: made.Excluded, Message: "nothing has to change " + aim(d)})
@@ -171,7 +172,7 @@ func aim(d watching.Decision) string {
 // apply carries a plan out, under the lock of the state.
 func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan) error {
 	w.tell(event{Event: eventApplying, Excluded: made.Excluded, Serial: w.state.Serial, UploadBytes: made.UploadBytes(), Message: "applying the plan " + aim(d)})
-	begun := time.Now()
+	begun, tried := time.Now(), watching.NoPlan
 	err := w.locked(ctx, w.states, "watch", 0, func() error {
 		now, err := w.states.Load(ctx)
 		if err == nil {
@@ -180,6 +181,7 @@ func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan)
 		if err != nil {
 			return err
 		}
+		tried = watching.Failed
 		return w.deploy(ctx, made, w.states)
 	})
 	if errors.Is(err, plan.ErrStale) {
@@ -193,7 +195,7 @@ func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan)
 	case ctx.Err() != nil:
 		return err
 	case err != nil:
-		w.fail(d, fmt.Errorf("the plan %s could not be carried out: %w", aim(d), err))
+		w.fail(d, tried, fmt.Errorf("the plan %s could not be carried out: %w", aim(d), err))
 		return nil
 	}
 	w.tell(event{Event: eventApplied, Excluded: made.Excluded, Serial: w.state.Serial, UploadBytes: made.UploadBytes(),
@@ -209,13 +211,23 @@ func (w *watch) done(d watching.Decision, outcome watching.Outcome) {
 	w.metrics.done(outcome)
 }
 
+// unplanned is the outcome when there is no plan. Where a device kept it from being made,
+// that speaks against the device; otherwise it is the configuration.
+func unplanned(err error) watching.Outcome {
+	var device *deployer.DeviceError
+	if errors.As(err, &device) {
+		return watching.Failed
+	}
+	return watching.NoPlan
+}
+
 // fail tells of a failure, unless it is the same as before, and waits.
-func (w *watch) fail(d watching.Decision, err error) {
+func (w *watch) fail(d watching.Decision, outcome watching.Outcome, err error) {
 	if text := err.Error(); w.failure != text {
 		w.failure = text
 		w.tell(event{Event: eventFailed, Excluded: w.excluded(d.Exclude), Message: text + "; what is deployed stays, and this is tried again ever more rarely"})
 	}
-	w.done(d, watching.Failed)
+	w.done(d, outcome)
 }
 
 // fingerprint tells whether files of the folder changed.
