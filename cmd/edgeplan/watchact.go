@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,17 +66,17 @@ func (w *watch) ready(ctx context.Context) bool {
 		return true
 	}
 	if w.judged {
-		if w.folder == w.fingerprint() {
+		if !w.stale() {
 			return false
 		}
 		if err := w.read(ctx, w.quietly()); err != nil {
-			w.judged = true
+			w.judged, w.judgedAt = true, time.Now()
 			return false
 		}
 	}
 	before := w.pending
 	w.pending = w.outstanding(ctx)
-	w.judged = ctx.Err() == nil
+	w.judged, w.judgedAt = ctx.Err() == nil, time.Now()
 	switch {
 	case ctx.Err() != nil:
 		return false
@@ -84,6 +86,12 @@ func (w *watch) ready(ctx context.Context) bool {
 		w.tell(event{Event: eventReady, Message: "the configuration asks for what is deployed"})
 	}
 	return w.pending == ""
+}
+
+// stale says whether what keeps watch waiting is to be judged again: the folder changed, or
+// something may have that its top does not show, as a module or a passing error.
+func (w *watch) stale() bool {
+	return w.folder != w.fingerprint() || time.Since(w.judgedAt) >= judgeEvery
 }
 
 // outstanding is what the folder asks for that is not deployed; "" is nothing.
@@ -230,15 +238,28 @@ func (w *watch) fail(d watching.Decision, outcome watching.Outcome, err error) {
 	w.done(d, outcome)
 }
 
-// fingerprint tells whether files of the folder changed.
+// fingerprint tells whether files at the top of the folder changed, others than those that
+// watch itself writes.
 func (w *watch) fingerprint() string {
 	entries, _ := os.ReadDir(w.dir)
+	own := w.journalNames()
 	var b strings.Builder
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err == nil && info.Mode().IsRegular() && !strings.Contains(entry.Name(), statefile.StateFile) && info.Name() != w.flags.log {
+		if err == nil && info.Mode().IsRegular() && !strings.Contains(entry.Name(), statefile.StateFile) && !slices.Contains(own, entry.Name()) {
 			fmt.Fprintln(&b, entry.Name(), info.Size(), info.ModTime().UnixNano())
 		}
 	}
 	return b.String()
+}
+
+// journalNames are the files of the log that are at the top of the folder.
+func (w *watch) journalNames() []string {
+	dir, err1 := filepath.Abs(w.dir)
+	log, err2 := filepath.Abs(w.flags.log)
+	if w.flags.log == "" || err1 != nil || err2 != nil || filepath.Dir(log) != dir {
+		return nil
+	}
+	name := filepath.Base(log)
+	return []string{name, name + ".1"}
 }

@@ -178,6 +178,44 @@ func TestWatchJournal(t *testing.T) {
 	}
 }
 
+// What keeps watch waiting is judged again when the folder changes or a minute is over, and
+// not because of the log that watch itself writes there.
+func TestWatchJudgesAgain(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for log, own := range map[string]bool{filepath.Join(dir, "events"): true, filepath.Join(dir, "sub", "events"): false, "": false} {
+		w := &watch{cli: &cli{dir: dir}, flags: watchFlags{log: log}, judgedAt: time.Now()}
+		w.folder = w.fingerprint()
+		if w.stale() {
+			t.Errorf("-log %q: stale at once", log)
+		}
+		write("events")
+		write("events.1")
+		if w.stale() == own {
+			t.Errorf("-log %q: stale after files events and events.1 were written: %v", log, !own)
+		}
+		w.folder = w.fingerprint()
+		write("main.edgeplan.hcl")
+		if !w.stale() {
+			t.Errorf("-log %q: a new file is not seen", log)
+		}
+		w.folder, w.judgedAt = w.fingerprint(), time.Now().Add(-judgeEvery)
+		if !w.stale() {
+			t.Errorf("-log %q: not judged again after %s", log, judgeEvery)
+		}
+		for _, name := range []string{"events", "events.1", "main.edgeplan.hcl"} {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // stageText is what a worker's metrics say of its engine.
 func stageText(sum, count float64) []byte {
 	return fmt.Appendf(nil, "# TYPE edgeplan_stage_compute_seconds histogram\nedgeplan_stage_compute_seconds_bucket{le=\"+Inf\"} %v\n"+
