@@ -190,6 +190,7 @@ func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan)
 			return err
 		}
 		tried = watching.Failed
+		w.monitor.Rest()
 		return w.deploy(ctx, made, w.states)
 	})
 	if errors.Is(err, plan.ErrStale) {
