@@ -150,7 +150,7 @@ func (s *probeSession) reason(err error) error {
 	}
 	exit := s.session.Wait() // standard error is complete then
 	if text := strings.TrimSpace(s.stderr.String()); text != "" {
-		return fmt.Errorf("the device's probe ended: %s", text)
+		return fmt.Errorf("the device's probe ended: %s", oneLine(text))
 	}
 	return fmt.Errorf("the device's probe ended (%v)", exit)
 }
