@@ -48,8 +48,9 @@ func (c *Connections) dial(ctx context.Context, hops []hop, o Options) (*link, e
 	}, backoff.WithBackOff(wait), backoff.WithMaxTries(o.Attempts), backoff.WithMaxElapsedTime(lastAttempt))
 }
 
-// lastAttempt is after how long no other attempt to connect begins: with the one in
-// hand nobody waits longer than half a minute for a device that is not there.
+// lastAttempt is after how long no other attempt to connect begins. By default a device that
+// is not there costs 20 s, and one whose first attempt breaks off late, and that then says
+// nothing, 40 s. The whole has no limit of its own: a person may have to type a passphrase.
 const lastAttempt = 15 * time.Second
 
 func worthAnotherTry(err error) bool {

@@ -104,7 +104,9 @@ func (m manager) register(ctx context.Context, dir string, u unit) error {
 		return err
 	}
 	path := filepath.Join(m.units, unitName(dir))
+	written := !m.enabled(dir)
 	if known, err := os.ReadFile(path); err != nil || string(known) != text {
+		written = true
 		if err := os.MkdirAll(m.units, 0o755); err != nil {
 			return err
 		}
@@ -115,10 +117,21 @@ func (m manager) register(ctx context.Context, dir string, u unit) error {
 			return err
 		}
 	}
-	if _, err = m.systemctl(ctx, "enable", unitName(dir)); err == nil {
-		syscall.Sync() // the links that it made
+	if _, err = m.systemctl(ctx, "enable", unitName(dir)); err == nil && written {
+		syscall.Sync() // the link that it made; not at every start, since others' writes may take minutes
 	}
 	return err
+}
+
+// enabled says whether the unit of a release folder starts with the system, or with the
+// user's manager, by what its WantedBy= has made.
+func (m manager) enabled(dir string) bool {
+	target := "multi-user.target.wants"
+	if m.user {
+		target = "default.target.wants"
+	}
+	_, err := os.Lstat(filepath.Join(m.units, target, unitName(dir)))
+	return err == nil
 }
 
 // writeWhole writes a file whole or not at all.

@@ -105,6 +105,27 @@ func TestUnitName(t *testing.T) {
 	}
 }
 
+// A unit is enabled when its link is where its WantedBy= puts it.
+func TestUnitIsEnabled(t *testing.T) {
+	for _, user := range []bool{false, true} {
+		m := manager{user: user, units: t.TempDir()}
+		text, err := (unit{System: !user, Dir: "/srv/edge/net/releases/1", Program: "/srv/edge/w"}).render()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, target, _ := strings.Cut(text, "\nWantedBy=")
+		wants := filepath.Join(m.units, strings.TrimSpace(target)+".wants")
+		before := m.enabled("/srv/edge/net/releases/1")
+		link := filepath.Join(wants, unitName("/srv/edge/net/releases/1"))
+		if err := errors.Join(os.Mkdir(wants, 0o755), os.Symlink("/nowhere", link)); err != nil {
+			t.Fatal(err)
+		}
+		if before || !m.enabled("/srv/edge/net/releases/1") || m.enabled("/srv/edge/net/releases/2") {
+			t.Errorf("user %v: before %v", user, before)
+		}
+	}
+}
+
 // After a reboot only the current release is wanted; until then also one that was
 // started beside it.
 func TestWanted(t *testing.T) {
