@@ -131,7 +131,7 @@ fault-matrix: engine
 # pairs of 16 devices: errors against what TCP delivers, and seconds. As root. Then predict ranges
 # of three models that probe did not choose to run. Three minutes of a quiet machine.
 bench-probe: engine
-	$(GO) test -v -count=1 -run '^TestProbe(Bed|PredictsRanges)$$' -timeout 10m ./cmd/edgeplan -probe-bed -probe-models
+	$(GO) test -run '^$$' -bench '^BenchmarkProbe(Bed|PredictsRanges)$$' -benchtime 1x -timeout 20m ./cmd/edgeplan
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

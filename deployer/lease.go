@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/edgeplan/edgeplan/statefile"
 )
@@ -99,7 +100,7 @@ const procDir = "/proc"
 // oneLine makes a value that the file of a lease can hold.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r

@@ -100,13 +100,15 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writ
 		_, err := fmt.Fprint(stdout, usage)
 		return err
 	}
-	switch args[0] { // these take no flags
+	switch args[0] { // these take no flags, and end at once with a signal
 	case "sum":
+		defer context.AfterFunc(ctx, func() { os.Exit(exitFailed) })()
 		return worker.Sum(stdout, args[1:])
 	case "receive":
 		if len(args) != 3 {
 			return fmt.Errorf("%w: receive takes a file and an offset", errUsage)
 		}
+		defer context.AfterFunc(ctx, func() { os.Exit(exitFailed) })()
 		return worker.Receive(args[1], args[2], stdin, stdout)
 	}
 	a, err := parse(args[0], args[1:])

@@ -1,7 +1,6 @@
 package main_test
 
 import (
-	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -18,8 +17,6 @@ import (
 	"github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/internal/measurement"
 )
-
-var probeBed = flag.Bool("probe-bed", false, "measure shaped links of a bed of network namespaces (make bench-probe, as root)")
 
 // bedDevice makes the test program one device of a bed: it serves SSH in the namespace
 // that it was started in, until its standard input ends.
@@ -46,13 +43,13 @@ func serveBedDevice(listen, home string) error {
 // netBed are devices in network namespaces of this machine, joined by a bridge in one
 // more. What a device sends is shaped, so a pair that is tested alone has that rate.
 type netBed struct {
-	t      *testing.T
+	t      testing.TB
 	prefix string
 	dir    string
 	n      int
 }
 
-func newNetBed(t *testing.T, n int, mbps int) *netBed {
+func newNetBed(t testing.TB, n int, mbps int) *netBed {
 	t.Helper()
 	b := &netBed{t: t, prefix: fmt.Sprintf("epb%d", os.Getpid()%100000), dir: t.TempDir(), n: n}
 	b.ip("netns add " + b.space(0))
@@ -175,39 +172,49 @@ const goodput = 1448.0 / 1514
 
 // Shaped links are measured within 5 % of what they carry, and all pairs of 16 devices in
 // less than a minute.
-func TestProbeBed(t *testing.T) {
-	if !*probeBed {
-		t.Skip("only with -probe-bed: make bench-probe, as root")
-	}
+func BenchmarkProbeBed(b *testing.B) {
 	if os.Getuid() != 0 {
-		t.Skip("network namespaces need root: run make bench-probe as root")
+		b.Skip("network namespaces need root: run make bench-probe as root")
 	}
 	for _, c := range []struct{ devices, mbps int }{{4, 10}, {4, 50}, {4, 100}, {16, 50}} {
-		t.Run(fmt.Sprintf("%d devices, %d Mbit/s", c.devices, c.mbps), func(t *testing.T) {
-			b := newNetBed(t, c.devices, c.mbps)
-			folder := b.start()
-			initFolder(t, folder)
-			b.edgeplan(folder, "probe", "-only", "nodes") // brings the worker
-			begun := time.Now()
-			b.edgeplan(folder, "probe", "-only", "links")
-			took := time.Since(begun)
-			rate := float64(c.mbps) * 1e6 / 8
-			links := bedLinks(t, folder, c.devices)
-			worst, mean := deviations(links, rate*goodput)
-			worstOfRate, meanOfRate := deviations(links, rate)
-			t.Logf("%d directions in %.1f s, error mean and worst: %.1f %% and %.1f %% of what TCP delivers of the rate, %.1f %% and %.1f %% of the rate with its headers",
-				len(links), took.Seconds(), 100*mean, 100*worst, 100*meanOfRate, 100*worstOfRate)
-			if worst > 0.05 {
-				t.Errorf("the worst error is %.1f %%", 100*worst)
-			}
-			if c.devices == 16 && took > time.Minute {
-				t.Errorf("all pairs of 16 devices took %v", took)
+		b.Run(fmt.Sprintf("%d devices, %d Mbit/s", c.devices, c.mbps), func(b *testing.B) {
+			for b.Loop() {
+				probeBed(b, c.devices, c.mbps)
 			}
 		})
 	}
 }
 
-func initFolder(t *testing.T, folder string) {
+// probeBed measures all pairs of a bed and reports the errors: of what TCP delivers of the
+// rate, and of the rate with its headers.
+func probeBed(b *testing.B, devices, mbps int) {
+	b.Helper()
+	bed := newNetBed(b, devices, mbps)
+	folder := bed.start()
+	initFolder(b, folder)
+	bed.edgeplan(folder, "probe", "-only", "nodes") // brings the worker
+	begun := time.Now()
+	bed.edgeplan(folder, "probe", "-only", "links")
+	took := time.Since(begun)
+	rate := float64(mbps) * 1e6 / 8
+	links := bedLinks(b, folder, devices)
+	worst, mean := deviations(links, rate*goodput)
+	worstOfRate, meanOfRate := deviations(links, rate)
+	b.ReportMetric(float64(len(links)), "directions")
+	b.ReportMetric(took.Seconds(), "probe-s")
+	b.ReportMetric(100*mean, "%-goodput-mean")
+	b.ReportMetric(100*worst, "%-goodput-worst")
+	b.ReportMetric(100*meanOfRate, "%-rate-mean")
+	b.ReportMetric(100*worstOfRate, "%-rate-worst")
+	if worst > 0.05 {
+		b.Errorf("the worst error is %.1f %%", 100*worst)
+	}
+	if devices == 16 && took > time.Minute {
+		b.Errorf("all pairs of 16 devices took %v", took)
+	}
+}
+
+func initFolder(t testing.TB, folder string) {
 	t.Helper()
 	command := exec.Command(filepath.Join(program, "edgeplan"), "-chdir="+folder, "init")
 	if out, err := command.CombinedOutput(); err != nil {
@@ -215,7 +222,7 @@ func initFolder(t *testing.T, folder string) {
 	}
 }
 
-func bedLinks(t *testing.T, folder string, devices int) []measurement.Link {
+func bedLinks(t testing.TB, folder string, devices int) []measurement.Link {
 	t.Helper()
 	m, err := measurement.Read(folder)
 	if err != nil {

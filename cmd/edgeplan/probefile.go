@@ -6,8 +6,12 @@ import (
 	"github.com/edgeplan/edgeplan/internal/measurement"
 )
 
-// record adds what was measured and writes it, whole or not at all.
+// record adds what was measured and writes it, whole or not at all. What the file may not
+// hold is refused and not kept, so that it bars no later result from the file.
 func (p *probing) record(newer measurement.Measurements) error {
+	if _, err := measurement.Encode(&newer); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.measured = measurement.Merge(p.measured, &newer)

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"math"
@@ -25,17 +24,12 @@ import (
 	"github.com/edgeplan/edgeplan/plan"
 )
 
-var probeModels = flag.Bool("probe-models", false, "predict ranges that were not measured from those that probe chooses (make bench-probe)")
-
 // unseen is how many ranges are timed that probe did not choose, for each model.
 const unseen = 20
 
 // The ranges that probe chooses predict others: time and memory of ranges between random
 // places where a plan may cut, against what they take when they are run after all.
-func TestProbePredictsRanges(t *testing.T) {
-	if !*probeModels {
-		t.Skip("only with -probe-models: make bench-probe")
-	}
+func BenchmarkProbePredictsRanges(b *testing.B) {
 	models := map[string]func(uint64) (*modelbuilder.Model, error){
 		"resnet18": func(seed uint64) (*modelbuilder.Model, error) {
 			return modelbuilder.ResNet(seed, modelbuilder.ResNet18())
@@ -45,44 +39,52 @@ func TestProbePredictsRanges(t *testing.T) {
 		},
 		"mobilenet": modelbuilder.MobileNetV2,
 	}
-	var all []float64
 	for _, name := range sortedKeys(models) {
-		t.Run(name, func(t *testing.T) {
-			p := probedFolder(t, models[name])
-			ctx := context.Background()
-			begun := time.Now()
-			if err := p.run(ctx); err != nil {
-				t.Fatal(err)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				predictRanges(b, rand.New(rand.NewPCG(7, uint64(len(name)))), models[name])
 			}
-			took, known := time.Since(begun), cloneMeasurements(p.measured)
-			chain, model := p.chains["m"], p.config.Models[0]
-			times := fitTimes(chain, known.Profiles)
-			memory := fitMemory(chain, known)
-			reopen(t, p)
-			defer p.probes.Close(ctx)
-			random := rand.New(rand.NewPCG(7, uint64(len(name))))
-			var errors, memories []float64
-			for range unseen {
-				r := randomRange(random, chain, plan.AllowedCuts(chain, model.Optimization))
-				m, err := timed(ctx, p, timing{"node.n", model, r})
-				if err != nil {
-					t.Fatal(err)
-				}
-				errors = append(errors, times.Seconds(r.first, r.last)/m.Seconds-1)
-				weights, activations := bytesOf(chain, r)
-				expected := float64(p.knownNode("node.n").EngineBaseBytes) + memory.Bytes(weights, activations)
-				memories = append(memories, expected/float64(m.PeakMemoryBytes)-1)
-			}
-			all = append(all, errors...)
-			t.Logf("%d ranges measured in %.0f s; %d others: error of time mean %.1f %%, worst %.1f %%; of memory mean %.1f %%, worst %.1f %%", len(known.Profiles),
-				took.Seconds(), unseen, 100*meanOf(errors), 100*worstOf(errors), 100*meanOf(memories), 100*worstOf(memories))
 		})
 	}
-	t.Logf("all models: error of time mean %.1f %%, worst %.1f %%", 100*meanOf(all), 100*worstOf(all))
+}
+
+// predictRanges probes a model, times unseen ranges, and reports the errors of what was
+// predicted of them.
+func predictRanges(b *testing.B, random *rand.Rand, build func(uint64) (*modelbuilder.Model, error)) {
+	b.Helper()
+	p := probedFolder(b, build)
+	ctx := context.Background()
+	begun := time.Now()
+	if err := p.run(ctx); err != nil {
+		b.Fatal(err)
+	}
+	took, known := time.Since(begun), cloneMeasurements(p.measured)
+	chain, model := p.chains["m"], p.config.Models[0]
+	times, memory := fitTimes(chain, known.Profiles), fitMemory(chain, known)
+	reopen(b, p)
+	defer p.probes.Close(ctx)
+	var errors, memories []float64
+	for range unseen {
+		r := randomRange(random, chain, plan.AllowedCuts(chain, model.Optimization))
+		m, err := timed(ctx, p, timing{"node.n", model, r})
+		if err != nil {
+			b.Fatal(err)
+		}
+		errors = append(errors, times.Seconds(r.first, r.last)/m.Seconds-1)
+		weights, activations := bytesOf(chain, r)
+		expected := float64(p.knownNode("node.n").EngineBaseBytes) + memory.Bytes(weights, activations)
+		memories = append(memories, expected/float64(m.PeakMemoryBytes)-1)
+	}
+	b.ReportMetric(float64(len(known.Profiles)), "ranges")
+	b.ReportMetric(took.Seconds(), "probe-s")
+	b.ReportMetric(100*meanOf(errors), "%-time-mean")
+	b.ReportMetric(100*worstOf(errors), "%-time-worst")
+	b.ReportMetric(100*meanOf(memories), "%-memory-mean")
+	b.ReportMetric(100*worstOf(memories), "%-memory-worst")
 }
 
 // probedFolder is a folder with one embedded device and one model, ready to be probed.
-func probedFolder(t *testing.T, build func(uint64) (*modelbuilder.Model, error)) *probing {
+func probedFolder(t testing.TB, build func(uint64) (*modelbuilder.Model, error)) *probing {
 	t.Helper()
 	dir := t.TempDir()
 	key, err := writeClientKey(filepath.Join(dir, "id"))
@@ -127,7 +129,7 @@ func probedFolder(t *testing.T, build func(uint64) (*modelbuilder.Model, error))
 }
 
 // reopen opens the device for more ranges.
-func reopen(t *testing.T, p *probing) {
+func reopen(t testing.TB, p *probing) {
 	t.Helper()
 	nodes, err := p.probeNodes([]string{"node.n"})
 	if err != nil {

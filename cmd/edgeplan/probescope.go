@@ -119,7 +119,7 @@ func addAll(nodes []string, medium string, add func(from, to, medium string)) {
 }
 
 // linkRounds orders directions into rounds of pairs, both ways of a pair one after the
-// other.
+// other. Two pairs that share a medium, be it in one direction only, are in different ones.
 func linkRounds(wanted map[direction]string) [][][]direction {
 	var names []string
 	index := map[string]int{}
@@ -131,14 +131,17 @@ func linkRounds(wanted map[direction]string) [][][]direction {
 	for i, name := range names {
 		index[name] = i
 	}
-	media := map[probe.Pair]string{}
+	media := map[probe.Pair][]string{}
 	var pairs []probe.Pair
 	for d, medium := range wanted {
 		p := probe.NewPair(index[d.from], index[d.to])
-		pairs, media[p] = append(pairs, p), medium
+		pairs = append(pairs, p)
+		if medium != "" {
+			media[p] = append(media[p], medium)
+		}
 	}
 	var rounds [][][]direction
-	for _, round := range probe.Media(probe.Rounds(len(names), pairs), func(p probe.Pair) string { return media[p] }) {
+	for _, round := range probe.Media(probe.Rounds(len(names), pairs), func(p probe.Pair) []string { return media[p] }) {
 		var tests [][]direction
 		for _, p := range round {
 			tests = append(tests, bothWays(names[p.A], names[p.B], wanted))

@@ -67,6 +67,9 @@ func (f *simulateFlags) setJitter(text string) error {
 	return nil
 }
 
+// maxConcurrency of each model takes some hundred MB.
+const maxConcurrency = 1_000_000
+
 // maxJitter is a standard deviation of ten times the mean.
 const maxJitter = 10
 
@@ -114,6 +117,8 @@ func (f *simulateFlags) check(files []string) error {
 		return errors.New("-var and -var-file are for the configuration of the folder: leave them out")
 	case f.load.concurrency < 0:
 		return errors.New("-concurrency must be 1 or more")
+	case f.load.concurrency > maxConcurrency:
+		return fmt.Errorf("-concurrency=%d is more than the %d requests under way that a simulation keeps", f.load.concurrency, maxConcurrency)
 	case f.duration < 0 || f.requests < 0:
 		return errors.New("-duration and -requests must be more than 0")
 	case f.duration > 0 && f.requests > 0:

@@ -26,7 +26,7 @@ func anyProfile() *rapid.Generator[Profile] {
 			Node: anyNode().Draw(t, "node"), Model: rapid.SampledFrom([]string{"a", "b"}).Draw(t, "model"),
 			Digest: sum, Optimization: rapid.SampledFrom([]string{"disabled", "all"}).Draw(t, "level"),
 			Threads: rapid.IntRange(0, 2).Draw(t, "threads"), FirstSegment: first, LastSegment: first + rapid.IntRange(0, 3).Draw(t, "more"),
-			Seconds: rapid.Float64Range(math.SmallestNonzeroFloat64, mostSeconds).Draw(t, "seconds"),
+			Seconds: rapid.Float64Range(leastSeconds, mostSeconds).Draw(t, "seconds"),
 			Spread:  rapid.Float64Range(0, mostSpread).Draw(t, "spread"), PeakMemoryBytes: rapid.Int64Range(0, mostBytes).Draw(t, "peak"),
 			MeasuredAt: anyTime().Draw(t, "at"),
 		}
@@ -37,7 +37,7 @@ func anyLink() *rapid.Generator[Link] {
 	return rapid.Custom(func(t *rapid.T) Link {
 		return Link{
 			From: anyNode().Draw(t, "from"), To: anyNode().Draw(t, "to"),
-			BandwidthBytesPerSecond: rapid.Float64Range(0, mostRate).Draw(t, "bandwidth"),
+			BandwidthBytesPerSecond: rapid.OneOf(rapid.Just(0.0), rapid.Float64Range(leastRate, mostRate)).Draw(t, "bandwidth"),
 			RoundTripSeconds:        rapid.Float64Range(0, mostSeconds).Draw(t, "round trip"),
 			Spread:                  rapid.Float64Range(0, mostSpread).Draw(t, "spread"), MeasuredAt: anyTime().Draw(t, "at"),
 		}

@@ -20,6 +20,13 @@ const (
 	mostText    = 1 << 10        // bytes of a name
 )
 
+// What no measurement is below, other than one of nothing: far below what there is, and
+// enough that no quotient of two measurements is beyond a 64-bit float.
+const (
+	leastSeconds = 1e-9
+	leastRate    = 1e-3 // bytes per second
+)
+
 // field is one value of an entry of the file.
 type field struct {
 	name     string
@@ -48,13 +55,26 @@ func number[T int | int64 | float64](name string, to *T, least, most T) field {
 	}}
 }
 
-// positive is more than 0 and at most most.
-func positive(name string, to *float64, most float64) field {
-	f := number(name, to, 0, most)
+// positive is from least, which is more than 0, to most.
+func positive(name string, to *float64, least, most float64) field {
+	f := number(name, to, least, most)
 	within := f.problem
 	f.problem = func() string {
 		if *to == 0 {
 			return "is 0; remove the entry where there was nothing to measure"
+		}
+		return within()
+	}
+	return f
+}
+
+// rate is in bytes per second; 0 is that nothing got through.
+func rate(name string, to *float64) field {
+	f := number(name, to, 0, mostRate)
+	within := f.problem
+	f.problem = func() string {
+		if *to > 0 && *to < leastRate {
+			return fmt.Sprintf("is %v; it must be 0, for nothing that gets through, or from %v to %v", *to, leastRate, mostRate)
 		}
 		return within()
 	}
@@ -126,7 +146,7 @@ func (l *Link) fields() []field {
 	return []field{
 		text("from", &l.From),
 		text("to", &l.To),
-		number("bandwidth_bytes_per_second", &l.BandwidthBytesPerSecond, 0, mostRate),
+		rate("bandwidth_bytes_per_second", &l.BandwidthBytesPerSecond),
 		number("round_trip_seconds", &l.RoundTripSeconds, 0, mostSeconds),
 		number("spread", &l.Spread, 0, mostSpread),
 		moment("measured_at", &l.MeasuredAt),
@@ -142,7 +162,7 @@ func (p *Profile) fields() []field {
 		number("threads", &p.Threads, 0, mostCount),
 		number("first_segment", &p.FirstSegment, 0, mostCount),
 		number("last_segment", &p.LastSegment, 0, mostCount),
-		positive("seconds", &p.Seconds, mostSeconds),
+		positive("seconds", &p.Seconds, leastSeconds, mostSeconds),
 		number("spread", &p.Spread, 0, mostSpread),
 		optional(number("peak_memory_bytes", &p.PeakMemoryBytes, 0, mostBytes)),
 		moment("measured_at", &p.MeasuredAt),

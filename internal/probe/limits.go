@@ -18,6 +18,7 @@ type Limits struct {
 const (
 	mostBytes   = 1 << 30
 	MostSeconds = 60
+	mostSpread  = 1 // of Estimate
 )
 
 // DefaultLimits are fit for links from 1 Mbit/s to 10 Gbit/s.
@@ -56,6 +57,9 @@ func (r LinkResult) Check() error {
 			return fmt.Errorf("the other device's answer makes no sense: %+v", r)
 		}
 	}
+	if r.Spread > mostSpread {
+		return fmt.Errorf("the other device's answer makes no sense: %+v", r)
+	}
 	if r.BytesPerSecond == 0 || r.Bytes < 0 {
 		return fmt.Errorf("too little came to tell the bandwidth (%d bytes)", r.Bytes)
 	}
@@ -82,7 +86,7 @@ func (b Base) Check() error {
 
 // Check refuses what no range takes.
 func (r RangeResult) Check() error {
-	if !sensible(r.Seconds) || !sensible(r.Spread) || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
+	if !sensible(r.Seconds) || !sensible(r.Spread) || r.Spread > mostSpread || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
 		return fmt.Errorf("the device's answer makes no sense: %+v", r)
 	}
 	return nil

@@ -82,19 +82,20 @@ func busiest(n int, pairs []Pair) int {
 }
 
 // Media spreads rounds so that in none two pairs are on the same medium, as one radio
-// channel. medium names that of a pair; "" is one of its own.
-func Media(rounds [][]Pair, medium func(Pair) string) [][]Pair {
+// channel. media names those of a pair; none is a line of its own.
+func Media(rounds [][]Pair, media func(Pair) []string) [][]Pair {
 	var spread, later [][]Pair
 	for _, round := range rounds {
 		var now, wait []Pair
 		taken := map[string]bool{}
 		for _, p := range round {
-			m := medium(p)
-			if m != "" && taken[m] {
+			if slices.ContainsFunc(media(p), func(m string) bool { return taken[m] }) {
 				wait = append(wait, p)
 				continue
 			}
-			taken[m] = true
+			for _, m := range media(p) {
+				taken[m] = true
+			}
 			now = append(now, p)
 		}
 		spread = append(spread, now)
@@ -103,16 +104,19 @@ func Media(rounds [][]Pair, medium func(Pair) string) [][]Pair {
 		}
 	}
 	for _, pair := range later {
-		spread = placeFirst(spread, pair[0], medium)
+		spread = placeFirst(spread, pair[0], media)
 	}
 	return spread
 }
 
 // placeFirst puts a pair into the first round where it disturbs none, or a new one.
-func placeFirst(rounds [][]Pair, p Pair, medium func(Pair) string) [][]Pair {
+func placeFirst(rounds [][]Pair, p Pair, media func(Pair) []string) [][]Pair {
+	shared := func(q Pair) bool {
+		return slices.ContainsFunc(media(p), func(m string) bool { return slices.Contains(media(q), m) })
+	}
 	for i, round := range rounds {
 		clash := slices.ContainsFunc(round, func(q Pair) bool {
-			return p.A == q.A || p.A == q.B || p.B == q.A || p.B == q.B || medium(p) != "" && medium(p) == medium(q)
+			return p.A == q.A || p.A == q.B || p.B == q.A || p.B == q.B || shared(q)
 		})
 		if !clash {
 			rounds[i] = append(rounds[i], p)

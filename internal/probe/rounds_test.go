@@ -46,20 +46,20 @@ func TestMedia(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(2, 16).Draw(t, "devices")
 		radio := rapid.IntRange(0, n).Draw(t, "of them on the radio")
-		medium := func(p Pair) string {
+		media := func(p Pair) []string {
 			if p.B < radio {
-				return "network.wifi"
+				return []string{"network.wifi"}
 			}
-			return ""
+			return nil
 		}
-		rounds := Media(Rounds(n, allPairs(n)), medium)
+		rounds := Media(Rounds(n, allPairs(n)), media)
 		if err := checkRounds(n, allPairs(n), rounds); err != nil {
 			t.Fatal(err)
 		}
 		for _, round := range rounds {
 			on := 0
 			for _, p := range round {
-				if medium(p) != "" {
+				if media(p) != nil {
 					on++
 				}
 			}

@@ -1,12 +1,16 @@
 package probe
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // What no device has.
 const (
 	mostMemory = 1 << 46 // 64 TiB
 	mostCores  = 4096
 	mostDisk   = 1 << 60
+	mostName   = 100 // bytes
 )
 
 // Credible are the facts with what contradicts itself or is absurd made credible, so that
@@ -46,8 +50,21 @@ func (f Facts) Credible() Facts {
 		doubt("a byte over TLS would cost it %g seconds: that is left out", f.CPUSecondsPerByte)
 		f.CPUSecondsPerByte = 0
 	}
-	f.Workers = f.Workers[:min(len(f.Workers), 100)]
+	names := f.Workers[:min(len(f.Workers), 100)]
+	f.Workers = nil
+	for _, name := range names {
+		f.Workers = append(f.Workers, printable(name))
+	}
 	return f
+}
+
+// printable is a name that may go to a terminal: short, and quoted unless it is plain.
+func printable(name string) string {
+	name = name[:min(len(name), mostName)]
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
+		return quoted
+	}
+	return name
 }
 
 // FreeBytes is the memory that another process can have now; 0 is not known.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -43,6 +44,15 @@ func TestCredible(t *testing.T) {
 				t.Errorf("doubts %q, want %q", doubts, test.doubt)
 			}
 		})
+	}
+}
+
+// What a device calls its models may not steer the terminal.
+func TestNamesAreMadePrintable(t *testing.T) {
+	f := Facts{Workers: []string{"resnet50", "\x1b[2J", "", "\xff", strings.Repeat("ä", 60), "\u009b2J"}}
+	want := []string{"resnet50", `"\x1b[2J"`, "", `"\xff"`, strings.Repeat("ä", 50), `"\u009b2J"`}
+	if diff := cmp.Diff(want, f.Credible().Workers); diff != "" {
+		t.Error(diff)
 	}
 }
 

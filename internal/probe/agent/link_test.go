@@ -2,9 +2,11 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -155,6 +157,27 @@ func TestStrangers(t *testing.T) {
 	defer silent.Close()
 	if _, err := Send(ctx, address, secret, probe.Limits{Bytes: 1 << 20, Floor: 0.05, Cap: 1, Goal: 1}); err != nil {
 		t.Errorf("strangers kept the peer out: %v", err)
+	}
+}
+
+// A listener that is stopped lets go at once of those who have not shown the secret yet.
+func TestStopWhileAStrangerIsSilent(t *testing.T) {
+	port, stop, err := Listen(context.Background(), "127.0.0.1", 22100, probe.NewSecret(), probe.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	silent, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", itoa(port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	if _, err := io.ReadFull(silent, make([]byte, probe.SecretBytes)); err != nil { // it was accepted
+		t.Fatal(err)
+	}
+	stop()
+	_ = silent.SetReadDeadline(time.Now().Add(greetTimeout / 2))
+	if _, err := silent.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the connection is held after the listener was stopped: %v", err)
 	}
 }
 

@@ -60,35 +60,63 @@ func listenNear(host string, first int) (*net.TCPListener, error) {
 	return nil, fmt.Errorf("no port from %d on is free for the test: %w", first, failed)
 }
 
-// serveOne accepts until a peer knows the secret, and serves it. Strangers that say
-// nothing do not keep it waiting.
+// serveOne serves the one peer that knows the secret.
 func serveOne(ctx context.Context, listener *net.TCPListener, secret []byte, l probe.Limits) error {
+	conn, err := awaitPeer(ctx, listener, secret)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	return receive(conn, l)
+}
+
+// awaitPeer accepts until a peer knows the secret, and closes all other connections.
+// Strangers that say nothing do not keep it waiting.
+func awaitPeer(ctx context.Context, listener *net.TCPListener, secret []byte) (net.Conn, error) {
+	waiting, leave := context.WithCancel(ctx)
+	defer leave()
 	_ = listener.SetDeadline(time.Now().Add(acceptTimeout))
-	known := make(chan net.Conn, 1)
+	known := make(chan net.Conn)
 	for range mostStrangers {
 		conn, err := listener.Accept()
 		if err != nil {
 			break
 		}
 		go func() {
-			if err := greet(conn, secret, true); err != nil {
-				conn.Close()
-				return
-			}
-			select {
-			case known <- conn:
-				listener.Close()
-			default: // a secret is for one connection
-				conn.Close()
+			if knows(waiting, conn, secret) {
+				listener.Close() // a secret is for one connection
+				offer(waiting, conn, known)
 			}
 		}()
 	}
 	select {
 	case conn := <-known:
-		defer conn.Close()
-		defer context.AfterFunc(ctx, func() { conn.Close() })()
-		return receive(conn, l)
+		return conn, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	case <-time.After(greetTimeout): // of the last to come
-		return errStranger
+		return nil, errStranger
+	}
+}
+
+// knows says whether the other end of a connection knows the secret; if not, or when ctx
+// ends, the connection is closed.
+func knows(ctx context.Context, conn net.Conn, secret []byte) bool {
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	err := greet(conn, secret, true)
+	if !stop() || err != nil {
+		conn.Close()
+		return false
+	}
+	return true
+}
+
+// offer hands a connection over, or closes it when nobody waits for one any more.
+func offer(ctx context.Context, conn net.Conn, to chan<- net.Conn) {
+	select {
+	case to <- conn:
+	case <-ctx.Done():
+		conn.Close()
 	}
 }
