@@ -30,7 +30,7 @@ type unit struct {
 var unitText string
 
 var unitTemplate = texttemplate.Must(texttemplate.New("worker.service").Funcs(texttemplate.FuncMap{
-	"quote": unitfile.Quote, "path": unitfile.Specifiers}).Parse(unitText))
+	"quote": unitfile.Quote, "quotePath": unitfile.QuotePath, "path": unitfile.Specifiers}).Parse(unitText))
 
 // render writes the unit. The parts that name things must be free of control characters.
 func (u unit) render() (string, error) {

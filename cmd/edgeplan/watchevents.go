@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -73,13 +74,17 @@ func openJournal(c *cli, path string) (*journal, error) {
 }
 
 func (j *journal) open() error {
-	file, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	// A pipe that nobody reads is refused, and not waited for.
+	file, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o600)
 	if err != nil {
 		return fmt.Errorf("-log: %w", err)
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("%s is not a regular file", j.path)
+	}
+	if err == nil && info.Mode().Perm()&0o077 != 0 {
+		err = file.Chmod(0o600) // it was there before
 	}
 	if err != nil {
 		return fmt.Errorf("-log: %w", errors.Join(err, file.Close()))

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -175,6 +176,24 @@ func TestWatchJournal(t *testing.T) {
 	}
 	if _, err := openJournal(c, filepath.Dir(path)); err == nil {
 		t.Error("a folder was taken for a log")
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openJournal(c, pipe); err == nil {
+		t.Error("a pipe was taken for a log")
+	}
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	j, err := openJournal(c, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.close()
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o600 {
+		t.Errorf("a log that others could read stays so: %v, %v", info.Mode(), err)
 	}
 }
 

@@ -28,7 +28,7 @@ type watchUnit struct {
 var watchUnitText string
 
 var watchUnitTemplate = template.Must(template.New("watch.service").Funcs(template.FuncMap{
-	"quote": unitfile.Quote, "path": unitfile.Specifiers}).Parse(watchUnitText))
+	"quotePath": unitfile.QuotePath, "path": unitfile.Specifiers}).Parse(watchUnitText))
 
 // Command is the line that runs it.
 func (u watchUnit) Command() string {

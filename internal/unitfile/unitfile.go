@@ -14,6 +14,12 @@ func Quote(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$").Replace(s) + `"`
 }
 
+// QuotePath makes one word of a list of paths, as of ReadWritePaths= (systemd.exec(5)). A
+// dollar sign is nothing special there: only command lines have variables.
+func QuotePath(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%").Replace(s) + `"`
+}
+
 // Program starts a command line with a program whose name systemd takes: in the first
 // word alone it refuses quotes and backslashes, and takes $$ for two dollars.
 func Program(path string) string {

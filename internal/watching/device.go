@@ -35,9 +35,11 @@ func (d *device) observe(seen Seen, step time.Duration, s Settings) {
 		d.bad, d.good = min(d.bad+step, 2*s.Grace), 0
 	}
 	switch {
+	case seen.Health != Well:
+		d.slow = 0 // it is ill or gone, and not slow
 	case seen.Measured && seen.Slow:
 		d.slow += step
-	case seen.Measured, seen.Health == Away:
+	case seen.Measured:
 		d.slow = 0
 	}
 	if !d.excluded && d.good >= forgiven*d.settleTime(s) {

@@ -222,6 +222,23 @@ func TestOnlyRepairsCount(t *testing.T) {
 	}
 }
 
+// A device that was slow before its worker fell ill leaves because it is ill: it is used
+// again as soon as one that was never slow.
+func TestIllIsNotSlow(t *testing.T) {
+	d := &device{}
+	d.observe(Seen{InUse: true, Measured: true, Slow: true}, 50*second, patient)
+	if d.slow != 50*second {
+		t.Fatalf("slow for %s", d.slow)
+	}
+	d.observe(Seen{Health: Ill, InUse: true, Measured: true, Slow: true}, 10*second, patient)
+	if d.leaves(patient) {
+		t.Error("an ill device leaves because it was slow")
+	}
+	if d.leave(); d.strikes != 1 || d.settleTime(patient) != patient.Settle {
+		t.Errorf("%d strikes, and %s to settle", d.strikes, d.settleTime(patient))
+	}
+}
+
 // What is for somebody else to carry out is said once, until it is another thing or
 // somebody has changed something.
 func TestProposedOnce(t *testing.T) {
