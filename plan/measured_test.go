@@ -183,6 +183,29 @@ func TestBuildRefusesProfilesOfAnotherFile(t *testing.T) {
 	}
 }
 
+// Measurements with other sizes of the model's dimensions do not count, and that is said.
+func TestBuildRefusesProfilesOfOtherDimensions(t *testing.T) {
+	dir := folder(t, bare)
+	probedCluster(t, dir, func(m *measurement.Measurements) {
+		for i := range m.Profiles {
+			m.Profiles[i].Dimensions = "batch=8"
+		}
+	})
+	p, diags := build(t, dir, statefile.New())
+	var told bool
+	for _, d := range diags {
+		told = told || strings.Contains(d.Detail, "model.m: 7 measured ranges are with other dimensions")
+	}
+	if !told || diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	for _, s := range p.Models[0].Stages {
+		if s.ComputeOrigin != plan.Assumed || s.MemoryOrigin != plan.Assumed || s.Spread != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
 // Measuring anew moves figures a little, and that alone deploys nothing.
 func TestMeasuringAnewDeploysNothing(t *testing.T) {
 	dir := folder(t, bare)
