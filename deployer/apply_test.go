@@ -3,11 +3,14 @@ package deployer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -470,5 +473,20 @@ func TestRefreshNamesDevicesThatAreAway(t *testing.T) {
 	var named *DeviceError
 	if !errors.As(err, &named) || named.Node != "b" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// A gateway that dies while it is asked is told of as that.
+func TestGatewayEndsWhileAsked(t *testing.T) {
+	for err, want := range map[error]bool{
+		&worker.RequestError{Code: codes.Unavailable, Message: "error reading from server: EOF"}:            true,
+		&worker.RequestError{Code: codes.Unavailable, Message: "stage 1 on node.b does not answer"}:         false,
+		&worker.RequestError{Code: codes.Internal, Message: "the engine met EOF"}:                           false,
+		errors.New("the answer has 1 outputs instead of 2"):                                                 false,
+		fmt.Errorf("net: %w", &worker.RequestError{Code: codes.Unavailable, Message: "closing: read: EOF"}): true,
+	} {
+		if brokenOff(err) != want {
+			t.Errorf("%v: want %v", err, want)
+		}
 	}
 }

@@ -28,25 +28,39 @@ func blobTime(digest string) time.Time {
 // stamp gives the blobs of a release, which were hashed there, their times. Not before
 // they have their names: temporary files that look a day old are anybody's to remove. Where the
 // file system or the server does not keep times, every look at them hashes them anew.
-func (s *site) stamp(ctx context.Context, dir string, blobs []statefile.Blob) error {
+// Files that were written to since they were listed, which was before they were hashed,
+// are left as they are; nil is a folder that nobody else knows.
+func (s *site) stamp(ctx context.Context, dir string, blobs []statefile.Blob, listed []fs.FileInfo) error {
+	if len(blobs) == 0 {
+		return nil
+	}
 	infos, err := s.list(ctx, dir)
 	if err != nil {
 		return err
 	}
-	there := map[string]fs.FileInfo{}
-	for _, info := range infos {
-		there[info.Name()] = info
-	}
+	there, before := byName(infos), byName(listed)
 	var names []string
 	digests := map[string]string{}
 	for _, blob := range blobs {
-		if info := there[blob.Name]; info != nil && !info.ModTime().Equal(blobTime(blob.Digest)) {
+		info := there[blob.Name]
+		if info == nil || listed != nil && (before[blob.Name] == nil || !before[blob.Name].ModTime().Equal(info.ModTime())) {
+			continue
+		}
+		if !info.ModTime().Equal(blobTime(blob.Digest)) {
 			names, digests[blob.Name] = append(names, blob.Name), blob.Digest
 		}
 	}
 	return eachOrNone(ctx, names, renameAtOnce, func(ctx context.Context, name string) error {
 		return s.setTime(ctx, path.Join(dir, name), digests[name])
 	})
+}
+
+func byName(infos []fs.FileInfo) map[string]fs.FileInfo {
+	there := map[string]fs.FileInfo{}
+	for _, info := range infos {
+		there[info.Name()] = info
+	}
+	return there
 }
 
 // setTime fails only where the connection does.

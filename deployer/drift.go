@@ -89,8 +89,11 @@ func (s *site) inspectFiles(ctx context.Context, dir string, p part, state *stat
 		return []finding{differs("release %s is not as it was put there: %s", p.model.Release, small).restarting()}, err
 	}
 	damaged, err := s.damaged(ctx, dir, suspect, true)
-	if err != nil || len(damaged) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	if len(damaged) == 0 {
+		return nil, s.stamp(ctx, dir, suspect, infos) // so that they are not hashed for ever
 	}
 	f := differs("release %s is damaged: %s", p.model.Release, otherContent(damaged)).restarting()
 	f.damaged = damaged
@@ -111,10 +114,7 @@ func (s *site) compareFiles(infos []fs.FileInfo, blobs []statefile.Blob) (missin
 	if len(infos) == 0 {
 		return "its folder is gone", nil
 	}
-	there := map[string]fs.FileInfo{}
-	for _, info := range infos {
-		there[info.Name()] = info
-	}
+	there := byName(infos)
 	for _, name := range []string{worker.ManifestFile, worker.PeersFile} {
 		if there[name] == nil {
 			return name + " is missing", nil

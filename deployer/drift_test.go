@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,7 +106,7 @@ func TestRefreshHashesAll(t *testing.T) {
 	}
 }
 
-// A file that was touched and holds what it should is no drift.
+// A file that was touched and holds what it should is no drift, and has its time again.
 func TestRefreshForgivesTouch(t *testing.T) {
 	c := newCluster(t, "a")
 	m := c.model("net", "1", 7433, "a")
@@ -117,6 +118,37 @@ func TestRefreshForgivesTouch(t *testing.T) {
 	if seen := c.refreshed(c.options); len(seen.Drift) > 0 {
 		t.Errorf("drift %+v", seen.Drift)
 	}
+	c.checkTimes(t, m)
+}
+
+// A file that was written to while it was hashed does not get the time of one that is whole.
+func TestNoStampOnWhatWasWrittenTo(t *testing.T) {
+	c := newCluster(t, "a")
+	m := c.model("net", "1", 7433, "a")
+	c.mustApply(models{"net": m})
+	file, blob := c.weightFile("a", m)
+	s, old, written := c.open("a"), time.Unix(1_700_000_000, 0), time.Unix(1_700_000_100, 0)
+	if err := os.Chtimes(file, old, old); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []time.Time{written, old} { // as the file is when it was hashed
+		listed, err := s.list(context.Background(), filepath.Dir(file))
+		if err == nil {
+			err = errors.Join(os.Chtimes(file, at, at), s.stamp(context.Background(), filepath.Dir(file), []statefile.Blob{blob}, listed))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(file)
+		if err != nil || !info.ModTime().Equal(at) {
+			t.Errorf("%v, want %v (%v)", info.ModTime(), at, err)
+		}
+	}
+	listed, err := s.list(context.Background(), filepath.Dir(file))
+	if err := errors.Join(err, s.stamp(context.Background(), filepath.Dir(file), []statefile.Blob{blob}, listed)); err != nil {
+		t.Fatal(err)
+	}
+	c.checkTimes(t, m)
 }
 
 // Every blob of a release has the time that tells its digest, however it came: alone,

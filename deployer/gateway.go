@@ -58,23 +58,20 @@ func (s *site) proxy(ctx context.Context, dir string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := l.client.NewSession()
-	if err != nil {
-		return nil, l.why(err)
-	}
-	in, err := session.StdinPipe()
+	p := &proxied{link: l, stderr: &bounded{limit: maxStderr}}
+	var in io.WriteCloser
+	p.session, err = l.openSession(ctx, s.o.AnswerTimeout, func(session *ssh.Session) (err error) {
+		session.Stderr = p.stderr
+		if in, err = session.StdinPipe(); err == nil {
+			p.out, err = session.StdoutPipe()
+		}
+		if err != nil {
+			return err
+		}
+		return session.Start(l.command([]string{path.Join(dir, worker.ProgramFile), "proxy", dir}))
+	})
 	if err != nil {
 		return nil, err
-	}
-	out, err := session.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	p := &proxied{link: l, session: session, out: out, stderr: &bounded{limit: maxStderr}}
-	session.Stderr = p.stderr
-	if err := session.Start(l.command([]string{path.Join(dir, worker.ProgramFile), "proxy", dir})); err != nil {
-		session.Close()
-		return nil, l.why(err)
 	}
 	return worker.Pipe(p, in, p.Close), nil
 }

@@ -35,6 +35,10 @@ const guardEvery = worker.GuardSilence / 6
 // errNotGuarded is that a device has started the old release again by now, or may have.
 var errNotGuarded = errors.New("the device does not wait for this run any more")
 
+// errGuardSilent is that a guard may be there and has not said so. It would stop the new
+// release once it is.
+var errGuardSilent = errors.New("the device did not say that it waits for this run")
+
 // setGuards has every device of the old release wait for this run.
 func (t *transition) setGuards(ctx context.Context) error {
 	var mu sync.Mutex
@@ -60,27 +64,30 @@ func (s *site) setGuard(ctx context.Context, dir string) (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := l.client.NewSession()
+	g := &guard{said: make(chan string, 1)}
+	g.session, err = l.openSession(ctx, s.o.AnswerTimeout, func(session *ssh.Session) error {
+		out, err := session.StdoutPipe()
+		if err == nil {
+			g.stdin, err = session.StdinPipe()
+		}
+		if err == nil {
+			err = session.Start(l.command([]string{path.Join(dir, worker.ProgramFile), "guard", dir}))
+		}
+		if err == nil {
+			go g.listen(out)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, l.why(err)
+		return nil, err
 	}
-	g := &guard{session: session, said: make(chan string, 1)}
-	out, err := session.StdoutPipe()
-	if err == nil {
-		g.stdin, err = session.StdinPipe()
-	}
-	if err == nil {
-		err = session.Start(l.command([]string{path.Join(dir, worker.ProgramFile), "guard", dir}))
-	}
-	if err != nil {
-		session.Close()
-		return nil, l.why(err)
-	}
-	go g.listen(out)
 	if err := g.hear(ctx, s.o.AnswerTimeout); err != nil {
-		session.Close()
+		g.session.Close()
 		if lost := l.lost(); lost != nil || ctx.Err() != nil {
 			return nil, errors.Join(lost, context.Cause(ctx))
+		}
+		if !errors.Is(err, errNotGuarded) {
+			return nil, err
 		}
 		s.emit("warning", "the release that stops first does not come back by itself if this run is cut off: its worker is too old for that, or damaged")
 		return nil, nil
@@ -107,6 +114,7 @@ func (g *guard) hear(ctx context.Context, limit time.Duration) error {
 			return nil
 		}
 	case <-time.After(limit):
+		return fmt.Errorf("%w within %s", errGuardSilent, limit)
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

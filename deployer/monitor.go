@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,11 +61,36 @@ func NewMonitor(limit time.Duration, o Options) *Monitor {
 // Close ends the connections to workers; those to devices belong to the options.
 func (m *Monitor) Close() {
 	m.end()
+	m.Rest()
+}
+
+// Rest ends the connections to workers until devices are asked again. Each is a session on
+// the SSH connection that an apply shares, and a server allows so many (MaxSessions of
+// sshd_config(5), 10 unless it says otherwise).
+func (m *Monitor) Rest() { m.keep(func(workerKey) bool { return false }) }
+
+// keep ends the connections to workers that are not wanted.
+func (m *Monitor) keep(wanted func(workerKey) bool) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
+	var unwanted []*workerClient
 	for key, client := range m.clients {
+		if !wanted(key) {
+			unwanted = append(unwanted, client)
+			delete(m.clients, key)
+		}
+	}
+	m.mu.Unlock()
+	for _, client := range unwanted {
 		client.close()
-		delete(m.clients, key)
+	}
+}
+
+// deployed says whether a worker is one of a state, on one of some nodes.
+func deployed(state *statefile.State, nodes map[string]statefile.Node) func(workerKey) bool {
+	return func(key workerKey) bool {
+		model, found := state.Models[key.model]
+		_, known := nodes[key.node]
+		return found && known && slices.Contains(pipelineOrder(&model), key.node)
 	}
 }
 
@@ -77,6 +103,7 @@ var errStillAsking = errors.New("it has not answered for a while")
 func (m *Monitor) Ask(ctx context.Context, state *statefile.State, nodes map[string]statefile.Node) map[string]Health {
 	ctx, cancel := context.WithTimeoutCause(ctx, m.limit, fmt.Errorf("it did not answer within %s", m.limit))
 	defer cancel()
+	m.keep(deployed(state, nodes))
 	type answer struct {
 		node   string
 		health Health

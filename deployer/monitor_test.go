@@ -2,12 +2,14 @@ package deployer
 
 import (
 	"context"
+	"io"
 	"net"
 	"testing"
 	"time"
 
 	embedded "github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // Who answers is well; who is off, and who takes connections and says nothing, is away, and
@@ -55,4 +57,43 @@ func TestMonitor(t *testing.T) {
 	n.SSH.HostKey = again.HostKeyLine()
 	c.nodes["b"] = n
 	ask("ab")
+}
+
+// Connections to workers end that are of a model or on a device that is not deployed any
+// more, and all of them when the monitor rests.
+func TestMonitorRests(t *testing.T) {
+	m := NewMonitor(time.Second, Options{})
+	defer m.Close()
+	kept := workerKey{"a", "m"}
+	ends := map[workerKey]net.Conn{}
+	for _, key := range []workerKey{kept, {"b", "m"}, {"gone", "m"}, {"a", "gone"}} {
+		here, there := net.Pipe()
+		if err := there.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		client, err := worker.NewClient(here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.clients[key], ends[key] = &workerClient{release: "r", conn: here, Client: client}, there
+	}
+	ended := func(key workerKey) {
+		t.Helper()
+		if _, err := io.Copy(io.Discard, ends[key]); err != nil || m.clients[key] != nil {
+			t.Errorf("the connection to %+v is open: %v", key, err)
+		}
+	}
+	state := statefile.New()
+	state.Models["m"] = statefile.Model{Release: "r", Gateway: "a", Slices: []statefile.Slice{{Node: "a"}, {Node: "gone"}}}
+	m.keep(deployed(state, map[string]statefile.Node{"a": {}, "b": {}}))
+	for key := range ends {
+		if key != kept {
+			ended(key)
+		}
+	}
+	if m.clients[kept] == nil || len(m.clients) != 1 {
+		t.Errorf("%d connections are kept, want that to %+v", len(m.clients), kept)
+	}
+	m.Rest()
+	ended(kept)
 }

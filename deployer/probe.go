@@ -2,8 +2,13 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"path"
+	"strings"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -24,10 +29,20 @@ func (s *site) probe(ctx context.Context, deployment, name string, m *statefile.
 	}
 	defer conn.Close()
 	err = s.o.probe(ctx, conn, name, m)
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("%w: %v", context.Cause(ctx), err)
+	case brokenOff(err):
+		return fmt.Errorf("%w: the gateway's worker ended meanwhile, as it does when memory runs out; its log (%s) and `dmesg` there tell",
+			err, path.Join(s.release(deployment, m.Release), worker.LogFile))
 	}
 	return err
+}
+
+// brokenOff says whether a request failed because the other end of its connection went away.
+func brokenOff(err error) bool {
+	var failed *worker.RequestError
+	return errors.As(err, &failed) && failed.Code == codes.Unavailable && strings.HasSuffix(failed.Message, "EOF")
 }
 
 // inferZeros sends one inference of zeros and looks at the form of the answer.

@@ -135,9 +135,9 @@ func (p *Probes) Close(ctx context.Context) {
 
 // Upload brings blobs to a device that lacks them, if there is room for them.
 func (p *Probes) Upload(ctx context.Context, name string, source plan.BlobSource, blobs []statefile.Blob) error {
-	d, ok := p.devices[name]
-	if !ok {
-		return p.failed[name]
+	d, err := p.probed(name)
+	if err != nil {
+		return err
 	}
 	missing, err := d.missing(ctx, blobs)
 	if err == nil {

@@ -213,4 +213,5 @@ func TestProbeOfAFullDisk(t *testing.T) {
 	if err == nil {
 		t.Error("a device that failed took files")
 	}
+	mentions(t, p.Upload(context.Background(), "b", c.blobs, []statefile.Blob{}), "b is not being measured")
 }

@@ -67,7 +67,7 @@ func (d *probed) openSession(ctx context.Context) (*probeSession, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.session, err = startProbe(l, d.blob(d.program.Digest), d.root)
+	d.session, err = startProbe(ctx, l, d.o.AnswerTimeout, d.blob(d.program.Digest), d.root)
 	return d.session, err
 }
 
@@ -81,24 +81,23 @@ func (d *probed) endSession() {
 	}
 }
 
-func startProbe(l *link, program, root string) (*probeSession, error) {
-	session, err := l.client.NewSession()
+func startProbe(ctx context.Context, l *link, limit time.Duration, program, root string) (*probeSession, error) {
+	s := &probeSession{link: l, stderr: &bounded{limit: maxStderr}, waiting: map[int]chan probe.Response{}}
+	var out io.Reader
+	session, err := l.openSession(ctx, limit, func(session *ssh.Session) (err error) {
+		session.Stderr = s.stderr
+		if out, err = session.StdoutPipe(); err == nil {
+			s.in, err = session.StdinPipe()
+		}
+		if err != nil {
+			return err
+		}
+		return session.Start(l.command([]string{program, "probe", root}))
+	})
 	if err != nil {
-		return nil, l.why(err)
+		return nil, err
 	}
-	s := &probeSession{session: session, link: l, stderr: &bounded{limit: maxStderr}, waiting: map[int]chan probe.Response{}}
-	session.Stderr = s.stderr
-	out, err := session.StdoutPipe()
-	if err == nil {
-		s.in, err = session.StdinPipe()
-	}
-	if err == nil {
-		err = session.Start(l.command([]string{program, "probe", root}))
-	}
-	if err != nil {
-		session.Close()
-		return nil, l.why(err)
-	}
+	s.session = session
 	go s.read(out)
 	return s, nil
 }

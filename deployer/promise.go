@@ -29,7 +29,9 @@ func (t *transition) promise(ctx context.Context) error {
 	t.promised = true
 	return eachOrNone(ctx, t.nodes, t.o.Devices, func(ctx context.Context, node string) error {
 		s := t.sites[node]
-		_, err := s.script(ctx, "get ready to switch", promiseScript, s.deployment(t.folder), path.Join(releasesDir, t.To.Release), worker.PromisedLink)
+		limit := s.o.AnswerTimeout + secondsFor(totalBytes(t.bundles[node].blobs)) // it may take that to flush them
+		_, err := s.runFor(ctx, limit, "sh", "-c", promiseScript, "get ready to switch",
+			s.deployment(t.folder), path.Join(releasesDir, t.To.Release), worker.PromisedLink)
 		return s.failed(err)
 	})
 }

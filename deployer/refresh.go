@@ -23,7 +23,8 @@ type Observation struct {
 
 // Refresh looks at the devices of a state, but for those to skip, and tells what
 // differs from it on those that carry a part of a model. Of the others it tells only
-// what they hold, where they answer. It changes nothing. A device that cannot be
+// what they hold, where they answer. It changes nothing but the times of files that it had
+// to hash and found whole, to those that tell so (blobTime). A device that cannot be
 // asked is an error; the error joins those of all devices. One that shows another host
 // key is not connected to, and that is what is found of it.
 func Refresh(ctx context.Context, state *statefile.State, skip map[string]bool, o Options) (Observation, error) {

@@ -40,7 +40,7 @@ func (s *site) build(ctx context.Context, b bundle) (damaged []statefile.Blob, e
 	if err != nil || len(damaged) > 0 {
 		return damaged, err
 	}
-	return nil, s.stamp(ctx, dir, b.blobs)
+	return nil, s.stamp(ctx, dir, b.blobs, nil)
 }
 
 // copyScript copies a file over what may be a link to it, which cp refuses.
@@ -98,9 +98,13 @@ func (s *site) damaged(ctx context.Context, dir string, blobs []statefile.Blob, 
 }
 
 // complete says whether a release is on the device as it should be. It reads
-// everything and changes nothing.
+// everything and changes nothing but times of modification, to those of whole files.
 func (s *site) complete(ctx context.Context, b bundle) (bool, error) {
 	dir := s.release(b.deployment, b.id)
+	listed, err := s.list(ctx, dir)
+	if err != nil || len(listed) == 0 {
+		return false, err
+	}
 	small := b.small()
 	for _, name := range sortedKeys(small) {
 		content, ok, err := s.readSmall(ctx, path.Join(dir, name))
@@ -113,7 +117,10 @@ func (s *site) complete(ctx context.Context, b bundle) (bool, error) {
 	}
 	// The files may be copies, so a digest of a blob says nothing of them.
 	bad, err := s.damaged(ctx, dir, b.blobs, true)
-	return len(bad) == 0, err
+	if err != nil || len(bad) > 0 {
+		return false, err
+	}
+	return true, s.stamp(ctx, dir, b.blobs, listed)
 }
 
 // prepare brings a node's part of a release onto the device, whole and checked.

@@ -2,12 +2,15 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
+	embedded "github.com/edgeplan/edgeplan/internal/device"
+	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
@@ -97,5 +100,34 @@ func TestLineDiesBeforeSFTP(t *testing.T) {
 		mentions(t, err, "nothing was received")
 	case <-time.After(5 * time.Second):
 		t.Fatal("it hangs")
+	}
+}
+
+// A guard that is only slow to say that it is there comes later and would stop the new
+// release: nothing of the old one is stopped then.
+func TestSlowGuardStopsNothing(t *testing.T) {
+	c := newCluster(t, "a")
+	old, next := c.model("net", "1", 7433, "a"), c.model("net", "2", 7434, "a")
+	c.mustApply(models{"net": old})
+	p := c.plan(models{"net": next})
+	p.Deployments[0].Switch = plan.StopFirst
+	stopped := false
+	c.devices["a"].SetFault(func(op embedded.Operation) embedded.Action {
+		if strings.Contains(op.Name, "'guard'") {
+			return embedded.Hang
+		}
+		stopped = stopped || strings.Contains(op.Name, "'stop'")
+		return embedded.Proceed
+	})
+	c.options.AnswerTimeout = time.Second
+	err := c.apply(p)
+	if !errors.Is(err, errGuardSilent) {
+		t.Errorf("error %v", err)
+	}
+	if stopped {
+		t.Error("something was stopped")
+	}
+	if err := c.serves("net", old); err != nil {
+		t.Error(err)
 	}
 }

@@ -118,12 +118,17 @@ func takenOver(dir, lease string) bool {
 // leaseToken is the id of the lease in edgeplan's folder of a release folder: that of
 // the file lease.N with the highest N. "" is none.
 func leaseToken(dir string) string {
-	files, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(filepath.Dir(dir))), "lease.*"))
+	root := filepath.Dir(filepath.Dir(filepath.Dir(dir)))
+	entries, _ := os.ReadDir(root)
 	highest, token := 0, ""
-	for _, file := range files {
-		number, err := strconv.Atoi(strings.TrimPrefix(filepath.Ext(file), "."))
-		content, readErr := os.ReadFile(file)
-		if err != nil || readErr != nil || number <= highest {
+	for _, entry := range entries {
+		text, ok := strings.CutPrefix(entry.Name(), "lease.")
+		number, err := strconv.Atoi(text)
+		if !ok || err != nil || number <= highest {
+			continue
+		}
+		content, err := os.ReadFile(filepath.Join(root, entry.Name()))
+		if err != nil {
 			continue
 		}
 		first, _, _ := strings.Cut(string(content), "\n")

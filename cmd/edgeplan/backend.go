@@ -28,9 +28,18 @@ func (c *cli) workDir() string { return filepath.Join(c.dir, artifact.WorkDir) }
 // the configuration says. A folder whose configuration is gone or damaged keeps
 // the state that is in use.
 func (c *cli) state(ctx context.Context) (*statefile.Manager, error) {
-	record, err := backend.Recall(c.workDir())
+	settings, err := c.stateSettings()
 	if err != nil {
 		return nil, err
+	}
+	return c.openState(ctx, settings)
+}
+
+// stateSettings are the settings of the backend that is in use.
+func (c *cli) stateSettings() (backend.Settings, error) {
+	record, err := backend.Recall(c.workDir())
+	if err != nil {
+		return backend.Settings{}, err
 	}
 	configured, _, err := c.configuredBackend()
 	if err != nil && record != nil {
@@ -43,13 +52,10 @@ func (c *cli) state(ctx context.Context) (*statefile.Manager, error) {
 		record = &backend.Record{}
 	}
 	if !configured.Equal(record.Configured) {
-		return nil, backendChanged(record.Configured, configured)
+		return backend.Settings{}, backendChanged(record.Configured, configured)
 	}
 	settings := withSecrets(record.Settings, configured)
-	if err := c.addFiles(&settings, record.Files); err != nil {
-		return nil, err
-	}
-	return c.openState(ctx, settings)
+	return settings, c.addFiles(&settings, record.Files)
 }
 
 // loadState reads the state of the folder without its lock.

@@ -105,7 +105,7 @@ func runWatch(ctx context.Context, c *cli, args []string) error {
 		return err
 	}
 	if f.unit {
-		return c.printWatchUnit(args, f.log)
+		return c.printWatchUnit(ctx, args, f.log)
 	}
 	c.input = false // nobody is there to be asked
 	w, err := c.newWatch(ctx, f)

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/watching"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -63,17 +66,17 @@ func (w *watch) ready(ctx context.Context) bool {
 		return true
 	}
 	if w.judged {
-		if w.folder == w.fingerprint() {
+		if !w.stale() {
 			return false
 		}
 		if err := w.read(ctx, w.quietly()); err != nil {
-			w.judged = true
+			w.judged, w.judgedAt = true, time.Now()
 			return false
 		}
 	}
 	before := w.pending
 	w.pending = w.outstanding(ctx)
-	w.judged = ctx.Err() == nil
+	w.judged, w.judgedAt = ctx.Err() == nil, time.Now()
 	switch {
 	case ctx.Err() != nil:
 		return false
@@ -83,6 +86,12 @@ func (w *watch) ready(ctx context.Context) bool {
 		w.tell(event{Event: eventReady, Message: "the configuration asks for what is deployed"})
 	}
 	return w.pending == ""
+}
+
+// stale says whether what keeps watch waiting is to be judged again: the folder changed, or
+// something may have that its top does not show, as a module or a passing error.
+func (w *watch) stale() bool {
+	return w.folder != w.fingerprint() || time.Since(w.judgedAt) >= judgeEvery
 }
 
 // outstanding is what the folder asks for that is not deployed; "" is nothing.
@@ -122,7 +131,7 @@ func (w *watch) plan(ctx context.Context, prior *statefile.State, exclude []stri
 func (w *watch) act(ctx context.Context, d watching.Decision) error {
 	serial := w.state.Serial
 	if !w.look(ctx) {
-		w.done(d, watching.Failed)
+		w.done(d, watching.NoPlan)
 		return nil
 	}
 	if w.state.Serial != serial {
@@ -136,7 +145,7 @@ func (w *watch) act(ctx context.Context, d watching.Decision) error {
 	case ctx.Err() != nil:
 		return nil
 	case err != nil:
-		w.fail(d, fmt.Errorf("there is no plan %s: %w", aim(d), err))
+		w.fail(d, unplanned(err), fmt.Errorf("there is no plan %s: %w", aim(d), err))
 		return nil
 	case made.Empty():
 		w.tell(event{Event: eventUnchanged, Excluded: made.Excluded, Message: "nothing has to change " + aim(d)})
@@ -171,7 +180,7 @@ func aim(d watching.Decision) string {
 // apply carries a plan out, under the lock of the state.
 func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan) error {
 	w.tell(event{Event: eventApplying, Excluded: made.Excluded, Serial: w.state.Serial, UploadBytes: made.UploadBytes(), Message: "applying the plan " + aim(d)})
-	begun := time.Now()
+	begun, tried := time.Now(), watching.NoPlan
 	err := w.locked(ctx, w.states, "watch", 0, func() error {
 		now, err := w.states.Load(ctx)
 		if err == nil {
@@ -180,6 +189,8 @@ func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan)
 		if err != nil {
 			return err
 		}
+		tried = watching.Failed
+		w.monitor.Rest()
 		return w.deploy(ctx, made, w.states)
 	})
 	if errors.Is(err, plan.ErrStale) {
@@ -193,7 +204,7 @@ func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan)
 	case ctx.Err() != nil:
 		return err
 	case err != nil:
-		w.fail(d, fmt.Errorf("the plan %s could not be carried out: %w", aim(d), err))
+		w.fail(d, tried, fmt.Errorf("the plan %s could not be carried out: %w", aim(d), err))
 		return nil
 	}
 	w.tell(event{Event: eventApplied, Excluded: made.Excluded, Serial: w.state.Serial, UploadBytes: made.UploadBytes(),
@@ -209,24 +220,47 @@ func (w *watch) done(d watching.Decision, outcome watching.Outcome) {
 	w.metrics.done(outcome)
 }
 
+// unplanned is the outcome when there is no plan. Where a device kept it from being made,
+// that speaks against the device; otherwise it is the configuration.
+func unplanned(err error) watching.Outcome {
+	var device *deployer.DeviceError
+	if errors.As(err, &device) {
+		return watching.Failed
+	}
+	return watching.NoPlan
+}
+
 // fail tells of a failure, unless it is the same as before, and waits.
-func (w *watch) fail(d watching.Decision, err error) {
+func (w *watch) fail(d watching.Decision, outcome watching.Outcome, err error) {
 	if text := err.Error(); w.failure != text {
 		w.failure = text
 		w.tell(event{Event: eventFailed, Excluded: w.excluded(d.Exclude), Message: text + "; what is deployed stays, and this is tried again ever more rarely"})
 	}
-	w.done(d, watching.Failed)
+	w.done(d, outcome)
 }
 
-// fingerprint tells whether files of the folder changed.
+// fingerprint tells whether files at the top of the folder changed, others than those that
+// watch itself writes.
 func (w *watch) fingerprint() string {
 	entries, _ := os.ReadDir(w.dir)
+	own := w.journalNames()
 	var b strings.Builder
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err == nil && info.Mode().IsRegular() && !strings.Contains(entry.Name(), statefile.StateFile) && info.Name() != w.flags.log {
+		if err == nil && info.Mode().IsRegular() && !strings.Contains(entry.Name(), statefile.StateFile) && !slices.Contains(own, entry.Name()) {
 			fmt.Fprintln(&b, entry.Name(), info.Size(), info.ModTime().UnixNano())
 		}
 	}
 	return b.String()
+}
+
+// journalNames are the files of the log that are at the top of the folder.
+func (w *watch) journalNames() []string {
+	dir, err1 := filepath.Abs(w.dir)
+	log, err2 := filepath.Abs(w.flags.log)
+	if w.flags.log == "" || err1 != nil || err2 != nil || filepath.Dir(log) != dir {
+		return nil
+	}
+	name := filepath.Base(log)
+	return []string{name, name + ".1"}
 }

@@ -178,6 +178,44 @@ func TestWatchJournal(t *testing.T) {
 	}
 }
 
+// What keeps watch waiting is judged again when the folder changes or a minute is over, and
+// not because of the log that watch itself writes there.
+func TestWatchJudgesAgain(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for log, own := range map[string]bool{filepath.Join(dir, "events"): true, filepath.Join(dir, "sub", "events"): false, "": false} {
+		w := &watch{cli: &cli{dir: dir}, flags: watchFlags{log: log}, judgedAt: time.Now()}
+		w.folder = w.fingerprint()
+		if w.stale() {
+			t.Errorf("-log %q: stale at once", log)
+		}
+		write("events")
+		write("events.1")
+		if w.stale() == own {
+			t.Errorf("-log %q: stale after files events and events.1 were written: %v", log, !own)
+		}
+		w.folder = w.fingerprint()
+		write("main.edgeplan.hcl")
+		if !w.stale() {
+			t.Errorf("-log %q: a new file is not seen", log)
+		}
+		w.folder, w.judgedAt = w.fingerprint(), time.Now().Add(-judgeEvery)
+		if !w.stale() {
+			t.Errorf("-log %q: not judged again after %s", log, judgeEvery)
+		}
+		for _, name := range []string{"events", "events.1", "main.edgeplan.hcl"} {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // stageText is what a worker's metrics say of its engine.
 func stageText(sum, count float64) []byte {
 	return fmt.Appendf(nil, "# TYPE edgeplan_stage_compute_seconds histogram\nedgeplan_stage_compute_seconds_bucket{le=\"+Inf\"} %v\n"+
@@ -210,6 +248,7 @@ func TestSpeeds(t *testing.T) {
 		}
 	}
 	v := s["m"]
+	testSlowestIsGone(t, s, state)
 	v.reaches["b"] = 50
 	s.left([]string{"b"})
 	state.Models["m"] = statefile.Model{Release: "r2", Gateway: "a", Slices: state.Models["m"].Slices}
@@ -230,6 +269,26 @@ func TestSpeeds(t *testing.T) {
 		if err := s.worthwhile(made, []string{"c"}); err != nil {
 			t.Errorf("a plan without a device that is gone: %v", err)
 		}
+	}
+}
+
+// The slowest stage's device is slow while it answers, and gone when it does not: then a
+// plan without it is worthwhile although it predicts less.
+func testSlowestIsGone(t *testing.T, s speeds, state *statefile.State) {
+	t.Helper()
+	worse := &plan.Plan{Models: []plan.Model{{Name: "m", ThroughputPerSecond: 1}}}
+	report := func(text []byte) deployer.Health {
+		return deployer.Health{Workers: map[string]deployer.WorkerReport{"m": {Metrics: text}}}
+	}
+	for _, text := range [][]byte{stageText(1, 100), stageText(3, 200)} {
+		s.measure(state, map[string]deployer.Health{"b": report(text)}, 0.7)
+	}
+	if s.worthwhile(worse, []string{"b"}) == nil {
+		t.Error("a plan that predicts less is made without a device that is only slow")
+	}
+	s.measure(state, map[string]deployer.Health{"b": {Err: fmt.Errorf("no route to host")}}, 0.7)
+	if err := s.worthwhile(worse, []string{"b"}); err != nil {
+		t.Errorf("the slowest device is gone, and no plan is made without it: %v", err)
 	}
 }
 

@@ -32,11 +32,15 @@ type watch struct {
 	looked  time.Time // when the state was last read
 	lost    string    // why the state cannot be read; "" when it can
 
-	found   map[string]watching.Seen
-	pending string // why nothing is changed for now; "" when nothing stands in the way
-	judged  bool   // whether pending is of this state and folder
-	failure string // that was told last
+	found    map[string]watching.Seen
+	pending  string // why nothing is changed for now; "" when nothing stands in the way
+	judged   bool   // whether pending is of this state and folder
+	judgedAt time.Time
+	failure  string // that was told last
 }
+
+// judgeEvery is how long at most it is believed that something stands in the way.
+const judgeEvery = time.Minute
 
 // stateEvery is how often the state is read to see what others have applied.
 func stateEvery(interval time.Duration) time.Duration { return min(3*interval, 15*time.Second) }

@@ -117,7 +117,7 @@ func (m *watchMetrics) count(event string) { m.events.WithLabelValues(event).Inc
 
 // outcomeNames are the outcomes of plans as a label has them.
 var outcomeNames = map[watching.Outcome]string{
-	watching.Changed: "applied", watching.Unchanged: "unchanged", watching.Proposed: "proposed", watching.Failed: "failed",
+	watching.Changed: "applied", watching.Unchanged: "unchanged", watching.Proposed: "proposed", watching.Failed: "failed", watching.NoPlan: "failed",
 }
 
 func (m *watchMetrics) done(outcome watching.Outcome) {

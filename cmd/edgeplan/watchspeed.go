@@ -55,6 +55,9 @@ func (s speeds) measure(state *statefile.State, answers map[string]deployer.Heal
 			report, asked := answers[slice.Node].Workers[name]
 			metrics, err := parseMetrics(report.Metrics)
 			if !asked || report.Err != nil || err != nil {
+				// What it reached before says nothing of a device that is gone.
+				delete(v.reaches, slice.Node)
+				delete(v.counts, slice.Node)
 				continue
 			}
 			sum, count := metrics.histogram("edgeplan_stage_compute_seconds")

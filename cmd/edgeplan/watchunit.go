@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	_ "embed"
 	"fmt"
 	"os"
@@ -49,8 +50,8 @@ func (u watchUnit) render() (string, error) {
 
 // printWatchUnit prints the unit that runs this command from where it is run now, as the
 // user who asks for it: with that user's keys and ssh settings.
-func (c *cli) printWatchUnit(args []string, log string) error {
-	u, err := c.watchUnit(args, log)
+func (c *cli) printWatchUnit(ctx context.Context, args []string, log string) error {
+	u, err := c.watchUnit(ctx, args, log)
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (c *cli) printWatchUnit(args []string, log string) error {
 	return err
 }
 
-func (c *cli) watchUnit(args []string, log string) (watchUnit, error) {
+func (c *cli) watchUnit(ctx context.Context, args []string, log string) (watchUnit, error) {
 	here, err := os.Getwd()
 	if err != nil {
 		return watchUnit{}, err
@@ -99,9 +100,36 @@ func (c *cli) watchUnit(args []string, log string) (watchUnit, error) {
 	if ssh := filepath.Join(who.HomeDir, ".ssh"); isFolder(ssh) { // host_key_checking = "accept-new" adds to known_hosts
 		u.Writes = append(u.Writes, ssh)
 	}
+	states, err := c.stateFolders(ctx)
+	if err != nil {
+		return watchUnit{}, err
+	}
+	u.Writes = append(u.Writes, states...)
 	slices.Sort(u.Writes)
 	u.Writes = slices.Compact(u.Writes)
 	return u, nil
+}
+
+// stateFolders are where a state that is a file on this machine is written: beside it are its
+// lock and its backup, and it may be a link to elsewhere.
+func (c *cli) stateFolders(ctx context.Context) ([]string, error) {
+	settings, err := c.stateSettings()
+	if err != nil || settings.Type != "" && settings.Type != "local" {
+		return nil, err
+	}
+	states, err := c.openState(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	path, err := filepath.Abs(states.Location())
+	if err != nil {
+		return nil, err
+	}
+	folders := []string{filepath.Dir(path)}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		folders = append(folders, filepath.Dir(target))
+	}
+	return folders, nil
 }
 
 func isFolder(path string) bool {

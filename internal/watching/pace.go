@@ -45,7 +45,7 @@ func (p *pace) pause() time.Duration {
 
 func (p *pace) done(now time.Duration, d Decision, outcome Outcome) {
 	switch outcome {
-	case Failed:
+	case Failed, NoPlan:
 		p.failures++
 		p.retry, p.tried, p.proposed = now+p.pause(), d, false
 		return

@@ -69,7 +69,8 @@ const (
 	Changed   Outcome = iota // a plan was carried out
 	Unchanged                // the plan had nothing to do
 	Proposed                 // the plan was shown, for somebody to carry it out
-	Failed                   // there was no plan, or it could not be carried out
+	Failed                   // a device kept the plan from being made or carried out
+	NoPlan                   // nothing was tried: no plan of the configuration, or the state is locked or cannot be read
 )
 
 // Machine remembers what was seen and done. The zero value is not usable.
@@ -159,8 +160,10 @@ func (m *Machine) wanted() (d Decision, waits bool) {
 
 // Done takes in what became of a decision.
 func (m *Machine) Done(now time.Duration, d Decision, outcome Outcome) {
-	for _, name := range d.Repair {
-		m.with(name, func(d *device) { d.repaired(outcome != Failed) })
+	if outcome != Proposed && outcome != NoPlan {
+		for _, name := range d.Repair {
+			m.with(name, func(d *device) { d.repaired(outcome != Failed) })
+		}
 	}
 	if outcome == Changed || outcome == Unchanged {
 		for _, name := range d.Leave {

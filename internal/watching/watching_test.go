@@ -202,6 +202,26 @@ func TestFailuresBackOff(t *testing.T) {
 	}
 }
 
+// A device whose worker stays ill leaves after two repairs that were tried, whatever came
+// of them, and not after plans that nobody carried out.
+func TestOnlyRepairsCount(t *testing.T) {
+	for outcome, leaves := range map[Outcome]bool{Changed: true, Unchanged: true, Failed: true, Proposed: false, NoPlan: false} {
+		w := newWorld(patient, "gate", "hall", "roof")
+		w.health = func(name string, _ time.Duration) Health {
+			if name == "roof" {
+				return Ill
+			}
+			return Well
+		}
+		w.outcome = func(Decision) Outcome { return outcome }
+		w.run(time.Hour)
+		left := slices.ContainsFunc(w.made, func(what string) bool { return strings.HasSuffix(what, "leave roof") })
+		if left != leaves || outcome == NoPlan && (w.tries < 5 || w.tries > 16) {
+			t.Errorf("outcome %d: %q", outcome, w.made)
+		}
+	}
+}
+
 // What is for somebody else to carry out is said once, until it is another thing or
 // somebody has changed something.
 func TestProposedOnce(t *testing.T) {
@@ -290,7 +310,7 @@ func TestNeverFlaps(t *testing.T) {
 			if d.empty() || len(d.Exclude) == 3 && w.machine.AllAway() {
 				t.Fatalf("%s: a plan for nothing: %+v", w.now, d)
 			}
-			return Outcome(rapid.IntRange(0, 3).Draw(t, "outcome"))
+			return Outcome(rapid.IntRange(int(Changed), int(NoPlan)).Draw(t, "outcome"))
 		}
 		w.run(20 * time.Minute)
 		for i := 1; i < len(w.changes); i++ {
