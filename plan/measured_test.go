@@ -4,9 +4,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/hcl/v2"
 
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/internal/measurement"
@@ -160,25 +163,27 @@ model "m" { source = "m.onnx" }
 	}
 }
 
-// Measurements of another model file do not count, and that is said.
-func TestBuildRefusesProfilesOfAnotherFile(t *testing.T) {
-	dir := folder(t, bare)
-	probedCluster(t, dir, func(m *measurement.Measurements) {
-		for i := range m.Profiles {
-			m.Profiles[i].Digest = strings.Repeat("0", 64)
+// Measurements of another model file, or with other sizes of the model's dimensions, do not
+// count, and that is said.
+func TestBuildRefusesProfilesOfAnotherModel(t *testing.T) {
+	for told, edit := range map[string]func(*measurement.Profile){
+		"model.m: 7 measured ranges are of another file":       func(p *measurement.Profile) { p.Digest = strings.Repeat("0", 64) },
+		"model.m: 7 measured ranges are with other dimensions": func(p *measurement.Profile) { p.Dimensions = "batch=8" },
+	} {
+		dir := folder(t, bare)
+		probedCluster(t, dir, func(m *measurement.Measurements) {
+			for i := range m.Profiles {
+				edit(&m.Profiles[i])
+			}
+		})
+		p, diags := build(t, dir, statefile.New())
+		if diags.HasErrors() || !slices.ContainsFunc(diags, func(d *hcl.Diagnostic) bool { return strings.Contains(d.Detail, told) }) {
+			t.Fatalf("%q is not told: %v", told, diags)
 		}
-	})
-	p, diags := build(t, dir, statefile.New())
-	var told bool
-	for _, d := range diags {
-		told = told || strings.Contains(d.Detail, "model.m: 7 measured ranges are of another file")
-	}
-	if !told || diags.HasErrors() {
-		t.Fatal(diags)
-	}
-	for _, s := range p.Models[0].Stages {
-		if s.ComputeOrigin != plan.Assumed || s.MemoryOrigin != plan.Assumed || s.Spread != 0 {
-			t.Errorf("%+v", s)
+		for _, s := range p.Models[0].Stages {
+			if s.ComputeOrigin != plan.Assumed || s.MemoryOrigin != plan.Assumed || s.Spread != 0 {
+				t.Errorf("%+v", s)
+			}
 		}
 	}
 }

@@ -40,10 +40,10 @@ func (b *builder) profilesOf(node *config.Node, model *config.Model) *profiled {
 
 // matching are the profiles of a model on a node that are of its file and options.
 func (b *builder) matching(node string, model *config.Model) []*measurement.Profile {
-	chain := b.in.Chains[model.Name]
+	chain, dimensions := b.in.Chains[model.Name], measurement.BoundDimensions(model.Dimensions)
 	var list []*measurement.Profile
 	for _, p := range b.in.Config.Measured.Profiles(node, model.Name) {
-		fits := p.Digest == chain.Digest && p.LastSegment < len(chain.Segments)
+		fits := p.Digest == chain.Digest && p.Dimensions == dimensions && p.LastSegment < len(chain.Segments)
 		if fits && p.Optimization == model.Optimization && p.Threads == Threads(model) {
 			list = append(list, p)
 		}
@@ -224,7 +224,7 @@ func (b *builder) checkProfiles() hcl.Diagnostics {
 func staleProfiles(model *config.Model, other, options int) *hcl.Diagnostic {
 	why := fmt.Sprintf("%d measured ranges are of another file", other)
 	if other == 0 {
-		why = fmt.Sprintf("%d measured ranges are with another optimization or number of threads", options)
+		why = fmt.Sprintf("%d measured ranges are with other dimensions, another optimization or another number of threads", options)
 	}
 	return &hcl.Diagnostic{
 		Severity: hcl.DiagWarning,

@@ -39,6 +39,6 @@ func (p *probing) recordProfile(n measurement.Profile) error {
 
 // sameProfile says whether two profiles are of the same range under the same conditions.
 func sameProfile(a, b measurement.Profile) bool {
-	return a.Node == b.Node && a.Model == b.Model && a.Digest == b.Digest && a.Optimization == b.Optimization &&
-		a.Threads == b.Threads && a.FirstSegment == b.FirstSegment && a.LastSegment == b.LastSegment
+	return a.Node == b.Node && a.Model == b.Model && a.Digest == b.Digest && a.Dimensions == b.Dimensions &&
+		a.Optimization == b.Optimization && a.Threads == b.Threads && a.FirstSegment == b.FirstSegment && a.LastSegment == b.LastSegment
 }

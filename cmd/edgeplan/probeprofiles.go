@@ -165,7 +165,7 @@ func (p *probing) recordCompute(node string) error {
 	p.mu.Lock()
 	for _, model := range p.config.Models {
 		if chain := p.chains[model.Name]; chain != nil {
-			f, s := longestProfile(p.measured.Profiles, node, model.Name, chain.Digest, func(m measurement.Profile) float64 {
+			f, s := longestProfile(p.measured.Profiles, node, model, chain.Digest, func(m measurement.Profile) float64 {
 				return float64(rangeFLOPs(chain, segmentRange{m.FirstSegment, m.LastSegment}))
 			})
 			flops, seconds = flops+f, seconds+s
@@ -181,9 +181,10 @@ func (p *probing) recordCompute(node string) error {
 }
 
 // longestProfile gives the work and the time of the range with most work.
-func longestProfile(list []measurement.Profile, node, model, digest string, work func(measurement.Profile) float64) (flops, seconds float64) {
+func longestProfile(list []measurement.Profile, node string, model *config.Model, digest string, work func(measurement.Profile) float64) (flops, seconds float64) {
+	dimensions := measurement.BoundDimensions(model.Dimensions)
 	for _, m := range list {
-		if m.Node == node && m.Model == model && m.Digest == digest && m.Seconds > 0 {
+		if m.Node == node && m.Model == model.Name && m.Digest == digest && m.Dimensions == dimensions && m.Seconds > 0 {
 			if w := work(m); w > flops {
 				flops, seconds = w, m.Seconds
 			}
@@ -217,10 +218,10 @@ func (p *probing) unplanned() bool {
 		if chain == nil {
 			continue
 		}
-		chosen := rangesToMeasure(chain, model.Optimization)
+		chosen, dimensions := rangesToMeasure(chain, model.Optimization), measurement.BoundDimensions(model.Dimensions)
 		if !slices.ContainsFunc(p.measured.Profiles, func(m measurement.Profile) bool {
 			other := !slices.Contains(chosen, segmentRange{m.FirstSegment, m.LastSegment})
-			return m.Model == model.Name && m.Digest == chain.Digest && other && p.fresh(m.MeasuredAt)
+			return m.Model == model.Name && m.Digest == chain.Digest && m.Dimensions == dimensions && other && p.fresh(m.MeasuredAt)
 		}) {
 			return true
 		}

@@ -126,7 +126,7 @@ func (p *probing) showProfiles() {
 	longest, ranges := map[key]measurement.Profile{}, map[key]int{}
 	var order []key
 	for _, m := range p.measured.Profiles {
-		k := key{m.Node, m.Model}
+		k := key{m.Node, modelText(m)}
 		was, ok := longest[k]
 		if !ok {
 			order = append(order, k)
@@ -144,6 +144,14 @@ func (p *probing) showProfiles() {
 			strconv.Itoa(ranges[k]), p.age(m.MeasuredAt)})
 	}
 	printTable(p.stdout, rows)
+}
+
+// modelText is as "m", or "m (batch=8)".
+func modelText(m measurement.Profile) string {
+	if m.Dimensions == "" {
+		return m.Model
+	}
+	return m.Model + " (" + m.Dimensions + ")"
 }
 
 // age is as "3h ago", or "now".
@@ -200,7 +208,7 @@ func values(m *measurement.Measurements) map[string]measuredChange {
 		add(l.From+" -> "+l.To, "bytes_per_second", l.BandwidthBytesPerSecond, quantity.FormatBandwidth)
 	}
 	for _, f := range m.Profiles {
-		what := fmt.Sprintf("%s of %s on %s", segmentRange{f.FirstSegment, f.LastSegment}.name(), f.Model, f.Node)
+		what := fmt.Sprintf("%s of %s on %s", segmentRange{f.FirstSegment, f.LastSegment}.name(), modelText(f), f.Node)
 		add(what, "seconds", f.Seconds, quantity.FormatSeconds)
 	}
 	return all

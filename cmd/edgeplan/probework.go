@@ -257,7 +257,7 @@ func (p *probing) freshTiming(t timing) bool {
 // profileOf is the profile of a range, of which nothing is measured yet.
 func (p *probing) profileOf(t timing) measurement.Profile {
 	return measurement.Profile{Node: t.node, Model: t.model.Name, Digest: p.chains[t.model.Name].Digest,
-		Optimization: t.model.Optimization, Threads: plan.Threads(t.model), FirstSegment: t.first, LastSegment: t.last}
+		Dimensions: measurement.BoundDimensions(t.model.Dimensions), Optimization: t.model.Optimization, Threads: plan.Threads(t.model), FirstSegment: t.first, LastSegment: t.last}
 }
 
 // warn keeps what a person should know for the end.

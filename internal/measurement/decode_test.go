@@ -114,6 +114,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"no digest", sum, `abc`, `profiles[0].digest: is "abc"; the sha256 of the model file as 64 hex digits is expected`},
 		{"no level", `"extended"`, `"fast"`, `profiles[0].optimization: is "fast"; it must be one of disabled, basic, extended, all`},
 		{"a name that steers the terminal", `"model": "m"`, `"model": "\u001b[2J"`, `profiles[0].model: is "\x1b[2J"; a name without control characters is expected, since it is printed`},
+		{"dimensions that steer the terminal", `"optimization":`, `"dimensions": "\u001b[2J", "optimization":`, `profiles[0].dimensions: is "\x1b[2J"; a name without control`},
 		{"an empty name", `"model": "m"`, `"model": " "`, `profiles[0].model: is empty`},
 		{"an entry that is none", `"profiles": [`, `"profiles": [ 7,`, `profiles[0]: is a number, and an object was expected`},
 		{"a list that is none", `"nodes": [`, `"nodes": {}, "x": [`, `f:3:12: nodes: is an object, and a list was expected`},

@@ -52,7 +52,7 @@ func compareLinks(a, b Link) int {
 
 func compareProfiles(a, b Profile) int {
 	return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Model, b.Model), cmp.Compare(a.Digest, b.Digest),
-		cmp.Compare(a.Optimization, b.Optimization), cmp.Compare(a.Threads, b.Threads),
+		cmp.Compare(a.Dimensions, b.Dimensions), cmp.Compare(a.Optimization, b.Optimization), cmp.Compare(a.Threads, b.Threads),
 		cmp.Compare(a.FirstSegment, b.FirstSegment), cmp.Compare(a.LastSegment, b.LastSegment))
 }
 

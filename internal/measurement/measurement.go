@@ -4,6 +4,10 @@
 package measurement
 
 import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,7 +23,7 @@ type Measurements struct {
 	FormatVersion int       `json:"format_version"`
 	Nodes         []Node    `json:"nodes"`    // in order of address, each once
 	Links         []Link    `json:"links"`    // in order of from and to, each direction once
-	Profiles      []Profile `json:"profiles"` // in order of node, model, digest, optimization, threads, first and last segment
+	Profiles      []Profile `json:"profiles"` // in order of node, model, digest, dimensions, optimization, threads, first and last segment
 }
 
 // Node is what a device is and has.
@@ -66,7 +70,10 @@ type Profile struct {
 	Node  string `json:"node"`
 	Model string `json:"model"` // name, as resnet50
 	// Digest is the sha256 of the model file; a profile of another file does not count.
-	Digest       string `json:"digest"`
+	Digest string `json:"digest"`
+	// Dimensions are the sizes that the configuration gave the model's symbolic dimensions,
+	// as BoundDimensions writes them; a profile of others does not count.
+	Dimensions   string `json:"dimensions,omitempty"`
 	Optimization string `json:"optimization"`
 	Threads      int    `json:"threads"`
 	FirstSegment int    `json:"first_segment"`
@@ -79,4 +86,14 @@ type Profile struct {
 	// 0 where it was not measured.
 	PeakMemoryBytes int64     `json:"peak_memory_bytes,omitempty"`
 	MeasuredAt      time.Time `json:"measured_at"`
+}
+
+// BoundDimensions writes sizes of symbolic dimensions in order of their names, as
+// "batch=8, length=128"; none are "".
+func BoundDimensions(sizes map[string]int64) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(sizes)) {
+		list = append(list, fmt.Sprintf("%s=%d", name, sizes[name]))
+	}
+	return strings.Join(list, ", ")
 }

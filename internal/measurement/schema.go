@@ -95,6 +95,19 @@ func text(name string, to *string) field {
 	}}
 }
 
+// anyText may be empty.
+func anyText(name string, to *string) field {
+	f := text(name, to)
+	filled := f.problem
+	f.problem = func() string {
+		if *to == "" {
+			return ""
+		}
+		return filled()
+	}
+	return f
+}
+
 func choice(name string, to *string, allowed ...string) field {
 	return field{name: name, to: to, problem: func() string {
 		for _, s := range allowed {
@@ -158,6 +171,7 @@ func (p *Profile) fields() []field {
 		text("node", &p.Node),
 		text("model", &p.Model),
 		digest("digest", &p.Digest),
+		optional(anyText("dimensions", &p.Dimensions)),
 		choice("optimization", &p.Optimization, "disabled", "basic", "extended", "all"),
 		number("threads", &p.Threads, 0, mostCount),
 		number("first_segment", &p.FirstSegment, 0, mostCount),
@@ -195,9 +209,9 @@ func (l *Link) key() any { return [2]string{l.From, l.To} }
 
 func (p *Profile) key() any {
 	return struct {
-		node, model, digest, optimization string
-		threads, first, last              int
-	}{p.Node, p.Model, p.Digest, p.Optimization, p.Threads, p.FirstSegment, p.LastSegment}
+		node, model, digest, dimensions, optimization string
+		threads, first, last                          int
+	}{p.Node, p.Model, p.Digest, p.Dimensions, p.Optimization, p.Threads, p.FirstSegment, p.LastSegment}
 }
 
 func (n *Node) when() *time.Time { return &n.MeasuredAt }
