@@ -131,6 +131,9 @@ type BlobSource interface {
 type Upload struct {
 	Node string         `json:"node"`
 	Blob statefile.Blob `json:"blob"`
+	// From is the node that it comes from, which has it or gets it before; "" is the
+	// operator's machine.
+	From string `json:"from,omitempty"`
 }
 
 // Switch is how a pipeline goes from one release to the next.
@@ -230,6 +233,17 @@ func (p *Plan) UploadBytes() int64 {
 	var n int64
 	for _, u := range p.Uploads {
 		n += u.Blob.Size
+	}
+	return n
+}
+
+// GivenBytes is the part of UploadBytes that goes from one device to another.
+func (p *Plan) GivenBytes() int64 {
+	var n int64
+	for _, u := range p.Uploads {
+		if u.From != "" {
+			n += u.Blob.Size
+		}
 	}
 	return n
 }

@@ -10,19 +10,10 @@ import (
 // holds what was found on it, or else what the prior state put there; where a
 // slice is replaced that counts for nothing.
 func Uploads(p *Plan, deployments []Deployment, held map[string]map[string]int64) []Upload {
-	have := recorded(p.Prior)
-	maps.Copy(have, held)
-	for _, d := range deployments {
-		for _, node := range d.Replace {
-			have[node] = nil
-		}
-	}
+	have := holdings(p, deployments, held)
 	wanted := map[string][]statefile.Blob{}
 	for _, d := range deployments {
-		if d.To == nil {
-			continue
-		}
-		for _, node := range ReleaseNodes(d.To) {
+		for _, node := range releaseNodesTo(d) {
 			wanted[node] = append(wanted[node], NodeBlobs(d.To, node)...)
 		}
 	}
@@ -38,6 +29,42 @@ func Uploads(p *Plan, deployments []Deployment, held map[string]map[string]int64
 		}
 	}
 	return list
+}
+
+// holdings are the blobs on each node, sizes by digest.
+func holdings(p *Plan, deployments []Deployment, held map[string]map[string]int64) map[string]map[string]int64 {
+	have := recorded(p.Prior)
+	maps.Copy(have, held)
+	for _, d := range deployments {
+		for _, node := range d.Replace {
+			have[node] = nil
+		}
+	}
+	return have
+}
+
+// trading are the nodes that may get blobs from each other, sorted: those that a release comes
+// to, unless what is there is not trusted.
+func trading(deployments []Deployment) []string {
+	nodes := map[string]bool{}
+	for _, d := range deployments {
+		for _, node := range releaseNodesTo(d) {
+			nodes[node] = true
+		}
+	}
+	for _, d := range deployments {
+		for _, node := range d.Replace {
+			delete(nodes, node)
+		}
+	}
+	return sortedKeys(nodes)
+}
+
+func releaseNodesTo(d Deployment) []string {
+	if d.To == nil {
+		return nil
+	}
+	return ReleaseNodes(d.To)
 }
 
 // recorded are the blobs on each node by the prior state: sizes by digest.
