@@ -49,6 +49,7 @@ type Options struct {
 type Event struct {
 	Node string
 	Kind string // connect, lease, upload, release, start, probe, switch, stop, clean
+	From string // the node that gives what is moved; "" is the operator's machine
 	// Bytes moved so far of Total; 0 where the step moves none.
 	Bytes, Total int64
 	Message      string // one line; "" when only Bytes changed
