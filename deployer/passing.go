@@ -11,18 +11,18 @@ import (
 	"time"
 
 	"github.com/edgeplan/edgeplan/internal/gift"
+	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
-	"github.com/edgeplan/edgeplan/worker"
 )
 
 // give brings what a device lacks of a passing from the giver into its place.
 func (a *applying) give(ctx context.Context, g *passing) error {
 	giver, taker := a.sites[g.from], a.sites[g.to]
-	gives, err := giver.employed(ctx, a.wanted(g.from))
+	gives, err := giver.employed(ctx, a.programs(g.from))
 	if err != nil {
 		return giver.failed(err)
 	}
-	takes, err := taker.employed(ctx, a.wanted(g.to))
+	takes, err := taker.employed(ctx, a.programs(g.to))
 	if err != nil {
 		return err
 	}
@@ -42,11 +42,27 @@ func (a *applying) give(ctx context.Context, g *passing) error {
 	return h.settle(ctx)
 }
 
-// employed gives the worker program of the device, which the run has brought or found there.
-func (s *site) employed(ctx context.Context, blobs []statefile.Blob) (string, error) {
-	at := slices.IndexFunc(blobs, func(b statefile.Blob) bool { return b.Name == worker.ProgramFile })
-	if s.helperProgram() == "" && at >= 0 {
-		program := blobs[at]
+// programs are the worker programs that a device may have: the new ones, and those of what is
+// deployed there, which bring the new ones.
+func (a *applying) programs(node string) []statefile.Blob {
+	var list []statefile.Blob
+	for _, state := range []*statefile.State{a.plan.Desired, a.plan.Prior} {
+		for _, name := range sortedKeys(state.Models) {
+			m := state.Models[name]
+			if program, ok := plan.WorkerProgram(&m, node); ok && !slices.Contains(list, program) {
+				list = append(list, program)
+			}
+		}
+	}
+	return list
+}
+
+// employed gives the first worker program of the device that is there, whole and runs.
+func (s *site) employed(ctx context.Context, programs []statefile.Blob) (string, error) {
+	for _, program := range programs {
+		if s.helperProgram() != "" {
+			break
+		}
 		sums, err := s.hash(ctx, s.blobs(), []string{program.Digest}, program.Size)
 		if err != nil {
 			return "", err
@@ -57,7 +73,7 @@ func (s *site) employed(ctx context.Context, blobs []statefile.Blob) (string, er
 		}
 	}
 	if s.helperProgram() == "" {
-		return "", errors.New("its worker program does not run, or is damaged")
+		return "", errors.New("no worker program that is there is whole and runs")
 	}
 	return s.helperProgram(), nil
 }

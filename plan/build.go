@@ -252,7 +252,7 @@ func (b *builder) finish() *Plan {
 		p.Models[i].Switch = b.switchOf(deployments, p.Models[i].Name)
 	}
 	p.Uploads = Uploads(p, deployments, b.in.Held)
-	spread(p.Uploads, trading(deployments), holdings(p, deployments, b.in.Held), b.network, b.in.Config.Settings.Uplink)
+	spread(p.Uploads, tradingOf(p, deployments, b.in.Held), b.network, b.in.Config.Settings.Uplink)
 	p.Outputs = outputChanges(p.Prior, p.Desired, b.unknown)
 	p.derive()
 	return p

@@ -25,13 +25,13 @@ const (
 // It is list scheduling (Graham 1969): the copies of a batch of blobs are placed one after the
 // other, each where it ends soonest, so that they double from round to round where devices
 // are near each other. A device gives one batch at a time and takes one at a time. The worker
-// program, which does both, comes from the operator.
-func spread(uploads []Upload, may []string, have map[string]map[string]int64, n network, rate float64) {
+// program does both: where there is none yet, it comes from the operator.
+func spread(uploads []Upload, t trading, n network, rate float64) {
 	if rate <= 0 {
 		return
 	}
-	s := newSpreading(may, n, rate)
-	for _, b := range s.batches(uploads, have) {
+	s := newSpreading(t.nodes, n, rate)
+	for _, b := range s.batches(uploads, t) {
 		for to, from := range s.place(b) {
 			for _, i := range b.uploads[to] {
 				uploads[i].From = s.nodes[from]
@@ -87,45 +87,59 @@ func newSpreading(nodes []string, n network, rate float64) *spreading {
 
 // batches sorts out what may come from elsewhere, biggest first, and lets the rest take the
 // operator's line.
-func (s *spreading) batches(uploads []Upload, have map[string]map[string]int64) []*batch {
-	lacking := map[string][]int{} // by digest
-	var order []statefile.Blob
-	at := map[string][]int{} // uploads by digest
-	for i, u := range uploads {
-		node := slices.Index(s.nodes, u.Node)
-		if node < 0 || u.Blob.Name == worker.ProgramFile || u.Blob.Size < leastGiven {
-			s.send(node, u.Blob.Size)
-			continue
-		}
-		if lacking[u.Blob.Digest] == nil {
-			order = append(order, u.Blob)
-		}
-		lacking[u.Blob.Digest] = append(lacking[u.Blob.Digest], node)
-		at[u.Blob.Digest] = append(at[u.Blob.Digest], i)
-	}
-	var list []*batch
+func (s *spreading) batches(uploads []Upload, t trading) []*batch {
 	alike := map[string]*batch{}
-	for _, blob := range order {
-		holders := s.holders(blob, have)
-		key := fmt.Sprint(lacking[blob.Digest], holders)
+	var list []*batch
+	for _, c := range s.candidates(uploads, t) {
+		key := fmt.Sprint(c.lacking, c.holders)
 		b := alike[key]
 		if b == nil {
-			b = &batch{uploads: map[int][]int{}, lacking: lacking[blob.Digest], holders: holders, since: map[int]float64{}}
+			b = &batch{uploads: map[int][]int{}, lacking: c.lacking, holders: c.holders, since: c.since}
 			alike[key], list = b, append(list, b)
 		}
-		b.bytes += blob.Size
-		for i, node := range lacking[blob.Digest] {
-			b.uploads[node] = append(b.uploads[node], at[blob.Digest][i])
+		b.bytes += uploads[c.uploads[0]].Blob.Size
+		for i, node := range c.lacking {
+			b.uploads[node] = append(b.uploads[node], c.uploads[i])
 		}
 	}
 	slices.SortStableFunc(list, func(a, b *batch) int { return -cmp.Compare(a.bytes, b.bytes) })
 	return list
 }
 
-func (s *spreading) holders(blob statefile.Blob, have map[string]map[string]int64) []int {
+// candidate is a blob that may come from elsewhere.
+type candidate struct {
+	lacking, uploads []int // who lacks it, and by which upload it comes
+	holders          []int
+	since            map[int]float64
+}
+
+func (s *spreading) candidates(uploads []Upload, t trading) []*candidate {
+	byDigest := map[string]*candidate{}
+	var list []*candidate
+	for i, u := range uploads {
+		node := slices.Index(s.nodes, u.Node)
+		if node < 0 || u.Blob.Size < leastGiven {
+			s.send(node, u.Blob.Size)
+			continue
+		}
+		c := byDigest[u.Blob.Digest]
+		if c == nil {
+			c = &candidate{holders: s.holders(u.Blob, t), since: map[int]float64{}}
+			byDigest[u.Blob.Digest], list = c, append(list, c)
+		}
+		if u.Blob.Name == worker.ProgramFile && !t.able[u.Node] {
+			c.holders, c.since[node] = append(c.holders, node), s.send(node, u.Blob.Size)
+			continue
+		}
+		c.lacking, c.uploads = append(c.lacking, node), append(c.uploads, i)
+	}
+	return slices.DeleteFunc(list, func(c *candidate) bool { return len(c.lacking) == 0 })
+}
+
+func (s *spreading) holders(blob statefile.Blob, t trading) []int {
 	var list []int
 	for i, node := range s.nodes {
-		if size, ok := have[node][blob.Digest]; ok && size == blob.Size {
+		if size, ok := t.have[node][blob.Digest]; ok && size == blob.Size {
 			list = append(list, i)
 		}
 	}

@@ -43,9 +43,14 @@ func holdings(p *Plan, deployments []Deployment, held map[string]map[string]int6
 	return have
 }
 
-// trading are the nodes that may get blobs from each other, sorted: those that a release comes
-// to, unless what is there is not trusted.
-func trading(deployments []Deployment) []string {
+// trading is between which nodes blobs can move.
+type trading struct {
+	nodes []string                    // sorted: those that a release comes to, unless what is there is not trusted
+	have  map[string]map[string]int64 // blobs on each, sizes by digest
+	able  map[string]bool             // those that have a worker program from the start
+}
+
+func tradingOf(p *Plan, deployments []Deployment, held map[string]map[string]int64) trading {
 	nodes := map[string]bool{}
 	for _, d := range deployments {
 		for _, node := range releaseNodesTo(d) {
@@ -57,7 +62,15 @@ func trading(deployments []Deployment) []string {
 			delete(nodes, node)
 		}
 	}
-	return sortedKeys(nodes)
+	t := trading{sortedKeys(nodes), holdings(p, deployments, held), map[string]bool{}}
+	for _, m := range p.Prior.Models {
+		for node := range m.Programs {
+			program, ok := WorkerProgram(&m, node)
+			size, there := t.have[node][program.Digest]
+			t.able[node] = t.able[node] || ok && there && size == program.Size
+		}
+	}
+	return t
 }
 
 func releaseNodesTo(d Deployment) []string {
