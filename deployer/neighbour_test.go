@@ -385,3 +385,72 @@ func TestChainOfNeighbours(t *testing.T) {
 		}
 	}
 }
+
+// Every operation of either device fails once while one gives the other something, or takes the
+// connection along. What comes of it is the blob or no blob, and the next attempt brings it.
+func TestEveryOperationOfNeighboursMayFail(t *testing.T) {
+	t.Parallel()
+	n := newNeighbourhood(t, func(c *cluster, name string) { c.addDevice(name, embedded.Options{}) }, "a", "b")
+	layer := n.blobs.add("", noise(1, 600_000))
+	first := n.sharing("1", 7433, []statefile.Blob{layer}, "a")
+	n.mustApply(models{"net": first})
+	m := n.sharing("2", 7434, []statefile.Blob{layer}, "a", "b")
+	p := n.planned(m, map[string]string{"b": "a"}, layer)
+	n.put("b", n.program)
+	for _, node := range []string{"a", "b"} {
+		for _, way := range []embedded.Action{embedded.Fail, embedded.DropAfter} {
+			for at := 1; ; at++ {
+				_ = os.Remove(filepath.Join(n.root("b"), "blobs", "sha256", layer.Digest))
+				loop := faultLoop{cluster: n.cluster, node: node, way: way}
+				met := func() string { return "" }
+				err := n.passOnce(p, func() { met = loop.fault(at) })
+				n.devices[node].SetFault(nil)
+				if err == nil {
+					n.sound("b", layer)
+				} else if content, found := os.ReadFile(filepath.Join(n.root("b"), "blobs", "sha256", layer.Digest)); found == nil && plan.DigestOf(content) != layer.Digest {
+					t.Errorf("%s of %s: b has another content", met(), node)
+				}
+				if node == "a" && err != nil {
+					t.Errorf("%s of the giver keeps the taker from getting it: %v", met(), err)
+				}
+				if err := n.passOnce(p, func() {}); err != nil {
+					t.Errorf("after %s of %s: %v", met(), node, err)
+				}
+				n.sound("b", layer)
+				if met() == "" {
+					t.Logf("%d operations of %s", at-1, node)
+					break
+				}
+			}
+		}
+	}
+}
+
+// passOnce lets b get from a what the plan says, as in an apply that has brought all else, after
+// something was done.
+func (n neighbourhood) passOnce(p *plan.Plan, then func()) error {
+	n.t.Helper()
+	a := newApplying(p, n.recorder, n.options.withDefaults())
+	defer a.close()
+	x := newExchange(p, []string{"a", "b"})
+	for _, node := range []string{"a", "b"} {
+		s, err := siteOf(context.Background(), a.devices[node], a.devices[node].node.Path, n.lineage)
+		if err != nil {
+			return err
+		}
+		a.sites[node] = s
+		missing, err := a.lacking(context.Background(), s)
+		if err != nil {
+			return err
+		}
+		x.fromHere(node, missing)
+		close(x.uploaded[node])
+	}
+	then()
+	for _, g := range x.passings {
+		if err := a.pass(context.Background(), x, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
