@@ -117,8 +117,15 @@ func (h *handing) move(ctx context.Context) error {
 	return h.watch(ctx, taking, giving)
 }
 
-// watch tells of what has come, and ends when all has or either program ends.
+// leastRate is how slowly something may come, in bytes per second: a device that lets others
+// wait for each byte does not hold them up for ever.
+const leastRate = 64 << 10
+
+// watch tells of what has come, and ends when all has, either program ends, or it takes too long.
 func (h *handing) watch(ctx context.Context, taking, giving *talk) error {
+	limit := h.taker.o.AnswerTimeout + time.Duration(h.total/leastRate)*time.Second
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not all came within %s", limit))
+	defer cancel()
 	silence := time.NewTimer(h.taker.o.AnswerTimeout)
 	defer silence.Stop()
 	gave, come := giving.done, int64(0)
@@ -152,7 +159,7 @@ func (h *handing) ended(well bool, taking, giving *talk) error {
 		h.tell("", h.total)
 		return nil
 	}
-	soon, cancel := context.WithTimeout(context.Background(), endGrace)
+	soon, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := errors.Join(giving.why(soon), taking.why(soon)); err != nil {
 		return err
