@@ -83,12 +83,23 @@ func (n *exchange) add(u plan.Upload, steps int) {
 
 // fromHere are those of the blobs that a device lacks that come from here; the others wait.
 func (n *exchange) fromHere(node string, missing []statefile.Blob) []statefile.Blob {
+	passed := map[string]*passing{} // by digest
 	for _, g := range n.passings {
 		if g.to == node {
-			g.lacking = slices.DeleteFunc(slices.Clone(g.blobs), func(b statefile.Blob) bool { return !slices.Contains(missing, b) })
+			for _, blob := range g.blobs {
+				passed[blob.Digest] = g
+			}
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(missing), func(b statefile.Blob) bool { return n.givers[copyOf{node, b.Digest}] != "" })
+	var here []statefile.Blob
+	for _, blob := range missing {
+		if g := passed[blob.Digest]; g != nil {
+			g.lacking = append(g.lacking, blob)
+		} else {
+			here = append(here, blob)
+		}
+	}
+	return here
 }
 
 // await waits until both devices have the worker program, and the giver the blobs.
@@ -139,7 +150,7 @@ func (a *applying) takeOrSend(ctx context.Context, n *exchange, g *passing) erro
 		return err
 	}
 	s := a.sites[g.to]
-	s.emit("warning", "%s could not give it %s, which come from here instead: %s", g.from, count(len(g.lacking), "file"), oneLine(err.Error()))
+	s.emit("warning", "%s could not give it %s, now sent from here: %s", g.from, count(len(g.lacking), "file"), oneLine(err.Error()))
 	missing, err := s.missing(ctx, g.lacking)
 	if err != nil {
 		return err

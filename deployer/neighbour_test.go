@@ -312,8 +312,8 @@ func TestNeighboursThatFail(t *testing.T) {
 			}
 			events := n.told()
 			told := strings.Join(warnings(events), "\n")
-			before, why, _ := strings.Cut(told, " instead: ")
-			if test.says != "" && (!strings.Contains(why, test.says) || before != "b: a could not give it 1 file, which come from here") {
+			before, why, _ := strings.Cut(told, ", now sent from here: ")
+			if test.says != "" && (!strings.Contains(why, test.says) || before != "b: a could not give it 1 file") {
 				t.Errorf("told %q, want %q", told, test.says)
 			}
 			if test.says == "" && told != "" {
