@@ -170,7 +170,7 @@ func (h *handing) ended(well bool, taking, giving *talk) error {
 // settle hashes and flushes what came and puts it in its place, as uploads are. What is not what
 // it should be is told of and removed; the rest stays.
 func (h *handing) settle(ctx context.Context) error {
-	u := &uploading{site: h.taker}
+	u := &uploading{site: h.taker, settling: make(chan struct{}, settleAtOnce)}
 	byName, names := map[string]parcel{}, []string{}
 	for _, p := range h.parcels {
 		byName[p.name], names = p, append(names, p.name)
