@@ -1,6 +1,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -18,5 +20,23 @@ func TestUplink(t *testing.T) {
 		if _, diags := loadText(t, "edgeplan {\n"+text+"\n}\n"); !strings.Contains(diags, "uplink") || !strings.Contains(diags, "Mbps") {
 			t.Errorf("%q: %s", text, diags)
 		}
+	}
+}
+
+func TestUplinkInModule(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "site"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"main.edgeplan.hcl":      "module \"site\" {\n  source = \"./site\"\n}\n",
+		"site/main.edgeplan.hcl": "edgeplan {\n  uplink = \"20Mbps\"\n}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, diags := Load(dir, Options{}); !strings.Contains(diags.Error(), "uplink is a setting of the whole configuration") {
+		t.Error(diags)
 	}
 }
