@@ -219,6 +219,30 @@ func TestMovedLayerComesFromItsDevice(t *testing.T) {
 	}
 }
 
+// A new worker program comes from another device by means of the old one.
+func TestNewWorkerComesByTheOld(t *testing.T) {
+	t.Parallel()
+	n := newNeighbourhood(t, withSSHD, "a", "b")
+	before := n.sharing("1", 7433, nil, "a", "b")
+	n.mustApply(models{"net": before})
+	n.told()
+	old := n.program
+	n.program = n.blobs.add(worker.ProgramFile, append(bytes.Clone(n.blobs[old.Digest]), "# new\n"...))
+	after := n.sharing("2", 7434, nil, "a", "b")
+	p := n.planned(after, map[string]string{"b": "a"}, n.program)
+	if err := n.apply(p); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.serves("net", after); err != nil {
+		t.Error(err)
+	}
+	events := n.told()
+	if got := moved(events)[[2]string{"b", "a"}]; got != n.program.Size {
+		t.Errorf("%d bytes came from a, want %d; %q", got, n.program.Size, warnings(events))
+	}
+	n.sound("b", n.program)
+}
+
 // viaRelay makes what goes from one device to another pass a slow line.
 func (n neighbourhood) viaRelay(from, to string, rate float64) *relay {
 	n.t.Helper()
