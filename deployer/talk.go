@@ -16,8 +16,8 @@ import (
 	"github.com/edgeplan/edgeplan/internal/gift"
 )
 
-// talk is one end of a passing: a worker program in an SSH session, which got one request and
-// answers with reports. It ends with the session.
+// talk is one end of a passing: a program in an SSH session, which got one line and answers with
+// reports. It ends with the session.
 type talk struct {
 	node    string
 	session *ssh.Session
@@ -31,12 +31,17 @@ type talk struct {
 	closed  chan struct{} // by end
 }
 
-// talk starts a worker program on the device and tells it what to do with its blobs.
-func (s *site) talk(ctx context.Context, program, command string, request any) (*talk, error) {
+// ask starts a worker program on the device and tells it what to do with its blobs.
+func (s *site) ask(ctx context.Context, program, command string, request any) (*talk, error) {
 	line, err := json.Marshal(request)
 	if err != nil {
 		return nil, err
 	}
+	return s.talk(ctx, line, program, command, s.blobs())
+}
+
+// talk starts a command on the device with one line on its standard input.
+func (s *site) talk(ctx context.Context, line []byte, args ...string) (*talk, error) {
 	l, err := s.connected(ctx)
 	if err != nil {
 		return nil, err
@@ -52,7 +57,7 @@ func (s *site) talk(ctx context.Context, program, command string, request any) (
 		if err != nil {
 			return err
 		}
-		return session.Start(l.command([]string{program, command, s.blobs()}))
+		return session.Start(l.command(args))
 	})
 	if err != nil {
 		return nil, err

@@ -25,7 +25,8 @@ const (
 // It is list scheduling (Graham 1969): the copies of a batch of blobs are placed one after the
 // other, each where it ends soonest, so that they double from round to round where devices
 // are near each other. A device gives one batch at a time and takes one at a time. The worker
-// program does both: where there is none yet, it comes from the operator.
+// program does both: where there is none yet, and no shell that can get it, it comes from the
+// operator.
 func spread(uploads []Upload, t trading, n network, rate float64) {
 	if rate <= 0 {
 		return

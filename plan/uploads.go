@@ -47,10 +47,10 @@ func holdings(p *Plan, deployments []Deployment, held map[string]map[string]int6
 type trading struct {
 	nodes []string                    // sorted: those that a release comes to, unless what is there is not trusted
 	have  map[string]map[string]int64 // blobs on each, sizes by digest
-	able  map[string]bool             // those that have a worker program from the start
+	able  map[string]bool             // those that can take a worker program: they have one, or a shell for it
 }
 
-func tradingOf(p *Plan, deployments []Deployment, held map[string]map[string]int64) trading {
+func tradingOf(p *Plan, deployments []Deployment, in Input) trading {
 	nodes := map[string]bool{}
 	for _, d := range deployments {
 		for _, node := range releaseNodesTo(d) {
@@ -62,7 +62,8 @@ func tradingOf(p *Plan, deployments []Deployment, held map[string]map[string]int
 			delete(nodes, node)
 		}
 	}
-	t := trading{sortedKeys(nodes), holdings(p, deployments, held), map[string]bool{}}
+	t := trading{sortedKeys(nodes), holdings(p, deployments, in.Held), map[string]bool{}}
+	maps.Copy(t.able, in.Fetchers)
 	for _, m := range p.Prior.Models {
 		for node := range m.Programs {
 			program, ok := WorkerProgram(&m, node)

@@ -139,7 +139,7 @@ func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader,
 		return gift.Take(ctx, ".", stdin, stdout)
 	case "give":
 		_ = syscall.Setpriority(syscall.PRIO_PGRP, 0, givingPriority) // the device has work of its own
-		return gift.Give(ctx, ".", stdin)
+		return gift.Give(ctx, ".", stdin, stdout)
 	case agent.RunCommand:
 		return agent.Run(".", stdin, stdout)
 	case "run":

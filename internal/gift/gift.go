@@ -30,10 +30,19 @@ type TakeRequest struct {
 
 // GiveRequest is the same of `edgeplan-worker give`.
 type GiveRequest struct {
-	Address string `json:"address"` // of the taker, host:port
-	Key     []byte `json:"key"`     // as in Report
+	Address string `json:"address,omitempty"` // of the taker, host:port
+	Key     []byte `json:"key,omitempty"`     // as in Report
 	Secret  []byte `json:"secret"`
 	Files   []File `json:"files"` // in the order in which they go
+	// Itself has the giver listen and give its own program instead, to a device that has
+	// no worker program yet (Fetch).
+	Itself *Listen `json:"itself,omitempty"`
+}
+
+// Listen is where to listen.
+type Listen struct {
+	Host string `json:"host"` // the device's pipeline address
+	Port int    `json:"port"` // the first to try
 }
 
 // File is a blob.
@@ -43,7 +52,8 @@ type File struct {
 }
 
 // Report is a line of JSON on the standard output of `edgeplan-worker take`: where it listens,
-// then now and then what has come, and in the end that all has.
+// then now and then what has come, and in the end that all has. Of `edgeplan-worker give` it is
+// only where it listens, if it does.
 type Report struct {
 	Port  int    `json:"port,omitempty"`
 	Key   []byte `json:"key,omitempty"`   // sha256 of the SubjectPublicKeyInfo of its key

@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -85,7 +86,7 @@ func startTaker(t *testing.T, folder string, request TakeRequest) (*program, Rep
 
 func startGiver(t *testing.T, folder string, request GiveRequest) *program {
 	t.Helper()
-	return start(t, request, func(in io.Reader, _ io.Writer) error { return Give(context.Background(), folder, in) })
+	return start(t, request, func(in io.Reader, out io.Writer) error { return Give(context.Background(), folder, in, out) })
 }
 
 // last reads reports until the last one.
@@ -275,7 +276,7 @@ func TestHostileRequests(t *testing.T) {
 			if name == "no prefix" || name == "prefix outside" || name == "no such port" {
 				return // of take alone
 			}
-			if err := Give(context.Background(), folder, bytes.NewReader(text)); err == nil {
+			if err := Give(context.Background(), folder, bytes.NewReader(text), io.Discard); err == nil {
 				t.Error("give: no error")
 			}
 		})
@@ -375,4 +376,70 @@ func FuzzRequest(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A device without a worker gets the program that runs on another, by a shell alone; nothing else
+// is given that way, and to nobody else.
+func TestFetch(t *testing.T) {
+	if out, err := exec.Command("sh", "-c", CanFetch).Output(); err != nil || string(out) != "yes\n" {
+		t.Skipf("bash cannot connect here: %q, %v", out, err)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to := t.TempDir(), t.TempDir()
+	content, err := os.ReadFile(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(content)
+	own := File{Digest: hex.EncodeToString(sum[:]), Size: int64(len(content))}
+	if err := os.Symlink(program, filepath.Join(from, own.Digest)); err != nil { // a blob is no link
+		t.Fatal(err)
+	}
+	other := blob(t, from, 1, 1000)
+	secret := NewSecret()
+	ask := func(f ...File) GiveRequest {
+		return GiveRequest{Secret: secret, Files: f, Itself: &Listen{"127.0.0.1", firstPort(t)}}
+	}
+	for name, request := range map[string]GiveRequest{"another file": ask(other), "a link to it": ask(own)} {
+		giver := startGiver(t, from, request)
+		if end := giver.last(t); end.Port != 0 {
+			t.Errorf("%s: it listens", name)
+		}
+		if err := <-giver.done; err == nil || !strings.Contains(err.Error(), "only the worker program") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	blobs := filepath.Dir(program) // the same file system, for a hard link
+	link := filepath.Join(blobs, own.Digest)
+	if err := os.Link(program, link); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(link)
+	giver := startGiver(t, blobs, ask(own))
+	var where Report
+	if err := giver.out.Decode(&where); err != nil {
+		t.Fatal(err, <-giver.done)
+	}
+	fetch := func(secret []byte) (string, error) {
+		command := exec.Command("bash", "-c", Fetch, "fetch", to, prefix+own.Digest, "127.0.0.1", fmt.Sprint(where.Port), fmt.Sprint(own.Size))
+		command.Stdin = strings.NewReader(hex.EncodeToString(secret) + "\n")
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := fetch(NewSecret()); err == nil || !strings.Contains(out, "stopped in the middle") {
+		t.Errorf("with another secret: %q, %v", out, err)
+	}
+	write(t, filepath.Join(to, prefix+own.Digest), []byte("left by an earlier run"))
+	if out, err := fetch(secret); err != nil || !strings.HasSuffix(out, fmt.Sprintf("{\"bytes\":%d,\"done\":true}\n", own.Size)) {
+		t.Errorf("%q, %v", out, err)
+	}
+	if err := <-giver.done; err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(filepath.Join(to, prefix+own.Digest)); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes of %d, %v", len(got), len(content), err)
+	}
 }

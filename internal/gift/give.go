@@ -14,8 +14,8 @@ import (
 	"github.com/edgeplan/edgeplan/internal/resolve"
 )
 
-// Give does what a GiveRequest on in asks for, out of the folder of blobs.
-func Give(ctx context.Context, folder string, in io.Reader) error {
+// Give does what a GiveRequest on in asks for, out of the folder of blobs, and reports on out.
+func Give(ctx context.Context, folder string, in io.Reader, out io.Writer) error {
 	var request GiveRequest
 	ctx, err := readRequest(ctx, in, &request)
 	if err != nil {
@@ -29,6 +29,9 @@ func Give(ctx context.Context, folder string, in io.Reader) error {
 		return err
 	}
 	defer root.Close()
+	if request.Itself != nil {
+		return because(ctx, giveItself(ctx, root, request, out))
+	}
 	raw, err := resolve.Dial(ctx, request.Address, peer.GreetTimeout)
 	if err != nil {
 		return because(ctx, fmt.Errorf("the other device is not reached: %w", err))
