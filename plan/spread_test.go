@@ -115,6 +115,16 @@ func TestSpread(t *testing.T) {
 			c.lack(program, c.nodes...)
 			return c
 		}, []string{"n01 libonnxruntime.so.1 from n00", "n02 libonnxruntime.so.1 from n00", "n03 libonnxruntime.so.1 from n01"}},
+		{"a first deployment, to shells that can fetch", 20, func() *spreadCase {
+			c := newSpreadCase(3).lan(1000 * mbit)
+			for _, node := range c.nodes {
+				c.able[node] = true
+			}
+			c.lack(engine, c.nodes...)
+			c.lack(program, c.nodes...)
+			return c
+		}, []string{"n01 libonnxruntime.so.1 from n00", "n02 libonnxruntime.so.1 from n00",
+			"n01 edgeplan-worker from n00", "n02 edgeplan-worker from n00"}},
 		{"a new worker program", 20, func() *spreadCase {
 			c := newSpreadCase(3).lan(1000 * mbit)
 			c.able["n00"], c.able["n02"] = true, true
