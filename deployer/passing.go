@@ -123,7 +123,7 @@ func (h *handing) move(ctx context.Context) error {
 		return err
 	}
 	defer taking.end()
-	where, err := taking.next(ctx, h.taker.o.AnswerTimeout)
+	where, err := taking.next(ctx, h.taker.o.passSilence)
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (h *handing) fetch(ctx context.Context) error {
 		return h.giver.failed(err)
 	}
 	defer giving.end()
-	where, err := giving.next(ctx, h.giver.o.AnswerTimeout)
+	where, err := giving.next(ctx, h.giver.o.passSilence)
 	if err != nil {
 		return err
 	}
@@ -170,10 +170,11 @@ const leastRate = 64 << 10
 
 // watch tells of what has come, and ends when all has, either program ends, or it takes too long.
 func (h *handing) watch(ctx context.Context, taking, giving *talk) error {
-	limit := h.taker.o.AnswerTimeout + time.Duration(h.total/leastRate)*time.Second
+	quiet := h.taker.o.passSilence
+	limit := quiet + time.Duration(h.total/leastRate)*time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not all came within %s", limit))
 	defer cancel()
-	silence := time.NewTimer(h.taker.o.AnswerTimeout)
+	silence := time.NewTimer(quiet)
 	defer silence.Stop()
 	gave, come := giving.done, int64(0)
 	for {
@@ -184,7 +185,7 @@ func (h *handing) watch(ctx context.Context, taking, giving *talk) error {
 			}
 			if r.Bytes > come && r.Bytes <= h.total {
 				come = r.Bytes
-				silence.Reset(h.taker.o.AnswerTimeout)
+				silence.Reset(quiet)
 				h.tell("", come)
 			}
 			if r.Done && come == h.total {
@@ -196,7 +197,7 @@ func (h *handing) watch(ctx context.Context, taking, giving *talk) error {
 			}
 			gave = nil
 		case <-silence.C:
-			return fmt.Errorf("nothing came for %s", h.taker.o.AnswerTimeout)
+			return fmt.Errorf("nothing came for %s", quiet)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
