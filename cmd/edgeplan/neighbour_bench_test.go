@@ -61,6 +61,8 @@ func newSlowBed(b *testing.B) slowBed {
 	b.Helper()
 	bed := newNetBed(b, *neighbourDevices, betweenThem)
 	bed.shape(*neighbourDevices+1, sharedUplink)
+	// As routers do: in one long queue some of so many connections would get nothing for 15 s.
+	bed.run("tc", strings.Fields(fmt.Sprintf("-n %s qdisc add dev eth0 parent 1:1 fq_codel", bed.space(*neighbourDevices+1)))...)
 	s := slowBed{bed, bed.start()}
 	b.Cleanup(func() { stopWorkers(bed.dir) })
 	s.writeModel(*neighbourDevices)
