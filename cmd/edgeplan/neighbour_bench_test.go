@@ -61,12 +61,25 @@ func newSlowBed(b *testing.B) slowBed {
 	b.Helper()
 	bed := newNetBed(b, *neighbourDevices, betweenThem)
 	bed.shape(*neighbourDevices+1, sharedUplink)
-	// As routers do: in one long queue some of so many connections would get nothing for 15 s.
-	bed.run("tc", strings.Fields(fmt.Sprintf("-n %s qdisc add dev eth0 parent 1:1 fq_codel", bed.space(*neighbourDevices+1)))...)
+	bed.shareFairly(*neighbourDevices + 1)
 	s := slowBed{bed, bed.start()}
 	b.Cleanup(func() { stopWorkers(bed.dir) })
 	s.writeModel(*neighbourDevices)
 	return s
+}
+
+// shareFairly divides the shaped line of the operator between the devices, as routers do: in one
+// queue for all, some of so many connections get nothing for 15 s.
+func (b *netBed) shareFairly(operator int) {
+	b.t.Helper()
+	for i := 1; i <= b.n; i++ {
+		for _, line := range []string{
+			fmt.Sprintf("class add dev eth0 parent 1:1 classid 1:%x htb rate %dkbit ceil %dmbit", i+15, 1000*sharedUplink/b.n, sharedUplink),
+			fmt.Sprintf("filter add dev eth0 parent 1: protocol ip u32 match ip dst %s/32 flowid 1:%x", b.address(i), i+15),
+		} {
+			b.run("tc", append([]string{"-n", b.space(operator)}, strings.Fields(line)...)...)
+		}
+	}
 }
 
 func (b slowBed) destroy() { b.edgeplan(b.folder, "destroy", "-auto-approve") }
