@@ -254,8 +254,9 @@ func (b *builder) finish() *Plan {
 	for i := range p.Models {
 		p.Models[i].Switch = b.switchOf(deployments, p.Models[i].Name)
 	}
+	p.Uplink = b.in.Config.Settings.Uplink
 	p.Uploads = Uploads(p, deployments, b.in.Held)
-	spread(p.Uploads, tradingOf(p, deployments, b.in), b.network, b.in.Config.Settings.Uplink)
+	spread(p.Uploads, tradingOf(p, deployments, b.in), b.network, p.Uplink)
 	p.Outputs = outputChanges(p.Prior, p.Desired, b.unknown)
 	p.derive()
 	return p

@@ -64,6 +64,10 @@ type Plan struct {
 	// deployer does. Destroying is a Deployment with a nil To.
 	Deployments []Deployment
 
+	// Uplink is what the operator's line carries to all devices together, in bytes per
+	// second; 0 is not known.
+	Uplink float64
+
 	// Blobs opens the content of every blob of Desired, by digest.
 	Blobs BlobSource
 
