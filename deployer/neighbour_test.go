@@ -49,7 +49,7 @@ func newNeighbourhood(t testing.TB, add func(c *cluster, name string), names ...
 	t.Helper()
 	c := bareCluster(t)
 	real := filepath.Join(t.TempDir(), "real")
-	if err := os.WriteFile(real, buildWorker(t), 0o755); err != nil {
+	if err := os.WriteFile(real, workerOnce(t), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {
@@ -75,6 +75,21 @@ func newNeighbourhood(t testing.TB, add func(c *cluster, name string), names ...
 		return list
 	}
 	return n
+}
+
+// workerOnce is buildWorker, once for all of these tests.
+func workerOnce(t testing.TB) []byte {
+	t.Helper()
+	onceBuilt.Do(func() { onceBuilt.content = buildWorker(t) })
+	if onceBuilt.content == nil {
+		t.Fatal("the worker was not built")
+	}
+	return onceBuilt.content
+}
+
+var onceBuilt struct {
+	sync.Once
+	content []byte
 }
 
 func withSSHD(c *cluster, name string) { c.addSSHD(name, sshdtest.Options{}, ".edgeplan") }

@@ -60,7 +60,7 @@ func TestFirstWorkerComesFromNeighbour(t *testing.T) {
 	if found := Fetchers(context.Background(), c.nodes, c.options); !found["b"] {
 		t.Skip("bash cannot connect here")
 	}
-	m := c.realModel(t, buildWorker(t), library, "basic")
+	m := c.realModel(t, workerOnce(t), library, "basic")
 	program, _ := plan.WorkerProgram(&m, "b")
 	p := n.planned(m, map[string]string{"b": "a"}, program)
 	if err := n.apply(p); err != nil {

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	embedded "github.com/edgeplan/edgeplan/internal/device"
@@ -67,22 +66,7 @@ func (c *cluster) stopAll() {
 	}
 }
 
-// buildWorker gives the worker program for this machine, built once.
 func buildWorker(t testing.TB) []byte {
-	t.Helper()
-	builtWorker.Do(func() { builtWorker.content = buildWorkerAnew(t) })
-	if builtWorker.content == nil {
-		t.Fatal("the worker was not built")
-	}
-	return builtWorker.content
-}
-
-var builtWorker struct {
-	sync.Once
-	content []byte
-}
-
-func buildWorkerAnew(t testing.TB) []byte {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "edgeplan-worker")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "github.com/edgeplan/edgeplan/cmd/edgeplan-worker")
