@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -127,24 +128,21 @@ func (d *Device) FreeDisk() error { return os.Remove(filepath.Join(d.disk(), bal
 func (d *Device) FailDisk() error { return d.ask("abort") }
 
 // LimitMemory leaves workers next to no memory, so that the kernel ends each that
-// wants more, and ends the largest at once.
+// wants more, and ends the one that was started last at once.
 func (d *Device) LimitMemory() error {
-	d.memory = startMemoryLimit(d.HostKeyLine, d.workers)
-	largest, most := 0, 0
-	for _, pid := range d.workers() {
-		if size := resident(pid); size > most {
-			largest, most = pid, size
-		}
-	}
-	return killProcess(largest)
+	others := map[int]bool{}
+	last := lastStarted(d.workersBut(others))
+	d.memory = startMemoryLimit(d.HostKeyLine, func() []int { return d.workersBut(others) })
+	return killProcess(last)
 }
 
 // UnlimitMemory lifts the limit.
 func (d *Device) UnlimitMemory() error { return d.memory.end() }
 
-// workers are the processes of workers that run now.
-func (d *Device) workers() []int {
-	return slices.DeleteFunc(d.processes(), func(pid int) bool {
+// workersBut are the processes of workers that run now. Others are processes that are
+// known to be none of the device's; those found to be so are added.
+func (d *Device) workersBut(others map[int]bool) []int {
+	return slices.DeleteFunc(d.processesBut(others), func(pid int) bool {
 		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		return !bytes.Contains(line, []byte("/edgeplan-worker\x00run\x00"))
 	})
@@ -156,6 +154,29 @@ func resident(pid int) int {
 	statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	_, _ = fmt.Sscan(string(statm), &size, &resident)
 	return resident
+}
+
+// lastStarted is the youngest of some processes, and 0 of none.
+func lastStarted(pids []int) int {
+	last, latest := 0, uint64(0)
+	for _, pid := range pids {
+		if started := startedAt(pid); started > latest {
+			last, latest = pid, started
+		}
+	}
+	return last
+}
+
+// startedAt is when a process began, in ticks since the system did (proc(5), stat).
+func startedAt(pid int) uint64 {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(stat), ") ") // the name before may hold anything else
+	fields := strings.Fields(rest)
+	if len(fields) < 20 {
+		return 0 // it has ended
+	}
+	ticks, _ := strconv.ParseUint(fields[19], 10, 64)
+	return ticks
 }
 
 // killProcess kills one, if there is one.
@@ -170,7 +191,10 @@ func killProcess(pid int) error {
 }
 
 // processes are those of the device, by their ids on this machine.
-func (d *Device) processes() []int {
+func (d *Device) processes() []int { return d.processesBut(map[int]bool{}) }
+
+// processesBut leaves others out, and adds to them what is none of the device's.
+func (d *Device) processesBut(others map[int]bool) []int {
 	if d.plain != nil {
 		return d.plain.processes()
 	}
@@ -178,13 +202,18 @@ func (d *Device) processes() []int {
 	if err != nil {
 		return nil
 	}
-	links, _ := filepath.Glob("/proc/[0-9]*/ns/pid")
+	entries, _ := os.ReadDir("/proc")
 	var pids []int
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && target == own {
-			var pid int
-			_, _ = fmt.Sscanf(link, "/proc/%d/", &pid)
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || others[pid] {
+			continue
+		}
+		switch target, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", pid)); {
+		case err == nil && target == own:
 			pids = append(pids, pid)
+		case err == nil:
+			others[pid] = true
 		}
 	}
 	return pids

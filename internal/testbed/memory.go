@@ -26,7 +26,7 @@ type memoryLimit struct {
 
 const (
 	fewBytes   = "4194304"
-	limitEvery = 50 * time.Millisecond
+	limitEvery = 10 * time.Millisecond // a worker has its memory a tenth of a second after it began
 	// mostPages is the memory that no worker with an engine does without.
 	mostPages = 24 << 20 / 4096
 )
