@@ -86,7 +86,16 @@ func (c *cli) loadState(ctx context.Context) (*statefile.State, error) {
 	if err != nil {
 		return nil, err
 	}
-	return states.Load(ctx)
+	return c.load(ctx, states)
+}
+
+// load reads the state, and warns of what a failed run has left beside it.
+func (c *cli) load(ctx context.Context, states *statefile.Manager) (*statefile.State, error) {
+	state, err := states.Load(ctx)
+	if passed := states.Passed(); err == nil && passed != "" {
+		c.notef("Warning: %s.", passed)
+	}
+	return state, err
 }
 
 func (c *cli) openState(ctx context.Context, s backend.Settings) (*statefile.Manager, error) {
