@@ -23,6 +23,7 @@ var everyPoint = flag.Bool("crash-all", false, "kill commands at every one of th
 // leaves the old or the new state, whole; the next run is not kept out, and brings
 // everything to where the killed one was going.
 func TestKilledAtEveryFileOperation(t *testing.T) {
+	t.Parallel()
 	bed := newWorkbench(t, crashProgram(t))
 	tried := map[string]int{}
 	ended := map[string]bool{}
