@@ -1,10 +1,6 @@
 package deployer
 
-import (
-	"strings"
-
-	"github.com/edgeplan/edgeplan/worker"
-)
+import "github.com/edgeplan/edgeplan/worker"
 
 // supervisionScript tells what `edgeplan-worker start` would take to keep a worker
 // running and to start it after a reboot (worker.Supervision), and "chosen" where the
@@ -49,7 +45,7 @@ func (m measured) checkReboot(user string) error {
 	case m.supervision != worker.Unregistered || m.note == "chosen":
 		return nil
 	case m.note == "lingers-not":
-		return problemf("reboot", strings.TrimSpace("run `sudo loginctl enable-linger "+user)+"` there, or install cron",
+		return problemf("reboot", "run `sudo loginctl enable-linger "+shellWord(user)+"` there, or install cron",
 			"nothing may start a worker after a reboot: systemd does not start the user's manager before a login, which apply tries to change, and there is no crontab")
 	}
 	return problemf("reboot", "install cron there", "nothing starts a worker after a reboot: there is neither a systemd that this user may use nor crontab")

@@ -22,7 +22,8 @@ Looks at every device of the configuration and of the state, all at once, and
 tells what would keep an apply from working: connection and host key,
 architecture, C library, free space and memory against what the plan needs, the
 folder and its file system, ports, the clock, what starts workers again after a
-reboot, and a lease that somebody else holds. Changes nothing. Apply looks for the same before it writes anything.
+reboot, and a lease that somebody else holds. Changes nothing. Apply looks for
+the same before it writes anything.
 
 Every line names the device, what is wrong and why, and what to do.
 
@@ -86,7 +87,7 @@ func (c *cli) examine(ctx context.Context, options planFlags) (*doctorDocument, 
 	if err != nil {
 		return nil, err
 	}
-	prior, err := states.Load(ctx)
+	prior, err := c.load(ctx, states)
 	if err != nil {
 		return nil, err
 	}
