@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	embedded "github.com/edgeplan/edgeplan/internal/device"
@@ -36,6 +37,9 @@ func TestWorkerEndsDuringTheCheck(t *testing.T) {
 	err := c.apply(c.plan(models{"net": next}))
 	mentions(t, err, "b: the worker ended while its pipeline was checked", "memory", `reason="signal: killed"`,
 		"release "+old.Release+" goes on serving")
+	if strings.Contains(err.Error(), context.Canceled.Error()) {
+		t.Errorf("how the probe was ended is no news: %v", err)
+	}
 	if err := c.serves("net", old); err != nil {
 		t.Error(err)
 	}
