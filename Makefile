@@ -5,9 +5,6 @@ GO      ?= go
 # The race detector needs a C compiler; without one the tests run without it.
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
-# What does one thing at a time (a test in internal/arrows holds it to that) is tested without
-# the race detector, which would find nothing there and take ten times as long.
-SEQUENTIAL := solver plan config internal/paper
 
 .PHONY: fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline bench-simulate soak-pipeline fuzz-pipeline bench-probe bench-watch
 
@@ -29,8 +26,7 @@ vet:
 	$(GO) tool staticcheck ./...
 
 unit: engine servers
-	$(GO) test -timeout 20m $(TESTFLAGS) $(addprefix ./,$(SEQUENTIAL))
-	$(GOTEST) $$($(GO) list ./... | grep -vxE '.*/edgeplan/($(subst $() ,|,$(SEQUENTIAL)))')
+	$(GOTEST) ./...
 
 # Put ONNX Runtime into the per-user cache, where the tests look for it.
 engine:
