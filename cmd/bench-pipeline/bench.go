@@ -15,7 +15,7 @@ type bench struct {
 	options
 	dir, engine, worker string
 	limits              limits
-	known               map[float64]simulation.Device // by share of a core
+	known               map[[2]float64]simulation.Device // by share of a core and Mbit/s
 }
 
 // row plans a model on a cluster, measures the parts, predicts, and measures the whole.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/edgeplan/edgeplan/internal/load"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
 	"github.com/edgeplan/edgeplan/internal/simulation"
@@ -25,13 +27,14 @@ const tick = 0.004
 
 // limitedDevice is what a device with a share of a core is to the simulation.
 func (b *bench) limitedDevice(ctx context.Context, device string, share, mbps float64) (simulation.Device, error) {
-	if d, known := b.known[share]; known {
+	key := [2]float64{share, mbps}
+	if d, known := b.known[key]; known {
 		return d, nil
 	}
 	var seconds [2]float64
 	for i, size := range hopSizes {
 		var err error
-		if seconds[i], err = b.hopSeconds(ctx, device, share, mbps, size); err != nil {
+		if seconds[i], err = b.passSeconds(ctx, device, share, mbps, size); err != nil {
 			return simulation.Device{}, fmt.Errorf("time messages of %d bytes: %w", size, err)
 		}
 	}
@@ -42,29 +45,65 @@ func (b *bench) limitedDevice(ctx context.Context, device string, share, mbps fl
 		d.QuotaSeconds, d.PeriodSeconds, d.TickSeconds = share*period/1e6, period/1e6, tick
 	}
 	fmt.Fprintf(os.Stderr, "device with %.2f of a core: a message takes %.0f us, a byte %.2f ns\n", share, 1e6*d.MessageSeconds, 1e9*d.ByteSeconds)
-	b.known[share] = d
+	b.known[key] = d
 	return d, nil
 }
 
-// hopSeconds is what a worker's processor spends on a request whose stage does next to
-// nothing, over links of the cluster's rate.
-func (b *bench) hopSeconds(ctx context.Context, device string, share, mbps float64, size int64) (float64, error) {
+// passSeconds is what a worker's processor spends on a request whose stage does next to nothing.
+func (b *bench) passSeconds(ctx context.Context, device string, share, mbps float64, size int64) (float64, error) {
 	chain, err := b.passing(ctx, size)
 	if err != nil {
 		return 0, err
 	}
-	c := cluster{shares: []float64{share}, mbps: mbps}
+	c := cluster{shares: []float64{share}, mbps: mbps, tight: true}
 	x, err := b.start(chain, c, []string{device}, []solver.Placed{{LastSegment: len(chain.Segments) - 1}})
 	if err != nil {
 		return 0, err
 	}
 	defer x.stop()
+	return b.spentPerRequest(ctx, x, chain.Inputs)
+}
+
+// engineSeconds are what the engines of a placement take of a processor: what the worker of each
+// stage spends on a request, less its messages. Every worker gets its requests from a gateway
+// of its own, over links of the cluster's rate, and all of them at once, so that each
+// runs as in the pipeline: woken by messages, held to its share, with the others beside it.
+func (b *bench) engineSeconds(ctx context.Context, chain *onnx.Chain, c cluster, devices []string, stages []solver.Placed, known []simulation.Device) ([]float64, error) {
+	var beds []*bed
+	defer func() {
+		for _, x := range beds {
+			x.stop()
+		}
+	}()
+	for _, s := range stages {
+		x, err := b.start(chain, c, devices, []solver.Placed{s})
+		if err != nil {
+			return nil, err
+		}
+		beds = append(beds, x)
+	}
+	seconds := make([]float64, len(stages))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, s := range stages {
+		group.Go(func() error {
+			inputs, _ := ends(chain, []solver.Placed{s})
+			spent, err := b.spentPerRequest(ctx, beds[i], inputs)
+			bytes := chain.Cuts[s.FirstSegment].Bytes + chain.Cuts[s.LastSegment+1].Bytes
+			seconds[i] = max(0, spent-2*known[i].MessageSeconds-known[i].ByteSeconds*float64(bytes))
+			return err
+		})
+	}
+	return seconds, group.Wait()
+}
+
+// spentPerRequest is what the worker of a pipeline's only stage spends of a processor on a request.
+func (b *bench) spentPerRequest(ctx context.Context, x *bed, inputs []tensor.Info) (float64, error) {
 	client, err := x.client()
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	if _, err := infer(ctx, client, chain.Inputs, load.Options{Duration: b.warm, Concurrency: 4}); err != nil {
+	if _, err := infer(ctx, client, inputs, load.Options{Duration: b.warm, Concurrency: 4}); err != nil {
 		return 0, err
 	}
 	pid := x.processes[0].Process.Pid
@@ -72,7 +111,7 @@ func (b *bench) hopSeconds(ctx context.Context, device string, share, mbps float
 	if err != nil {
 		return 0, err
 	}
-	r, err := infer(ctx, client, chain.Inputs, load.Options{Duration: b.measure / 4, Concurrency: 4})
+	r, err := infer(ctx, client, inputs, load.Options{Duration: b.measure, Concurrency: 4})
 	if err != nil {
 		return 0, err
 	}

@@ -65,7 +65,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{options: o, dir: dir, engine: engine.Path, worker: filepath.Join(dir, "edgeplan-worker"), known: map[float64]simulation.Device{}}
+	b := &bench{options: o, dir: dir, engine: engine.Path, worker: filepath.Join(dir, "edgeplan-worker"), known: map[[2]float64]simulation.Device{}}
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.worker, "./cmd/edgeplan-worker")
 	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
 	if err := build.Run(); err != nil {

@@ -24,10 +24,19 @@ import (
 // simulatedSeed is of the arrivals of open loops, which are the same here and there.
 const simulatedSeed = 1
 
+// checkedRequests are those of each load, of which a tenth is warm-up, unless they take longer
+// than checkedSeconds.
+const (
+	checkedRequests = 1120
+	checkedSeconds  = 60
+)
+
 // checked is a pipeline under one load, simulated and measured.
 type checked struct {
 	model, cluster, load string
 	simulated, measured  outcome
+	answers              int
+	low, high            float64 // of the measured p99, with 95 % confidence
 }
 
 // outcome is what a load met: answers per second, and latencies in seconds.
@@ -52,6 +61,7 @@ func (c checked) cells() string {
 		fmt.Sprintf("%.2f/s", c.simulated.throughput), fmt.Sprintf("%.2f/s", c.measured.throughput),
 		fmt.Sprintf("%.3f", c.simulated.throughput/c.measured.throughput),
 		ms(c.simulated.p50), ms(c.measured.p50), ms(c.simulated.p99), ms(c.measured.p99),
+		ms(c.low) + " to " + ms(c.high), fmt.Sprint(c.answers),
 		fmt.Sprintf("simulated/measured %.3f", c.simulated.p99/c.measured.p99),
 	}, "\t")
 }
@@ -95,39 +105,56 @@ func (b *bench) check(ctx context.Context, name string, chain *onnx.Chain, c clu
 }
 
 func (b *bench) checkLoad(ctx context.Context, x *bed, system *simulation.System, l simulation.Load, inputs []tensor.Info) (checked, error) {
-	row := checked{load: fmt.Sprintf("closed, %d", l.Concurrency)}
-	if l.Rate > 0 {
-		row.load = fmt.Sprintf("open, %.1f/s", l.Rate)
-	}
+	row := checked{load: l.String()}
 	system.Models[0].Load = l
-	r, err := simulation.Run(ctx, system, simulation.Options{Seed: simulatedSeed, Seconds: b.measure.Seconds()})
+	enough, err := simulate(ctx, system, simulation.Options{Requests: checkedRequests})
 	if err != nil {
 		return row, err
 	}
-	m := &r.Models[0]
+	seconds := min(checkedRequests/enough.Throughput, checkedSeconds)
+	m, err := simulate(ctx, system, simulation.Options{Seconds: seconds})
+	if err != nil {
+		return row, err
+	}
 	row.simulated = outcome{m.Throughput, m.Quantile(0.5), m.Quantile(0.99)}
-	row.measured, err = x.loaded(ctx, l, b.measure, inputs)
+	r, err := x.loaded(ctx, l, time.Duration(seconds*float64(time.Second)), inputs)
+	row.measured = outcome{r.Throughput(), r.Quantile(0.5).Seconds(), r.Quantile(0.99).Seconds()}
+	row.answers = r.Answered
+	low, high := r.Interval(0.99)
+	row.low, row.high = low.Seconds(), high.Seconds()
 	return row, err
+}
+
+func simulate(ctx context.Context, system *simulation.System, o simulation.Options) (*simulation.ModelResult, error) {
+	o.Seed = simulatedSeed
+	r, err := simulation.Run(ctx, system, o)
+	if err != nil {
+		return nil, err
+	}
+	return &r.Models[0], nil
 }
 
 // system is a placement with what was measured of its parts.
 func (b *bench) system(ctx context.Context, chain *onnx.Chain, c cluster, p *solver.Problem, devices []string, stages []solver.Placed) (*simulation.System, error) {
-	measured := clone(p)
-	if err := b.timeTogether(chain, devices, stages, measured); err != nil {
-		return nil, err
-	}
-	cost, err := solver.Evaluate(measured, stages)
+	cost, err := solver.Evaluate(p, stages)
 	if err != nil {
 		return nil, err
 	}
 	s, m := &simulation.System{}, simulation.Model{Gateway: len(stages), Queue: benchQueue, TimeoutSeconds: benchTimeout}
-	for i, st := range stages {
+	for _, st := range stages {
 		d, err := b.limitedDevice(ctx, devices[st.Node], c.shares[st.Node], c.mbps)
 		if err != nil {
 			return nil, err
 		}
 		s.Devices = append(s.Devices, d)
-		m.Stages = append(m.Stages, simulation.Stage{Device: i, Seconds: cost.Stages[i].Seconds * b.shareOf(c.shares[st.Node])})
+	}
+	engines, err := b.engineSeconds(ctx, chain, c, devices, stages, s.Devices)
+	if err != nil {
+		return nil, err
+	}
+	for i, seconds := range engines {
+		fmt.Fprintf(os.Stderr, "stage %d on a device with %.2f of a core: %.3f ms\n", i, c.shares[stages[i].Node], 1e3*seconds)
+		m.Stages = append(m.Stages, simulation.Stage{Device: i, Seconds: seconds})
 	}
 	s.Devices = append(s.Devices, simulation.Device{Cores: 2, MessageSeconds: s.Devices[0].MessageSeconds, ByteSeconds: s.Devices[0].ByteSeconds})
 	for i, t := range cost.Transfers {
@@ -138,17 +165,9 @@ func (b *bench) system(ctx context.Context, chain *onnx.Chain, c cluster, p *sol
 	return s, nil
 }
 
-// shareOf is the share of a core that devices really have.
-func (b *bench) shareOf(share float64) float64 {
-	if b.limits.root == "" {
-		return 1
-	}
-	return share
-}
-
 func printChecked(rows []checked) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "model\tcluster\tload\tsimulated\tmeasured\tsimulated/measured\tp50 ms\tmeasured\tp99 ms\tmeasured\t")
+	fmt.Fprintln(w, "model\tcluster\tload\tsimulated\tmeasured\tsimulated/measured\tp50 ms\tmeasured\tp99 ms\tmeasured\t95 %\tanswers\t")
 	reached := 0
 	for _, r := range rows {
 		fmt.Fprintln(w, r.cells())
@@ -161,10 +180,10 @@ func printChecked(rows []checked) {
 }
 
 // loaded sends a load through a pipeline and tells what it met after the warm-up.
-func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, inputs []tensor.Info) (outcome, error) {
+func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, inputs []tensor.Info) (load.Result, error) {
 	client, err := x.client()
 	if err != nil {
-		return outcome{}, err
+		return load.Result{}, err
 	}
 	defer client.Close()
 	o := load.Options{Duration: d, WarmUp: d / 10, Concurrency: l.Concurrency, Rate: l.Rate}
@@ -172,8 +191,7 @@ func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, in
 		pauses := l.Pauses(simulatedSeed, 0)
 		o.Pause = func() time.Duration { return time.Duration(pauses() * float64(time.Second)) }
 	}
-	r, err := infer(ctx, client, inputs, o)
-	return outcome{r.Throughput(), r.Quantile(0.5).Seconds(), r.Quantile(0.99).Seconds()}, err
+	return infer(ctx, client, inputs, o)
 }
 
 // infer sends requests for a while.
