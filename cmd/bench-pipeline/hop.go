@@ -89,11 +89,16 @@ func (b *bench) engineSeconds(ctx context.Context, chain *onnx.Chain, c cluster,
 			inputs, _ := ends(chain, []solver.Placed{s})
 			spent, err := b.spentPerRequest(ctx, beds[i], inputs)
 			bytes := chain.Cuts[s.FirstSegment].Bytes + chain.Cuts[s.LastSegment+1].Bytes
-			seconds[i] = max(0, spent-2*known[i].MessageSeconds-known[i].ByteSeconds*float64(bytes))
+			seconds[i] = engineOf(spent, known[i], bytes)
 			return err
 		})
 	}
 	return seconds, group.Wait()
+}
+
+// engineOf is what is left of a worker's processor time for a request without the two messages.
+func engineOf(spent float64, d simulation.Device, bytes int64) float64 {
+	return max(0, spent-2*d.MessageSeconds-d.ByteSeconds*float64(bytes))
 }
 
 // spentPerRequest is what the worker of a pipeline's only stage spends of a processor on a request.

@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/edgeplan/edgeplan/internal/load"
 	"github.com/edgeplan/edgeplan/internal/simulation"
@@ -34,9 +38,11 @@ const (
 // checked is a pipeline under one load, simulated and measured.
 type checked struct {
 	model, cluster, load string
-	simulated, measured  outcome
-	answers              int
-	low, high            float64 // of the measured p99, with 95 % confidence
+	// The simulation with times that were measured before, and with those meanwhile.
+	before, during outcome
+	measured       outcome
+	answers        int
+	low, high      float64 // of the measured p99, with 95 % confidence
 }
 
 // outcome is what a load met: answers per second, and latencies in seconds.
@@ -48,21 +54,21 @@ const (
 	p99Target        = 0.15
 )
 
-func (c checked) within() bool {
-	return near(c.simulated.throughput, c.measured.throughput, throughputTarget) && near(c.simulated.p99, c.measured.p99, p99Target)
+// within says whether a simulation is within the targets.
+func (c checked) within(simulated outcome) bool {
+	return near(simulated.throughput, c.measured.throughput, throughputTarget) && near(simulated.p99, c.measured.p99, p99Target)
 }
 
 func near(a, b, share float64) bool { return a >= b*(1-share) && a <= b*(1+share) }
 
 func (c checked) cells() string {
 	ms := func(seconds float64) string { return fmt.Sprintf("%.0f", 1000*seconds) }
+	ratios := func(simulated outcome) string {
+		return fmt.Sprintf("%.3f\t%.3f\t%.3f", simulated.throughput/c.measured.throughput, simulated.p50/c.measured.p50, simulated.p99/c.measured.p99)
+	}
 	return strings.Join([]string{
-		c.model, c.cluster, c.load,
-		fmt.Sprintf("%.2f/s", c.simulated.throughput), fmt.Sprintf("%.2f/s", c.measured.throughput),
-		fmt.Sprintf("%.3f", c.simulated.throughput/c.measured.throughput),
-		ms(c.simulated.p50), ms(c.measured.p50), ms(c.simulated.p99), ms(c.measured.p99),
-		ms(c.low) + " to " + ms(c.high), fmt.Sprint(c.answers),
-		fmt.Sprintf("simulated/measured %.3f", c.simulated.p99/c.measured.p99),
+		c.model, c.cluster, c.load, fmt.Sprint(c.answers), fmt.Sprintf("%.2f/s", c.measured.throughput),
+		ms(c.measured.p50), ms(c.measured.p99), ms(c.low) + " to " + ms(c.high), ratios(c.before), ratios(c.during),
 	}, "\t")
 }
 
@@ -104,6 +110,8 @@ func (b *bench) check(ctx context.Context, name string, chain *onnx.Chain, c clu
 	return all, nil
 }
 
+// checkLoad simulates a load with the times that were measured before, sends it, and simulates it
+// again with the times that the engines took meanwhile.
 func (b *bench) checkLoad(ctx context.Context, x *bed, system *simulation.System, l simulation.Load, inputs []tensor.Info) (checked, error) {
 	row := checked{load: l.String()}
 	system.Models[0].Load = l
@@ -112,17 +120,39 @@ func (b *bench) checkLoad(ctx context.Context, x *bed, system *simulation.System
 		return row, err
 	}
 	seconds := min(checkedRequests/enough.Throughput, checkedSeconds)
-	m, err := simulate(ctx, system, simulation.Options{Seconds: seconds})
+	before, err := simulate(ctx, system, simulation.Options{Seconds: seconds})
 	if err != nil {
 		return row, err
 	}
-	row.simulated = outcome{m.Throughput, m.Quantile(0.5), m.Quantile(0.99)}
-	r, err := x.loaded(ctx, l, time.Duration(seconds*float64(time.Second)), inputs)
+	r, spent, err := x.loaded(ctx, l, time.Duration(seconds*float64(time.Second)), inputs)
+	if err != nil {
+		return row, err
+	}
+	during, err := simulate(ctx, withEngines(system, spent), simulation.Options{Seconds: seconds})
+	if err != nil {
+		return row, err
+	}
+	row.before, row.during = simulatedOutcome(before), simulatedOutcome(during)
 	row.measured = outcome{r.Throughput(), r.Quantile(0.5).Seconds(), r.Quantile(0.99).Seconds()}
 	row.answers = r.Answered
 	low, high := r.Interval(0.99)
 	row.low, row.high = low.Seconds(), high.Seconds()
-	return row, err
+	return row, nil
+}
+
+func simulatedOutcome(m *simulation.ModelResult) outcome {
+	return outcome{m.Throughput, m.Quantile(0.5), m.Quantile(0.99)}
+}
+
+// withEngines is a system whose stages spend so much of a processor on a request, messages included.
+func withEngines(system *simulation.System, spent []float64) *simulation.System {
+	out, m := *system, system.Models[0]
+	m.Stages = slices.Clone(m.Stages)
+	for i := range m.Stages {
+		m.Stages[i].Seconds = engineOf(spent[i], system.Devices[i], m.Hops[i].Bytes+m.Hops[i+1].Bytes)
+	}
+	out.Models = []simulation.Model{m}
+	return &out
 }
 
 func simulate(ctx context.Context, system *simulation.System, o simulation.Options) (*simulation.ModelResult, error) {
@@ -167,23 +197,29 @@ func (b *bench) system(ctx context.Context, chain *onnx.Chain, c cluster, p *sol
 
 func printChecked(rows []checked) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "model\tcluster\tload\tsimulated\tmeasured\tsimulated/measured\tp50 ms\tmeasured\tp99 ms\tmeasured\t95 %\tanswers\t")
-	reached := 0
+	fmt.Fprintln(w, "\t\t\tmeasured\t\t\t\t\tsimulated/measured, times of before\t\t\ttimes meanwhile\t\t\t")
+	fmt.Fprintln(w, "model\tcluster\tload\tanswers\tthroughput\tp50 ms\tp99 ms\t95 %\tthroughput\tp50\tp99\tthroughput\tp50\tp99\t")
+	before, during := 0, 0
 	for _, r := range rows {
-		fmt.Fprintln(w, r.cells())
-		if r.within() {
-			reached++
+		fmt.Fprintln(w, r.cells()+"\t")
+		if r.within(r.before) {
+			before++
+		}
+		if r.within(r.during) {
+			during++
 		}
 	}
 	w.Flush()
-	fmt.Printf("%d of %d rows: throughput within %.0f %% and p99 within %.0f %%.\n", reached, len(rows), 100*throughputTarget, 100*p99Target)
+	fmt.Printf("Throughput within %.0f %% and p99 within %.0f %%: %d of %d rows with the times of before, and %d with those meanwhile.\n",
+		100*throughputTarget, 100*p99Target, before, len(rows), during)
 }
 
-// loaded sends a load through a pipeline and tells what it met after the warm-up.
-func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, inputs []tensor.Info) (load.Result, error) {
+// loaded sends a load through a pipeline and tells what it met after the warm-up, with what each
+// worker spent of a processor on a request.
+func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, inputs []tensor.Info) (r load.Result, seconds []float64, err error) {
 	client, err := x.client()
 	if err != nil {
-		return load.Result{}, err
+		return r, nil, err
 	}
 	defer client.Close()
 	o := load.Options{Duration: d, WarmUp: d / 10, Concurrency: l.Concurrency, Rate: l.Rate}
@@ -191,7 +227,38 @@ func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, in
 		pauses := l.Pauses(simulatedSeed, 0)
 		o.Pause = func() time.Duration { return time.Duration(pauses() * float64(time.Second)) }
 	}
-	return infer(ctx, client, inputs, o)
+	var group errgroup.Group
+	var before, after []time.Duration
+	group.Go(func() (err error) {
+		time.Sleep(o.WarmUp)
+		if before, err = x.spent(); err != nil {
+			return err
+		}
+		time.Sleep(o.Duration - o.WarmUp)
+		after, err = x.spent()
+		return err
+	})
+	r, err = infer(ctx, client, inputs, o)
+	if err := errors.Join(err, group.Wait()); err != nil {
+		return r, nil, err
+	}
+	for i := range before {
+		seconds = append(seconds, (after[i]-before[i]).Seconds()/float64(r.Answered))
+	}
+	return r, seconds, nil
+}
+
+// spent is the processor time of each worker so far.
+func (x *bed) spent() ([]time.Duration, error) {
+	var all []time.Duration
+	for _, p := range x.processes {
+		t, err := spent(p.Process.Pid)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, t)
+	}
+	return all, nil
 }
 
 // infer sends requests for a while.
