@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -40,7 +41,7 @@ func main() {
 	flag.StringVar(&o.wire, "wire", "", "RELAY,LISTEN: print the processor seconds of a byte over TLS (used by the program itself)")
 	flag.BoolVar(&o.simulate, "simulate", false, "also simulate each pipeline under closed and open loops, and compare")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintf(os.Stderr, "Error: %v\n", err)

@@ -32,7 +32,7 @@ const simulatedSeed = 1
 // than checkedSeconds.
 const (
 	checkedRequests = 1120
-	checkedSeconds  = 60
+	checkedSeconds  = 40
 )
 
 // checked is a pipeline under one load, simulated and measured.
@@ -178,13 +178,11 @@ func (b *bench) system(ctx context.Context, chain *onnx.Chain, c cluster, p *sol
 		}
 		s.Devices = append(s.Devices, d)
 	}
-	engines, err := b.engineSeconds(ctx, chain, c, devices, stages, s.Devices)
-	if err != nil {
+	if m.Stages, err = b.engineTimes(ctx, chain, c, devices, stages, s.Devices); err != nil {
 		return nil, err
 	}
-	for i, seconds := range engines {
-		fmt.Fprintf(os.Stderr, "stage %d on a device with %.2f of a core: %.3f ms\n", i, c.shares[stages[i].Node], 1e3*seconds)
-		m.Stages = append(m.Stages, simulation.Stage{Device: i, Seconds: seconds})
+	for i, st := range m.Stages {
+		fmt.Fprintf(os.Stderr, "stage %d on a device with %.2f of a core: %.3f ms, varies by %.0f %%\n", i, c.shares[stages[i].Node], 1e3*st.Seconds, 100*st.Jitter)
 	}
 	s.Devices = append(s.Devices, simulation.Device{Cores: 2, MessageSeconds: s.Devices[0].MessageSeconds, ByteSeconds: s.Devices[0].ByteSeconds})
 	for i, t := range cost.Transfers {
@@ -263,13 +261,9 @@ func (x *bed) spent() ([]time.Duration, error) {
 
 // infer sends requests for a while.
 func infer(ctx context.Context, client *worker.Client, inputs []tensor.Info, o load.Options) (load.Result, error) {
-	var request []tensor.Tensor
-	for _, info := range inputs {
-		t, err := tensor.Random(info, 1)
-		if err != nil {
-			return load.Result{}, err
-		}
-		request = append(request, t)
+	request, err := random(inputs)
+	if err != nil {
+		return load.Result{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
@@ -278,4 +272,16 @@ func infer(ctx context.Context, client *worker.Client, inputs []tensor.Info, o l
 		return err
 	})
 	return r, r.FirstError
+}
+
+// random is a request.
+func random(inputs []tensor.Info) (request []tensor.Tensor, err error) {
+	for _, info := range inputs {
+		t, err := tensor.Random(info, 1)
+		if err != nil {
+			return nil, err
+		}
+		request = append(request, t)
+	}
+	return request, nil
 }
