@@ -2,28 +2,23 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	"github.com/edgeplan/edgeplan/internal/load"
 	"github.com/edgeplan/edgeplan/internal/simulation"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
-	"github.com/edgeplan/edgeplan/worker"
 )
 
 // With -simulate every pipeline is also simulated, under the loads that it really gets, and
-// the rows end in simulated/measured. What the simulation is made of is measured beforehand on
-// the limited devices and is no part of the pipeline: the slices alone, and what messages take
-// of the processor (hop.go).
+// the rows end in simulated/measured, twice. What messages (hop.go) and engines (engine.go) take
+// of a processor is measured before, each by itself. On a machine that other programs use, the
+// same instructions take longer at one time than at another, so the second simulation has
+// what each worker really spent on a request of that load: it leaves only the pipeline to compare.
 
 // simulatedSeed is of the arrivals of open loops, which are the same here and there.
 const simulatedSeed = 1
@@ -34,43 +29,6 @@ const (
 	checkedRequests = 1120
 	checkedSeconds  = 40
 )
-
-// checked is a pipeline under one load, simulated and measured.
-type checked struct {
-	model, cluster, load string
-	// The simulation with times that were measured before, and with those meanwhile.
-	before, during outcome
-	measured       outcome
-	answers        int
-	low, high      float64 // of the measured p99, with 95 % confidence
-}
-
-// outcome is what a load met: answers per second, and latencies in seconds.
-type outcome struct{ throughput, p50, p99 float64 }
-
-// Targets of simulated/measured.
-const (
-	throughputTarget = 0.03
-	p99Target        = 0.15
-)
-
-// within says whether a simulation is within the targets.
-func (c checked) within(simulated outcome) bool {
-	return near(simulated.throughput, c.measured.throughput, throughputTarget) && near(simulated.p99, c.measured.p99, p99Target)
-}
-
-func near(a, b, share float64) bool { return a >= b*(1-share) && a <= b*(1+share) }
-
-func (c checked) cells() string {
-	ms := func(seconds float64) string { return fmt.Sprintf("%.0f", 1000*seconds) }
-	ratios := func(simulated outcome) string {
-		return fmt.Sprintf("%.3f\t%.3f\t%.3f", simulated.throughput/c.measured.throughput, simulated.p50/c.measured.p50, simulated.p99/c.measured.p99)
-	}
-	return strings.Join([]string{
-		c.model, c.cluster, c.load, fmt.Sprint(c.answers), fmt.Sprintf("%.2f/s", c.measured.throughput),
-		ms(c.measured.p50), ms(c.measured.p99), ms(c.low) + " to " + ms(c.high), ratios(c.before), ratios(c.during),
-	}, "\t")
-}
 
 // check simulates and measures one model on one cluster.
 func (b *bench) check(ctx context.Context, name string, chain *onnx.Chain, c cluster) ([]checked, error) {
@@ -191,97 +149,4 @@ func (b *bench) system(ctx context.Context, chain *onnx.Chain, c cluster, p *sol
 	}
 	s.Models = []simulation.Model{m}
 	return s, nil
-}
-
-func printChecked(rows []checked) {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\t\t\tmeasured\t\t\t\t\tsimulated/measured, times of before\t\t\ttimes meanwhile\t\t\t")
-	fmt.Fprintln(w, "model\tcluster\tload\tanswers\tthroughput\tp50 ms\tp99 ms\t95 %\tthroughput\tp50\tp99\tthroughput\tp50\tp99\t")
-	before, during := 0, 0
-	for _, r := range rows {
-		fmt.Fprintln(w, r.cells()+"\t")
-		if r.within(r.before) {
-			before++
-		}
-		if r.within(r.during) {
-			during++
-		}
-	}
-	w.Flush()
-	fmt.Printf("Throughput within %.0f %% and p99 within %.0f %%: %d of %d rows with the times of before, and %d with those meanwhile.\n",
-		100*throughputTarget, 100*p99Target, before, len(rows), during)
-}
-
-// loaded sends a load through a pipeline and tells what it met after the warm-up, with what each
-// worker spent of a processor on a request.
-func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, inputs []tensor.Info) (r load.Result, seconds []float64, err error) {
-	client, err := x.client()
-	if err != nil {
-		return r, nil, err
-	}
-	defer client.Close()
-	o := load.Options{Duration: d, WarmUp: d / 10, Concurrency: l.Concurrency, Rate: l.Rate}
-	if l.Rate > 0 {
-		pauses := l.Pauses(simulatedSeed, 0)
-		o.Pause = func() time.Duration { return time.Duration(pauses() * float64(time.Second)) }
-	}
-	var group errgroup.Group
-	var before, after []time.Duration
-	group.Go(func() (err error) {
-		time.Sleep(o.WarmUp)
-		if before, err = x.spent(); err != nil {
-			return err
-		}
-		time.Sleep(o.Duration - o.WarmUp)
-		after, err = x.spent()
-		return err
-	})
-	r, err = infer(ctx, client, inputs, o)
-	if err := errors.Join(err, group.Wait()); err != nil {
-		return r, nil, err
-	}
-	for i := range before {
-		seconds = append(seconds, (after[i]-before[i]).Seconds()/float64(r.Answered))
-	}
-	return r, seconds, nil
-}
-
-// spent is the processor time of each worker so far.
-func (x *bed) spent() ([]time.Duration, error) {
-	var all []time.Duration
-	for _, p := range x.processes {
-		t, err := spent(p.Process.Pid)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, t)
-	}
-	return all, nil
-}
-
-// infer sends requests for a while.
-func infer(ctx context.Context, client *worker.Client, inputs []tensor.Info, o load.Options) (load.Result, error) {
-	request, err := random(inputs)
-	if err != nil {
-		return load.Result{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
-	defer cancel()
-	r := load.Run(ctx, o, func(ctx context.Context) error {
-		_, err := client.Infer(ctx, modelName, releaseName, request)
-		return err
-	})
-	return r, r.FirstError
-}
-
-// random is a request.
-func random(inputs []tensor.Info) (request []tensor.Tensor, err error) {
-	for _, info := range inputs {
-		t, err := tensor.Random(info, 1)
-		if err != nil {
-			return nil, err
-		}
-		request = append(request, t)
-	}
-	return request, nil
 }
