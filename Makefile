@@ -113,9 +113,11 @@ fuzz-config:
 	$(GO) test -run '^$$' -fuzz '^FuzzFormat$$' -fuzztime 5m -fuzzminimizetime 10x ./config
 
 # Uploads against scp and bare TCP, bytes of a moved layer, 30 devices at once: ratios
-# within one run, on real SSH servers. Needs root and openssh-server. docs/deploy-speed.md.
-bench-deploy:
+# within one run, on real SSH servers. Then 30 devices behind one slow line, with and without
+# what they can give each other. Needs root and openssh-server. docs/deploy-speed.md.
+bench-deploy: engine
 	$(GO) test -run '^$$' -bench '^Benchmark(Upload|MovedBoundary|Reapply|Refresh|ManyDevices)$$' -benchtime 3x -timeout 40m ./deployer $(TESTFLAGS)
+	$(GO) test -run '^$$' -bench '^BenchmarkNeighbours$$' -benchtime 1x -timeout 40m ./cmd/edgeplan $(TESTFLAGS)
 
 # A device that is powered off under load, and a link that flaps for five minutes: how soon a
 # new plan serves, what is sent, how often plans change. Needs openssh-server. A quarter of an hour.

@@ -301,3 +301,19 @@ func TestPartsThatAreFound(t *testing.T) {
 		t.Errorf("remove %q, want %q", garbage, want)
 	}
 }
+
+// On a line that is known to be slow what can be compressed is, also the first file.
+func TestCompressedOnAKnownLine(t *testing.T) {
+	c := newCluster(t, "a")
+	line := c.through("a", 0, 0)
+	blobs := []statefile.Blob{c.blobs.add("", text(4<<20))}
+	s := c.open("a")
+	s.uplink = 2.5e6
+	if err := s.upload(context.Background(), c.blobs, blobs); err != nil {
+		t.Fatal(err)
+	}
+	c.inPlace("a", blobs)
+	if sent := line.sent.Load(); sent > 3<<20 {
+		t.Errorf("%d bytes were sent of %d, which can be compressed to half", sent, totalBytes(blobs))
+	}
+}

@@ -207,7 +207,26 @@ func (c *cli) refreshInto(ctx context.Context, f planFlags, in *plan.Input) erro
 		return err
 	}
 	in.Drift, in.Held, in.Refreshed = seen.Drift, seen.Held, true
+	in.Fetchers = c.fetchers(ctx, in)
 	return nil
+}
+
+// fetchers asks new devices whether they could get their worker program from another one, where
+// that is to be decided. It is no fault that one does not answer yet.
+func (c *cli) fetchers(ctx context.Context, in *plan.Input) map[string]bool {
+	ask := map[string]statefile.Node{}
+	for _, node := range in.Config.Nodes {
+		if _, known := in.Prior.Nodes[node.Address]; !known && node.Enabled {
+			ask[node.Address] = statefile.Node{Path: node.Path, SSH: statefile.SSH(node.SSH)}
+		}
+	}
+	if in.Config.Settings.Uplink == 0 || len(ask) == 0 {
+		return nil
+	}
+	c.notef("Asking %s what they can get from each other…", count(len(ask), "new node"))
+	options := c.deployOptions()
+	options.Attempts = 1
+	return deployer.Fetchers(ctx, ask, options)
 }
 
 func enabledNodes(cfg *config.Config) []string {

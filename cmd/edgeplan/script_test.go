@@ -194,6 +194,7 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"freeport":  freePort,
 			"external":  externalModel,
 			"rewire":    rewireModel,
+			"moved":     checkMoved,
 		},
 	}
 }
