@@ -107,10 +107,28 @@ func freeTCPPort(t *testing.T) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
+// watchArgs are those of every watch.
+func watchArgs(args []string) []string {
+	return append([]string{"watch", "-auto-approve", "-log", "events"}, args...)
+}
+
 // start starts watch.
 func (b *watchBed) start(t *testing.T, args ...string) {
 	t.Helper()
-	b.watch = b.command(nil, append([]string{"watch", "-auto-approve", "-log", "events"}, args...)...)
+	b.runWatch(t, b.command(nil, watchArgs(args)...))
+}
+
+// startIn starts watch in the operator's namespace of a bed.
+func (b *watchBed) startIn(t *testing.T, bed *netBed, args ...string) {
+	t.Helper()
+	command := exec.Command("ip", append([]string{"netns", "exec", bed.space(bed.n + 1), filepath.Join(program, "edgeplan")}, watchArgs(args)...)...)
+	command.Dir = b.dir
+	b.runWatch(t, command)
+}
+
+func (b *watchBed) runWatch(t *testing.T, watch *exec.Cmd) {
+	t.Helper()
+	b.watch = watch
 	b.watch.Stdout, b.watch.Stderr = &b.out, &b.out
 	if err := b.watch.Start(); err != nil {
 		t.Fatal(err)

@@ -25,6 +25,8 @@ type watch struct {
 	metrics *watchMetrics
 	speeds  speeds
 	evaded  map[string][]string // devices that are measured along with a pipeline, by model
+	// measuring is when the measurement began that no plan has been made with yet.
+	measuring time.Time
 
 	project *project // the folder as it was when what is deployed was applied
 	folder  string   // how the folder looked when it was read

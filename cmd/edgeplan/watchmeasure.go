@@ -19,8 +19,10 @@ import (
 // How pipelines are measured.
 const (
 	measureAgain = 10 * time.Minute // after a measurement, at least; it doubles
-	// measuredLately is not measured again: what failed after it is tried again without.
+	// measuredLately is how long a measurement stands for later attempts to do something with it.
 	measuredLately = 5 * time.Minute
+	// longestMeasuring is for how long at most nothing else is looked at.
+	longestMeasuring = 2 * time.Minute
 )
 
 // measure measures the links of pipelines, by the code and into the file of `edgeplan
@@ -44,7 +46,9 @@ func (w *watch) measure(ctx context.Context, models []string) error {
 	if ways := len(p.toTest()); ways > 0 {
 		w.tell(event{Event: eventMeasuring, Message: fmt.Sprintf("measuring %s between %s%s", count(ways, "direction"), strings.Join(nodes, ", "), w.whySlow(models))})
 	}
-	failed := p.run(ctx)
+	bounded, cancel := context.WithTimeout(ctx, longestMeasuring)
+	defer cancel()
+	failed := p.run(bounded)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -93,7 +97,7 @@ func (w *watch) evade(models, devices []string) {
 
 // linkProbing is a probe of the links between some nodes.
 func (w *watch) linkProbing(nodes []string) (*probing, error) {
-	p, err := w.quietly().emptyProbing(probeFlags{maxAge: measuredLately, traffic: w.flags.traffic})
+	p, err := w.quietly().emptyProbing(probeFlags{maxAge: w.sinceMeasuring(), traffic: w.flags.traffic})
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +111,16 @@ func (w *watch) linkProbing(nodes []string) (*probing, error) {
 		}
 	}
 	return p, nil
+}
+
+// sinceMeasuring is how old measurements may be that are not made again: 0, or what has
+// passed since the first of some attempts that failed.
+func (w *watch) sinceMeasuring() time.Duration {
+	if age := time.Since(w.measuring); age < measuredLately {
+		return age + time.Second // moments in the file have whole seconds
+	}
+	w.measuring = time.Now()
+	return 0
 }
 
 // sent tells the bytes that a device's workers have sent to another device.
@@ -166,7 +180,7 @@ func contradicted(made *plan.Plan, measured *measurement.Index) string {
 				continue
 			}
 			if declared := float64(t.Bytes) / t.Seconds; l.BandwidthBytesPerSecond < (1-contradiction)*declared {
-				text += fmt.Sprintf("; %s says %s from %s to %s, and %s was measured: what is written counts, so remove its bandwidth to have plans use what is measured",
+				text += fmt.Sprintf("; %s says %s from %s to %s, and %s was measured; what is written counts: leave the bandwidth out there to have plans use what is measured",
 					t.Via, quantity.FormatBandwidth(declared), t.From, t.To, quantity.FormatBandwidth(l.BandwidthBytesPerSecond))
 			}
 		}

@@ -48,7 +48,7 @@ func TestWatchLogIsDocumented(t *testing.T) {
 func TestWatchMetrics(t *testing.T) {
 	m := newWatchMetrics()
 	w := &watch{machine: watching.New(watching.Settings{Grace: time.Second, Settle: time.Second}), judged: true,
-		found:  map[string]watching.Seen{`node.pi["hall"]`: {InUse: true}, `node.pi["roof"]`: {Health: watching.Away}},
+		found: map[string]watching.Seen{`node.pi["hall"]`: {InUse: true}, `node.pi["roof"]`: {Health: watching.Away}},
 		speeds: speeds{"m": {predicted: 10, reaches: map[string]float64{"a": 8, "b": 9}},
 			"n": {predicted: 10, answers: 5, reaches: map[string]float64{"a": 9}}}}
 	w.machine.Observe(0, w.found, nil)
