@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -94,6 +95,21 @@ func TestMonitorRests(t *testing.T) {
 	if m.clients[kept] == nil || len(m.clients) != 1 {
 		t.Errorf("%d connections are kept, want that to %+v", len(m.clients), kept)
 	}
+	late := workerKey{"a", "late"}
+	here, there := net.Pipe()
+	ends[late] = there
+	client, err := worker.NewClient(here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := m.restsSoFar()
 	m.Rest()
 	ended(kept)
+	if err := m.hold(late, &workerClient{release: "r", conn: here, Client: client}, asked); !errors.Is(err, errRests) {
+		t.Errorf("a connection that came about meanwhile: %v", err)
+	}
+	ended(late)
+	if _, err := m.client(t.Context(), state, "m", "r", "a", asked); !errors.Is(err, errRests) {
+		t.Errorf("a connection that was to be made then: %v", err)
+	}
 }

@@ -122,6 +122,9 @@ func runWatch(ctx context.Context, c *cli, args []string) error {
 	}
 	c.input = false // nobody is there to be asked
 	w, err := c.newWatch(ctx, f)
+	if err != nil && ctx.Err() != nil {
+		return nil // ended before it began, as when the machine shuts down
+	}
 	if err != nil {
 		return err
 	}
