@@ -55,9 +55,18 @@ var errStillAsking = errors.New("it has not answered for a while")
 // longer than the limit: who has not answered then is away. A connection that takes longer
 // to be made goes on being made, for the next time.
 func (m *Monitor) Ask(ctx context.Context, state *statefile.State, nodes map[string]statefile.Node) map[string]Health {
+	m.keep(deployed(state, nodes))
+	return m.askAll(ctx, state, nodes)
+}
+
+// AskOne asks one node, and leaves the connections to the others as they are.
+func (m *Monitor) AskOne(ctx context.Context, state *statefile.State, node string, known statefile.Node) Health {
+	return m.askAll(ctx, state, map[string]statefile.Node{node: known})[node]
+}
+
+func (m *Monitor) askAll(ctx context.Context, state *statefile.State, nodes map[string]statefile.Node) map[string]Health {
 	ctx, cancel := context.WithTimeoutCause(ctx, m.limit, fmt.Errorf("it did not answer within %s", m.limit))
 	defer cancel()
-	m.keep(deployed(state, nodes))
 	rests := m.restsSoFar()
 	type answer struct {
 		node   string

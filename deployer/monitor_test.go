@@ -47,6 +47,9 @@ func TestMonitor(t *testing.T) {
 	}
 	ask("ab")
 	ask("ab")
+	if h := m.AskOne(context.Background(), statefile.New(), "b", c.nodes["b"]); h.Err != nil {
+		t.Errorf("one alone: %v", h.Err)
+	}
 	c.devices["b"].Close()
 	ask("a")
 	again, err := embedded.Start(embedded.Options{Address: c.devices["b"].Addr(), Home: c.homes["b"], AuthorizedKey: c.key})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/edgeplan/edgeplan/internal/quantity"
 	"github.com/edgeplan/edgeplan/internal/watching"
 	"github.com/edgeplan/edgeplan/plan"
-	"github.com/edgeplan/edgeplan/statefile"
 )
 
 // How pipelines are measured.
@@ -125,9 +123,7 @@ func (w *watch) sinceMeasuring() time.Duration {
 
 // sent tells the bytes that a device's workers have sent to another device.
 func (w *watch) sent(ctx context.Context, d direction) (bytes float64, known bool) {
-	nodes := w.nodes()
-	maps.DeleteFunc(nodes, func(node string, _ statefile.Node) bool { return node != d.from })
-	for _, report := range w.monitor.Ask(ctx, w.state, nodes)[d.from].Workers {
+	for _, report := range w.monitor.AskOne(ctx, w.state, d.from, w.nodes()[d.from]).Workers {
 		metrics, err := parseMetrics(report.Metrics)
 		if report.Err != nil || err != nil {
 			return 0, false
