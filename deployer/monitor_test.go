@@ -116,3 +116,40 @@ func TestMonitorRests(t *testing.T) {
 		t.Errorf("a connection that was to be made then: %v", err)
 	}
 }
+
+// stuck is a connection to a device that says nothing any more: it takes long to end.
+type stuck struct {
+	net.Conn
+	until chan struct{}
+}
+
+func (s stuck) Close() error {
+	<-s.until
+	return s.Conn.Close()
+}
+
+// A device that has fallen silent does not keep a monitor from resting.
+func TestMonitorRestsWithoutTheSilent(t *testing.T) {
+	m := NewMonitor(time.Second, Options{})
+	defer m.Close()
+	here, there := net.Pipe()
+	defer there.Close()
+	until := make(chan struct{})
+	client, err := worker.NewClient(here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.clients[workerKey{"a", "m"}] = &workerClient{release: "r", conn: stuck{here, until}, Client: client}
+	rested := make(chan struct{})
+	go func() {
+		m.Rest()
+		close(rested)
+	}()
+	select {
+	case <-rested:
+	case <-time.After(20 * time.Second):
+		t.Error("it waits for a device that says nothing")
+	}
+	close(until)
+	<-rested
+}

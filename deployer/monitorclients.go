@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"sync"
+	"time"
 
 	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
@@ -48,8 +50,26 @@ func (m *Monitor) keep(wanted func(workerKey) bool) {
 		}
 	}
 	m.mu.Unlock()
-	for _, client := range unwanted {
-		client.close()
+	closeAll(unwanted)
+}
+
+// closeTime is enough for a device that answers to end a session. For one that does not,
+// nobody waits: it may take until its connection is given up.
+const closeTime = time.Second
+
+func closeAll(clients []*workerClient) {
+	var closing sync.WaitGroup
+	for _, client := range clients {
+		closing.Go(client.close)
+	}
+	closed := make(chan struct{})
+	go func() {
+		closing.Wait()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTime):
 	}
 }
 
