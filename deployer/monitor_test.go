@@ -28,27 +28,33 @@ func TestMonitor(t *testing.T) {
 	c.options.Connections = connections
 	m := NewMonitor(time.Second, c.options)
 	defer m.Close()
-	ask := func(want string) {
-		t.Helper()
+	well := func() (names string, answers map[string]Health) {
 		begun := time.Now()
-		answers := m.Ask(context.Background(), statefile.New(), c.nodes)
-		if took := time.Since(begun); took > 3*time.Second {
+		answers = m.Ask(context.Background(), statefile.New(), c.nodes)
+		if took := time.Since(begun); took > 20*time.Second {
 			t.Errorf("asking took %s", took)
 		}
-		well := ""
 		for _, node := range []string{"a", "b", "hangs"} {
 			if answers[node].Err == nil {
-				well += node
+				names += node
 			}
 		}
-		if well != want {
-			t.Errorf("%q are well, want %q: %+v", well, want, answers)
+		return names, answers
+	}
+	ask := func(want string) { // a busy machine may not answer at once
+		t.Helper()
+		names, answers := well()
+		for deadline := time.Now().Add(20 * time.Second); names != want && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			names, answers = well()
+		}
+		if names != want {
+			t.Errorf("%q are well, want %q: %+v", names, want, answers)
 		}
 	}
 	ask("ab")
 	ask("ab")
-	if h := m.AskOne(context.Background(), statefile.New(), "b", c.nodes["b"]); h.Err != nil {
-		t.Errorf("one alone: %v", h.Err)
+	if h := m.AskOne(context.Background(), statefile.New(), "hangs", c.nodes["hangs"]); h.Err == nil {
+		t.Error("who says nothing is well when asked alone")
 	}
 	c.devices["b"].Close()
 	ask("a")
