@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -143,5 +145,34 @@ func TestMeasuringIsProposed(t *testing.T) {
 	want := "model.m answers 30 of 100 inferences/s under load; to measure and to plan anew: edgeplan probe -again -only links -only a -only b && edgeplan apply -exclude c"
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("%s\nwant %s", out.String(), want)
+	}
+}
+
+// A file of measurements that cannot be read is left as it is, and one probe of a folder
+// runs at a time.
+func TestMeasuringLosesNothing(t *testing.T) {
+	var out bytes.Buffer
+	w := measuringWatch(&out)
+	w.dir, w.flags.traffic = t.TempDir(), "1MiB"
+	if err := os.MkdirAll(w.workDir(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path, merge := filepath.Join(w.dir, measurement.FileName), "<<<<<<< HEAD\n"
+	if err := os.WriteFile(path, []byte(merge), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.measure(t.Context(), []string{"m"}); err == nil || !strings.Contains(err.Error(), measurement.FileName) {
+		t.Errorf("a file in the middle of a merge: %v", err)
+	}
+	if content, err := os.ReadFile(path); err != nil || string(content) != merge {
+		t.Errorf("it is %q now, %v", content, err)
+	}
+	unlock, err := w.lockProbe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if err := w.measure(t.Context(), []string{"m"}); err == nil || !strings.Contains(err.Error(), "another `edgeplan probe` runs") {
+		t.Errorf("beside a probe: %v", err)
 	}
 }
