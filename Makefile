@@ -120,9 +120,10 @@ bench-deploy: engine
 	$(GO) test -run '^$$' -bench '^BenchmarkNeighbours$$' -benchtime 1x -timeout 40m ./cmd/edgeplan $(TESTFLAGS)
 
 # A device that is powered off under load, and a link that flaps for five minutes: how soon a
-# new plan serves, what is sent, how often plans change. Needs openssh-server. A quarter of an hour.
+# new plan serves, what is sent, how often plans change. Then, as root, a link that becomes slow.
+# Needs openssh-server. A quarter of an hour.
 bench-watch: engine
-	$(GO) test -v -count=1 -run '^TestWatch(PowerOff|FlappingLink)$$' -timeout 40m ./cmd/edgeplan -watch-bench
+	$(GO) test -v -count=1 -run '^TestWatch(PowerOff|FlappingLink|SlowLink)$$' -timeout 40m ./cmd/edgeplan -watch-bench
 
 # Nine faults, each at 20 moments of an apply, on devices made of namespaces: a quarter of an
 # hour. Needs root, openssh-server and e2fsprogs. docs/reliability.md.
