@@ -11,6 +11,8 @@ import (
 	"github.com/edgeplan/edgeplan/worker"
 )
 
+const bigBytes = 16 << 20
+
 // With the real worker program on the device it takes the big files, and what was cut off
 // is continued.
 func TestWorkerReceivesBigFiles(t *testing.T) {
@@ -18,7 +20,7 @@ func TestWorkerReceivesBigFiles(t *testing.T) {
 	c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
 	line := c.through("a", 0, 0)
 	program := c.blobs.add(worker.ProgramFile, buildWorker(t))
-	blobs := append(c.mixed()[:3], c.blobs.add("", noise(1, receivedBytes)), c.blobs.add("", noise(2, 2*receivedBytes+5)))
+	blobs := append(c.mixed()[:3], c.blobs.add("", noise(1, bigBytes)), c.blobs.add("", noise(2, 2*bigBytes+5)))
 	s := c.open("a")
 	if err := s.upload(context.Background(), c.blobs, []statefile.Blob{program}); err != nil {
 		t.Fatal(err)
@@ -26,7 +28,7 @@ func TestWorkerReceivesBigFiles(t *testing.T) {
 	if s.helperProgram() == "" {
 		t.Fatal("the worker program is not employed")
 	}
-	line.cutAt.Store(line.sent.Load() + receivedBytes)
+	line.cutAt.Store(line.sent.Load() + bigBytes)
 	if err := s.upload(context.Background(), c.blobs, blobs); err == nil {
 		t.Fatal("the line was cut and the upload says nothing")
 	}
@@ -40,7 +42,7 @@ func TestWorkerReceivesBigFiles(t *testing.T) {
 	}
 	c.inPlace("a", append(blobs, program))
 	// Up to 4 MiB were under way when the line was cut.
-	if sent, most := line.sent.Load()-before, totalBytes(blobs)-receivedBytes+6<<20; sent > most {
+	if sent, most := line.sent.Load()-before, totalBytes(blobs)-bigBytes+6<<20; sent > most {
 		t.Errorf("%d bytes were sent again, want %d at most", sent, most)
 	}
 }
@@ -60,7 +62,7 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 			c := bareCluster(t)
 			c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
 			program := c.blobs.add(worker.ProgramFile, []byte(test.program))
-			blobs := []statefile.Blob{c.blobs.add("", noise(1, receivedBytes))}
+			blobs := []statefile.Blob{c.blobs.add("", noise(1, bigBytes))}
 			s := c.open("a")
 			if err := s.upload(context.Background(), c.blobs, []statefile.Blob{program}); err != nil {
 				t.Fatal(err)
@@ -83,7 +85,7 @@ func TestWorkerThatReceivesNothing(t *testing.T) {
 	c := bareCluster(t)
 	c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
 	program := c.blobs.add(worker.ProgramFile, []byte("#!/bin/sh\ncase $1 in sum) shift; sha256sum \"$@\";; *) sleep 60;; esac\n"))
-	blobs := []statefile.Blob{c.blobs.add("", noise(1, receivedBytes))}
+	blobs := []statefile.Blob{c.blobs.add("", noise(1, bigBytes))}
 	s := c.open("a")
 	if err := s.upload(context.Background(), c.blobs, []statefile.Blob{program}); err != nil {
 		t.Fatal(err)

@@ -47,7 +47,7 @@ func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []state
 		return err
 	}
 	u := &uploading{site: s, source: source, total: totalBytes(blobs),
-		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receiving: make(chan struct{}, receiveAtOnce)}
+		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receivers: newReceivers()}
 	s.emitUpload(fmt.Sprintf("uploading %s, %s", count(len(blobs), "file"), byteCount(u.total)), 0, u.total)
 	if err := u.all(ctx, parcels(s, blobs, there)); err != nil {
 		return fmt.Errorf("upload: %w", err)
@@ -71,11 +71,11 @@ type uploading struct {
 	telling      sync.Mutex    // held while progress is told, which must not go back
 	done         int64         // bytes of content, of the total
 	wire         atomic.Int64  // bytes of files that were sent
-	sums         sync.Map      // digests by temporary name, of files hashed while they came
 	ahead        string        // name of the parcel that goes first; "" is none
 	measuredLine chan struct{} // closed when it has been sent
 
-	sending, receiving, settling chan struct{}
+	sending, settling chan struct{}
+	receivers         *receivers
 }
 
 // progress tells of n more bytes of content, in the order in which they are counted.
@@ -110,20 +110,19 @@ func (u *uploading) bring(ctx context.Context, p parcel) error {
 	if err := u.takeTurn(ctx, p); err != nil {
 		return err
 	}
-	form, err := u.send(ctx, p)
+	arrived, err := u.send(ctx, p)
 	<-u.sending
 	if p.name == u.ahead {
 		close(u.measuredLine)
 	}
-	if err != nil {
-		return err
+	var sums map[string]string
+	if err == nil {
+		sums, err = arrived(ctx)
 	}
-	if err := take(ctx, u.settling); err != nil {
-		return err
-	}
-	err = u.settle(ctx, p, form)
-	<-u.settling
 	if err != nil {
+		return fmt.Errorf("%s: %w", p.title(), u.explainWrite(ctx, err, p.content()))
+	}
+	if err := compare(p, sums); err != nil {
 		return err
 	}
 	return u.place(ctx, p)
