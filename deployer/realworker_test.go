@@ -68,13 +68,21 @@ func (c *cluster) stopAll() {
 
 func buildWorker(t testing.TB) []byte {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "edgeplan-worker")
+	content, err := builtWorker(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func builtWorker(dir string) ([]byte, error) {
+	file := filepath.Join(dir, "edgeplan-worker")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "github.com/edgeplan/edgeplan/cmd/edgeplan-worker")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
-	return read(t, file)
+	return os.ReadFile(file)
 }
 
 func read(t testing.TB, file string) []byte {

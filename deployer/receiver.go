@@ -72,8 +72,12 @@ func openReceiver(ctx context.Context, l *link, limit time.Duration, program, di
 	go r.read(out)
 	select {
 	case <-r.greeted:
-		return r, nil
 	case <-r.done:
+	}
+	select {
+	case <-r.greeted:
+		return r, nil
+	default:
 		return nil, r.ended
 	}
 }

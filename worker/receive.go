@@ -29,6 +29,7 @@ func Receive(dir string, r io.Reader, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	widen(r)
 	if _, err := fmt.Fprintln(w, ReceiveGreeting); err != nil {
 		return err
 	}
@@ -157,12 +158,12 @@ func (r *receiving) hashBlocks(digest hash.Hash, written <-chan []byte, due chan
 func (r *receiving) eachBlock(file Incoming, do func([]byte) error) error {
 	for left := file.Size - file.Offset; left > 0; {
 		block := <-r.free
-		n, err := io.ReadFull(r.in, block[:min(left, receiveBlock)])
-		if left -= int64(n); err != nil {
-			return fmt.Errorf("the input ended %d bytes before the end of %s: %w", left, file.Name, err)
-		}
-		if err := do(block[:n]); err != nil {
+		n, ended := io.ReadFull(r.in, block[:min(left, receiveBlock)])
+		if err := do(block[:n]); err != nil { // a part, too: the next run goes on behind it
 			return err
+		}
+		if left -= int64(n); ended != nil {
+			return fmt.Errorf("the input ended %d bytes before the end of %s: %w", left, file.Name, ended)
 		}
 		if r.failed.Err() != nil {
 			return context.Cause(r.failed)
