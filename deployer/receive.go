@@ -16,66 +16,60 @@ const receiveAtOnce = 2
 
 // receivers are the sessions of one upload in which files are received.
 type receivers struct {
-	idle chan *receiver // nil is one to be opened
+	slots chan struct{}
 
 	mu   sync.Mutex
-	none bool // the worker program cannot do it
+	idle []*receiver
 }
 
-func newReceivers() *receivers {
-	r := &receivers{idle: make(chan *receiver, receiveAtOnce)}
-	for range receiveAtOnce {
-		r.idle <- nil
+func newReceivers() *receivers { return &receivers{slots: make(chan struct{}, receiveAtOnce)} }
+
+// pop gives one that was opened, or nil. The caller holds a slot.
+func (r *receivers) pop() *receiver {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.idle) == 0 {
+		return nil
 	}
-	return r
+	last := r.idle[len(r.idle)-1]
+	r.idle = r.idle[:len(r.idle)-1]
+	return last
 }
 
-func (r *receivers) has() bool {
+func (r *receivers) push(one *receiver) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.none
+	r.idle = append(r.idle, one)
 }
 
-func (r *receivers) dismiss() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.none = true
-}
-
-// receiver takes a session from those of the upload; nil where the device has no program that
-// can do it. It ends with ctx, which is that of all parcels.
+// receiver takes a session from those of the upload, for a parcel; nil where the device has no
+// program that can do it.
 func (u *uploading) receiver(ctx context.Context, p parcel) (*receiver, error) {
 	program := u.helperProgram()
-	if program == "" || p.name == u.ahead || !u.receivers.has() { // SFTP tells how fast the line is
+	if program == "" || p.name == u.ahead { // SFTP tells how fast the line is
 		return nil, nil
 	}
-	var r *receiver
-	select {
-	case r = <-u.receivers.idle:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+	if err := take(ctx, u.receivers.slots); err != nil {
+		return nil, err
 	}
-	if r != nil {
+	if r := u.receivers.pop(); r != nil {
 		return r, nil
 	}
 	r, err := u.openReceiver(ctx, program)
 	if r == nil {
-		u.receivers.idle <- nil
+		<-u.receivers.slots
 	}
 	return r, err
 }
 
+// openReceiver gives nil where the program does not do it, which is no failure.
 func (u *uploading) openReceiver(ctx context.Context, program string) (*receiver, error) {
-	if !u.receivers.has() {
-		return nil, nil
-	}
 	l, err := u.connected(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r, err := openReceiver(ctx, l, u.o.AnswerTimeout, program, u.blobs())
+	r, err := openReceiver(u.ctx, l, u.o.AnswerTimeout, program, u.blobs())
 	if err != nil && ctx.Err() == nil && !u.isLost() {
-		u.receivers.dismiss()
 		return nil, nil
 	}
 	return r, err
@@ -100,7 +94,7 @@ func (u *uploading) members(p parcel) []outgoing {
 
 // hand gives files to a receiver, and takes that back from the caller.
 func (u *uploading) hand(ctx context.Context, r *receiver, files []outgoing) (digests, error) {
-	defer func() { u.receivers.idle <- r }()
+	defer func() { u.receivers.push(r); <-u.receivers.slots }()
 	var sent []*coming
 	for _, file := range files {
 		c, err := u.handOne(ctx, r, file)
@@ -186,6 +180,8 @@ func (r *receiver) during(ctx context.Context, do func() error) error {
 			return r.giveUp(err)
 		}
 		<-r.done
+	case <-ctx.Done():
+		return r.giveUp(context.Cause(ctx))
 	case <-r.done:
 		select {
 		case <-result:
@@ -201,6 +197,8 @@ func (r *receiver) digest(ctx context.Context, c *coming) (string, error) {
 	case sum := <-c.digest:
 		return sum, nil
 	case <-r.done:
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
 	}
 	select {
 	case sum := <-c.digest:

@@ -42,12 +42,14 @@ func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []state
 	if len(blobs) == 0 {
 		return nil
 	}
-	there, err := s.openBlobs(ctx, blobs)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	u := &uploading{site: s, ctx: ctx, source: source, total: totalBytes(blobs),
+		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receivers: newReceivers()}
+	there, err := u.prepare(ctx, blobs)
 	if err != nil {
 		return err
 	}
-	u := &uploading{site: s, source: source, total: totalBytes(blobs),
-		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receivers: newReceivers()}
 	s.emitUpload(fmt.Sprintf("uploading %s, %s", count(len(blobs), "file"), byteCount(u.total)), 0, u.total)
 	if err := u.all(ctx, parcels(s, blobs, there)); err != nil {
 		return fmt.Errorf("upload: %w", err)
@@ -58,6 +60,27 @@ func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []state
 	return nil
 }
 
+// prepare makes the device ready, all at once: each step costs round trips. A worker program
+// that is tried is to receive files as well.
+func (u *uploading) prepare(ctx context.Context, blobs []statefile.Blob) (there found, err error) {
+	var beside sync.WaitGroup
+	program := u.helperProgram()
+	if untried := u.takeUntried(); untried != nil {
+		program = u.blob(untried.Digest)
+		beside.Go(func() { u.employ(ctx, *untried) })
+	}
+	if program != "" {
+		beside.Go(func() {
+			if r, _ := u.openReceiver(ctx, program); r != nil { // else it is opened when it is needed
+				u.receivers.push(r)
+			}
+		})
+	}
+	there, err = u.openBlobs(ctx, blobs)
+	beside.Wait()
+	return there, err
+}
+
 // emitUpload tells of bytes of content, which are those of the plan.
 func (s *site) emitUpload(message string, done, total int64) {
 	s.o.emit(Event{Node: s.name, Kind: "upload", Message: message, Bytes: done, Total: total})
@@ -66,6 +89,7 @@ func (s *site) emitUpload(message string, done, total int64) {
 // uploading is one call of upload.
 type uploading struct {
 	*site
+	ctx          context.Context // of the whole
 	source       plan.BlobSource
 	total        int64         // bytes of content
 	telling      sync.Mutex    // held while progress is told, which must not go back
