@@ -18,22 +18,29 @@ const receiveAtOnce = 2
 type receivers struct {
 	slots chan struct{}
 
-	mu   sync.Mutex
-	idle []*receiver
+	mu      sync.Mutex
+	idle    []*receiver
+	refused bool // the device opens no more
 }
 
 func newReceivers() *receivers { return &receivers{slots: make(chan struct{}, receiveAtOnce)} }
 
-// pop gives one that was opened, or nil. The caller holds a slot.
-func (r *receivers) pop() *receiver {
+// pop gives one that was opened, or nil, and says whether another can be. The caller holds a slot.
+func (r *receivers) pop() (one *receiver, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.idle) == 0 {
-		return nil
+		return nil, !r.refused
 	}
 	last := r.idle[len(r.idle)-1]
 	r.idle = r.idle[:len(r.idle)-1]
-	return last
+	return last, true
+}
+
+func (r *receivers) refuse() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = true
 }
 
 func (r *receivers) push(one *receiver) {
@@ -42,8 +49,7 @@ func (r *receivers) push(one *receiver) {
 	r.idle = append(r.idle, one)
 }
 
-// receiver takes a session from those of the upload, for a parcel; nil where the device has no
-// program that can do it.
+// receiver takes a session from those of the upload, for a parcel; nil where the device has none.
 func (u *uploading) receiver(ctx context.Context, p parcel) (*receiver, error) {
 	program := u.helperProgram()
 	if program == "" || p.name == u.ahead { // SFTP tells how fast the line is
@@ -52,10 +58,11 @@ func (u *uploading) receiver(ctx context.Context, p parcel) (*receiver, error) {
 	if err := take(ctx, u.receivers.slots); err != nil {
 		return nil, err
 	}
-	if r := u.receivers.pop(); r != nil {
-		return r, nil
+	r, more := u.receivers.pop()
+	var err error
+	if r == nil && more {
+		r, err = u.openReceiver(ctx, program)
 	}
-	r, err := u.openReceiver(ctx, program)
 	if r == nil {
 		<-u.receivers.slots
 	}
@@ -70,6 +77,7 @@ func (u *uploading) openReceiver(ctx context.Context, program string) (*receiver
 	}
 	r, err := openReceiver(u.ctx, l, u.o.AnswerTimeout, program, u.blobs())
 	if err != nil && ctx.Err() == nil && !u.isLost() {
+		u.receivers.refuse()
 		return nil, nil
 	}
 	return r, err

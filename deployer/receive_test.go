@@ -61,11 +61,7 @@ func TestWorkerReceives(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			c := bareCluster(t)
-			if kind == "sshd" {
-				c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
-			} else {
-				c.addDevice("a", embedded.Options{})
-			}
+			c.addKind("a", kind)
 			s, program := c.employedReal("a")
 			blobs := append(c.mixed(), c.blobs.add("libonnxruntime.so.1", noise(99, 5<<20)))
 			count := func() map[string]int { return nil }
@@ -209,6 +205,7 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 		"is older":                {"echo 'receive takes a file and an offset' >&2; exit 2", "", false},
 		"greets otherwise":        {"echo hello; cat >/dev/null", "", false},
 		"greets without end":      {"yes | tr -d '\\n'", "", false},
+		"does not greet":          {"exec sleep 60", "", true},
 		"ends at once":            {"greet", "ended by itself", false},
 		"disk is full":            {"greet; echo no space left on device >&2; exit 1", "no space left on device", false},
 		"fails without end":       {"greet; yes >&2", "takes nothing more", true},
@@ -242,6 +239,28 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 				t.Errorf("it is told more than once a file: %v", err)
 			}
 		})
+	}
+}
+
+// A session that waits for its first file, or for the next one, is not taken for silent.
+func TestReceiverMayWait(t *testing.T) {
+	t.Parallel()
+	c := bareCluster(t)
+	c.addDevice("a", embedded.Options{})
+	s, _ := c.employedReal("a")
+	l, err := s.connected(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit = 4 * time.Second
+	r, err := openReceiver(t.Context(), l, limit, s.helperProgram(), s.blobs())
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-r.done:
+		t.Error(r.ended)
+	case <-time.After(limit + time.Second):
 	}
 }
 

@@ -91,6 +91,9 @@ func (r *receiver) read(out io.Reader) {
 			r.end(fmt.Errorf("the worker program said %q and should greet", shortened(lines.Text())))
 			return
 		}
+		r.mu.Lock()
+		r.stir()
+		r.mu.Unlock()
 		close(r.greeted)
 	}
 	for lines.Scan() {

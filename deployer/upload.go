@@ -71,7 +71,7 @@ func (u *uploading) prepare(ctx context.Context, blobs []statefile.Blob) (there 
 	}
 	if program != "" {
 		beside.Go(func() {
-			if r, _ := u.openReceiver(ctx, program); r != nil { // else it is opened when it is needed
+			if r, _ := u.openReceiver(ctx, program); r != nil { // else SFTP does it
 				u.receivers.push(r)
 			}
 		})

@@ -84,17 +84,23 @@ func (c *cluster) mixed() []statefile.Blob {
 	return append(list, c.blobs.add(worker.ProgramFile, fakeWorker(c.t)))
 }
 
+// addKind adds a node whose server is "embedded" or "sshd".
+func (c *cluster) addKind(name, kind string) {
+	c.t.Helper()
+	if kind == "sshd" {
+		c.addSSHD(name, sshdtest.Options{}, ".edgeplan")
+	} else {
+		c.addDevice(name, embedded.Options{})
+	}
+}
+
 // Every kind of blob arrives on every kind of server, with few operations.
 func TestUploadOfManySizes(t *testing.T) {
 	for _, kind := range []string{"embedded", "sshd"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			c := bareCluster(t)
-			if kind == "sshd" {
-				c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
-			} else {
-				c.addDevice("a", embedded.Options{})
-			}
+			c.addKind("a", kind)
 			blobs := c.mixed()
 			if err := c.open("a").upload(context.Background(), c.blobs, blobs); err != nil {
 				t.Fatal(err)
@@ -130,11 +136,7 @@ func TestPlannedBytesAreSent(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			c := bareCluster(t)
-			if kind == "sshd" {
-				c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
-			} else {
-				c.addDevice("a", embedded.Options{})
-			}
+			c.addKind("a", kind)
 			line := c.through("a", 0, 0)
 			m := c.model("net", "1", 7433, "a")
 			for i := range 48 {
