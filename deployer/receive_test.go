@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,16 +18,6 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
 )
-
-// realWorker is the worker program, built once.
-var realWorker = sync.OnceValues(func() ([]byte, error) {
-	dir, err := os.MkdirTemp("", "worker")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(dir)
-	return builtWorker(dir)
-})
 
 // employed is a node with a worker program that takes files, or says that it does.
 func (c *cluster) employed(node string, content []byte) (*site, statefile.Blob) {
@@ -43,11 +32,7 @@ func (c *cluster) employed(node string, content []byte) (*site, statefile.Blob) 
 
 func (c *cluster) employedReal(node string) (*site, statefile.Blob) {
 	c.t.Helper()
-	content, err := realWorker()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	s, program := c.employed(node, content)
+	s, program := c.employed(node, buildWorker(c.t))
 	if s.helperProgram() == "" {
 		c.t.Fatal("the worker program is not employed")
 	}

@@ -84,14 +84,14 @@ func (c *cluster) mixed() []statefile.Blob {
 	return append(list, c.blobs.add(worker.ProgramFile, fakeWorker(c.t)))
 }
 
-// addKind adds a node whose server is "embedded" or "sshd".
+// addKind adds a device with an embedded server, or with OpenSSH's.
 func (c *cluster) addKind(name, kind string) {
 	c.t.Helper()
 	if kind == "sshd" {
 		c.addSSHD(name, sshdtest.Options{}, ".edgeplan")
-	} else {
-		c.addDevice(name, embedded.Options{})
+		return
 	}
+	c.addDevice(name, embedded.Options{})
 }
 
 // Every kind of blob arrives on every kind of server, with few operations.

@@ -120,8 +120,9 @@ func Destroy(prior *statefile.State, excluded ...string) *Plan {
 }
 
 // DestroyTargets makes the plan that removes some models, as "model.resnet50",
-// and leaves the others as they are; without targets it is Destroy.
-func DestroyTargets(prior *statefile.State, targets []string, excluded ...string) (*Plan, error) {
+// and leaves the others as they are; without targets it is Destroy. The configuration
+// tells which outputs go with the models; with nil, they all stay while a model does.
+func DestroyTargets(prior *statefile.State, cfg *config.Config, targets []string, excluded ...string) (*Plan, error) {
 	p := Destroy(prior, excluded...)
 	if len(targets) == 0 {
 		return p, nil
@@ -135,6 +136,7 @@ func DestroyTargets(prior *statefile.State, targets []string, excluded ...string
 		return nil, err
 	}
 	p.Targets, p.Desired = names, keptOf(prior, names)
+	dropOutputs(p.Desired, prior, cfg)
 	keepExcluded(p.Desired, prior, excluded)
 	p.derive()
 	return p, nil

@@ -201,6 +201,9 @@ type Stage struct {
 	ComputeOrigin config.Origin `json:"compute_origin"`
 	MemoryOrigin  config.Origin `json:"memory_origin"`
 	Spread        float64       `json:"spread,omitempty"`
+	// Deviation is the standard deviation of single runs as a share of their mean, as
+	// measured; 0 is not known.
+	Deviation float64 `json:"deviation,omitempty"`
 }
 
 // Transfer is one printed transfer.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 
@@ -60,7 +61,7 @@ func (c *cli) inputOf(ctx context.Context, f planFlags, p *project, prior *state
 func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State) (*plan.Plan, error) {
 	switch {
 	case f.destroy:
-		return makeDestroy(f, prior)
+		return c.makeDestroy(f, prior)
 	case f.refreshOnly:
 		return c.makeRefresh(ctx, f, prior)
 	}
@@ -82,12 +83,22 @@ func (c *cli) build(ctx context.Context, input *plan.Input) (*plan.Plan, error) 
 	return c.checkPlan(ctx, made, diags, input.Config)
 }
 
-func makeDestroy(f planFlags, prior *statefile.State) (*plan.Plan, error) {
+// makeDestroy needs no configuration; where there is one that can be read, it tells
+// which outputs go with the models that are targeted.
+func (c *cli) makeDestroy(f planFlags, prior *statefile.State) (*plan.Plan, error) {
 	excluded, err := plan.Excluded(f.exclude, nil, prior)
 	if err != nil {
 		return nil, err
 	}
-	return plan.DestroyTargets(prior, f.targets, excluded...)
+	var cfg *config.Config
+	if len(f.targets) > 0 {
+		quiet := *c
+		quiet.stderr = io.Discard
+		if cfg, err = quiet.loadConfig(f.vars); err != nil {
+			cfg = nil
+		}
+	}
+	return plan.DestroyTargets(prior, cfg, f.targets, excluded...)
 }
 
 // makeRefresh looks at the devices and plans nothing for them.

@@ -109,6 +109,7 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 	}
 	profile := p.profileOf(t)
 	profile.Seconds, profile.Spread, profile.MeasuredAt = max(result.Seconds, leastSeconds), result.Spread, p.now()
+	profile.Deviation = result.Deviation
 	if result.PeakBytes > 0 { // a worker takes more than the process that timed it
 		profile.PeakMemoryBytes = result.PeakBytes + max(0, base.WorkerBytes-base.RunnerBytes)
 	}
