@@ -67,7 +67,9 @@ func openReceiver(ctx context.Context, l *link, limit time.Duration, program, di
 		return nil, err
 	}
 	r.session = session
+	r.mu.Lock() // which the timer waits for
 	r.silence = time.AfterFunc(limit, r.isSilent)
+	r.mu.Unlock()
 	context.AfterFunc(ctx, func() { r.end(context.Cause(ctx)) })
 	go r.read(out)
 	select {
