@@ -99,6 +99,7 @@ soak-pipeline:
 # Ten minutes of hostile messages of neighbours and clients, and of damaged tensors.
 fuzz-pipeline:
 	$(GO) test -run '^$$' -fuzz '^FuzzMessage$$' -fuzztime 5m -fuzzminimizetime 1s ./worker
+	$(GO) test -run '^$$' -fuzz '^FuzzReceive$$' -fuzztime 1m -fuzzminimizetime 1s ./worker
 	$(GO) test -run '^$$' -fuzz '^FuzzCodec$$' -fuzztime 2m -fuzzminimizetime 1s ./internal/oippb
 	$(GO) test -run '^$$' -fuzz '^FuzzInfer$$' -fuzztime 2m -fuzzminimizetime 1s ./internal/oiprest
 	$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime 1m -fuzzminimizetime 1s ./internal/transfer

@@ -188,6 +188,7 @@ type site struct {
 	mu       sync.Mutex
 	verified map[string]bool // digests hashed on the device in this run
 	helper   string          // see helperProgram
+	untried  *statefile.Blob // see employHeld
 	gzip     bool            // whether the device has it
 	rate     float64         // of uploads, in bytes per second; 0 is not known yet
 	uplink   float64         // of the line to all devices, as the plan says; 0 is not known

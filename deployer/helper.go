@@ -23,42 +23,51 @@ sum() {
 `
 
 // helperProgram is a worker program on the device that hashes and receives files for this
-// run: its own digest is right, and it was tried. "" is none.
+// run: it was tried, and its own digest is right. "" is none.
 func (s *site) helperProgram() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.helper
 }
 
-// employ tries a worker program that is in its place and verified. One that does not run
-// here is no help, and no failure: what is to be done is done without.
+// employ tries a worker program that is in its place. One that does not run here is no help,
+// and no failure: what is to be done is done without.
 func (s *site) employ(ctx context.Context, program statefile.Blob) {
-	out, err := s.run(ctx, s.blob(program.Digest), "sum", s.blob(program.Digest))
-	sums := map[string]string{}
-	if err != nil || parseSums(out, sums) != nil || sums[s.blob(program.Digest)] != program.Digest {
+	file, sums := s.blob(program.Digest), map[string]string{}
+	out, err := s.run(ctx, file, "sum", file)
+	if err != nil || parseSums(out, sums) != nil || sums[file] != program.Digest {
 		return
 	}
+	s.markVerified(program.Digest)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.helper = s.blob(program.Digest)
+	s.helper = file
 }
 
-// employFrom is from how many bytes on a program that is there already is hashed and
-// employed for those that come.
+// employFrom is for how many bytes a program that is there already is tried.
 const employFrom = 32 << 20
 
-// employHeld employs the worker program among the blobs of a device for those that it is
-// about to get. One that is damaged is found and mended later, as any other blob.
+// employHeld lets the next upload try the worker program among the blobs of a device for those
+// that it is about to get. That it prints the digest it should have shows that it is whole as
+// well. One that is damaged is found and mended later, as any other blob.
 func (s *site) employHeld(ctx context.Context, blobs, coming []statefile.Blob) error {
 	at := slices.IndexFunc(blobs, func(b statefile.Blob) bool { return b.Name == worker.ProgramFile })
-	if at < 0 || slices.Contains(coming, blobs[at]) || totalBytes(coming) < employFrom {
+	if at >= 0 && !slices.Contains(coming, blobs[at]) && totalBytes(coming) >= employFrom {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.untried = &blobs[at]
+	}
+	return context.Cause(ctx)
+}
+
+// takeUntried gives the program that is to be tried, once; nil for none.
+func (s *site) takeUntried() *statefile.Blob {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	program := s.untried
+	s.untried = nil
+	if s.helper != "" {
 		return nil
 	}
-	program := blobs[at]
-	sums, err := s.hash(ctx, s.blobs(), []string{program.Digest}, program.Size)
-	if err == nil && sums[program.Digest] == program.Digest {
-		s.markVerified(program.Digest)
-		s.employ(ctx, program)
-	}
-	return err
+	return program
 }

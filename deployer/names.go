@@ -21,8 +21,8 @@ const sumsFile = "SHA256SUMS"
 const (
 	releasesDir = "releases"
 	currentLink = worker.CurrentLink
-	temporary   = ".tmp-" // prefix of what is not in its place yet
-	unfinished  = ".tmp"  // suffix of a release that is being built
+	temporary   = worker.TemporaryPrefix
+	unfinished  = ".tmp" // suffix of a release that is being built
 )
 
 // DeploymentName is the folder of a model's deployment on every device: the

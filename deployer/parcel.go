@@ -131,10 +131,14 @@ func bodyOf(content []byte) body {
 	}}
 }
 
+func contentOf(source plan.BlobSource, blob statefile.Blob) body {
+	return body{blob.Size, func() (io.ReadCloser, error) { return source.Open(blob.Digest) }}
+}
+
 // body gives the file of a parcel, uncompressed.
 func (p parcel) body(source plan.BlobSource) (body, error) {
 	if !p.packed() {
-		return body{p.blobs[0].Size, func() (io.ReadCloser, error) { return source.Open(p.blobs[0].Digest) }}, nil
+		return contentOf(source, p.blobs[0]), nil
 	}
 	var archive bytes.Buffer
 	out := tar.NewWriter(&archive)
@@ -174,10 +178,14 @@ func readBlob(source plan.BlobSource, blob statefile.Blob) ([]byte, error) {
 
 // modeOf is the mode of a blob on a device: programs can be executed.
 func modeOf(blob statefile.Blob) fs.FileMode {
-	if blob.Name == worker.ProgramFile || blob.Name == worker.EngineFile {
+	if isProgram(blob) {
 		return 0o700
 	}
 	return 0o600
+}
+
+func isProgram(blob statefile.Blob) bool {
+	return blob.Name == worker.ProgramFile || blob.Name == worker.EngineFile
 }
 
 // temporaryName is new. It tells whose it is, for states that share a device.

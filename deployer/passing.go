@@ -225,7 +225,11 @@ func (h *handing) settle(ctx context.Context, there found) error {
 	}
 	return each(names, settleAtOnce, func(name string) error {
 		p := byName[name]
-		if err := u.settle(ctx, p, plain); err != nil {
+		sums, err := u.hashed(ctx, p, plain)
+		if err == nil {
+			err = compare(p, sums)
+		}
+		if err != nil {
 			return errors.Join(fmt.Errorf("what %s gave cannot be used: %w", h.giver.name, err), u.remove(ctx, u.blob(name)))
 		}
 		return u.place(ctx, p)

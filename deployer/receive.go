@@ -4,70 +4,214 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strconv"
+	"sync"
 	"time"
+
+	"github.com/edgeplan/edgeplan/worker"
 )
 
-const (
-	// receivedBytes is from how many bytes on a file goes to the worker program on the device
-	// instead of the SFTP server: it hashes and flushes while it writes, but each file costs
-	// round trips.
-	receivedBytes = 16 << 20
-	// receiveAtOnce leaves most of the sessions that a server allows to others.
-	receiveAtOnce = 2
-)
+// receiveAtOnce sessions take files: each has at most 2 MiB under way with OpenSSH, and a
+// server allows some ten for everything.
+const receiveAtOnce = 2
 
-// receiver is the worker program that can take a file, or "".
-func (u *uploading) receiver(p parcel, as form) string {
-	if p.packed() || as != plain || p.content() < receivedBytes {
-		return ""
-	}
-	return u.helperProgram()
+// receivers are the sessions of one upload in which files are received.
+type receivers struct {
+	slots chan struct{}
+
+	mu      sync.Mutex
+	idle    []*receiver
+	refused bool // the device opens no more
 }
 
-// receive lets a worker program write the file of a parcel from an offset on.
-func (u *uploading) receive(ctx context.Context, program, name string, offset int64, r *sizedReader) error {
-	if err := take(ctx, u.receiving); err != nil {
-		return err
+func newReceivers() *receivers { return &receivers{slots: make(chan struct{}, receiveAtOnce)} }
+
+// pop gives one that was opened, or nil, and says whether another can be. The caller holds a slot.
+func (r *receivers) pop() (one *receiver, more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.idle) == 0 {
+		return nil, !r.refused
 	}
-	defer func() { <-u.receiving }()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	silent := func() { cancel(errors.New("the device takes nothing more")) }
-	silence := time.AfterFunc(u.o.AnswerTimeout+secondsFor(offset), silent) // it reads what is there first
-	defer silence.Stop()
-	told, left := r.moved, r.size
-	r.moved = func(n int) {
-		left -= int64(n)
-		limit := u.o.AnswerTimeout
-		if left == 0 {
-			limit += secondsFor(r.size) // it may take that to flush it
+	last := r.idle[len(r.idle)-1]
+	r.idle = r.idle[:len(r.idle)-1]
+	return last, true
+}
+
+func (r *receivers) refuse() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refused = true
+}
+
+func (r *receivers) push(one *receiver) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.idle = append(r.idle, one)
+}
+
+// receiver takes a session from those of the upload, for a parcel; nil where the device has none.
+func (u *uploading) receiver(ctx context.Context, p parcel) (*receiver, error) {
+	program := u.helperProgram()
+	if program == "" || p.name == u.ahead { // SFTP tells how fast the line is
+		return nil, nil
+	}
+	if err := take(ctx, u.receivers.slots); err != nil {
+		return nil, err
+	}
+	r, more := u.receivers.pop()
+	var err error
+	if r == nil && more {
+		r, err = u.openReceiver(ctx, program)
+	}
+	if r == nil {
+		<-u.receivers.slots
+	}
+	return r, err
+}
+
+// openReceiver gives nil where the program does not do it, which is no failure.
+func (u *uploading) openReceiver(ctx context.Context, program string) (*receiver, error) {
+	l, err := u.connected(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := openReceiver(u.ctx, l, u.o.AnswerTimeout, program, u.blobs())
+	if err != nil && ctx.Err() == nil && !u.isLost() {
+		u.receivers.refuse()
+		return nil, nil
+	}
+	return r, err
+}
+
+// outgoing is a file that a receiver gets.
+type outgoing struct {
+	worker.Incoming
+	content body
+}
+
+// members are the files of a packed parcel, which needs no archive then.
+func (u *uploading) members(p parcel) []outgoing {
+	var list []outgoing
+	for i, blob := range p.blobs {
+		list = append(list, outgoing{
+			worker.Incoming{Name: p.members[i], Size: blob.Size, Program: isProgram(blob)}, contentOf(u.source, blob),
+		})
+	}
+	return list
+}
+
+// hand gives files to a receiver, and takes that back from the caller.
+func (u *uploading) hand(ctx context.Context, r *receiver, files []outgoing) (digests, error) {
+	defer func() { u.receivers.push(r); <-u.receivers.slots }()
+	var sent []*coming
+	for _, file := range files {
+		c, err := u.handOne(ctx, r, file)
+		if err != nil {
+			return nil, err
 		}
-		silence.Reset(limit)
-		told(n)
+		sent = append(sent, c)
 	}
-	out, err := u.runWith(ctx, r, program, "receive", u.blob(name), strconv.FormatInt(offset, 10))
-	if err != nil {
-		return err
+	if err := r.flush(ctx); err != nil {
+		return nil, err
 	}
-	return u.received(out, name)
+	return func(ctx context.Context) (map[string]string, error) {
+		sums := map[string]string{}
+		for i, c := range sent {
+			sum, err := r.digest(ctx, c)
+			if err != nil {
+				return nil, err
+			}
+			sums[files[i].Name] = sum
+		}
+		return sums, nil
+	}, nil
 }
 
-// received keeps the digest that the worker program printed.
-func (u *uploading) received(out, name string) error {
-	sums := map[string]string{}
-	if err := parseSums(out, sums); err != nil {
-		return err
+func (u *uploading) handOne(ctx context.Context, r *receiver, file outgoing) (*coming, error) {
+	content, err := file.content.openAt(file.Offset)
+	if err != nil {
+		return nil, err
 	}
-	u.sums.Store(name, sums[u.blob(name)])
-	return nil
+	defer content.Close()
+	moved := meter(u.progress, 1)
+	moved(int(file.Offset))
+	from := &sizedReader{Reader: content, ctx: ctx, size: file.Size - file.Offset, moved: moved}
+	c, err := r.send(ctx, file.Incoming, from)
+	u.wire.Add(from.size)
+	return c, err
 }
 
-// runWith executes a command that reads what is given; ctx alone bounds its time.
-func (d *device) runWith(ctx context.Context, in io.Reader, args ...string) (string, error) {
-	l, err := d.connected(ctx)
-	if err != nil {
-		return "", err
+// send gives a receiver a file, of which some may wait to be flushed; its digest comes later.
+func (r *receiver) send(ctx context.Context, file worker.Incoming, content *sizedReader) (*coming, error) {
+	c := &coming{size: file.Size, digest: make(chan string, 1)}
+	r.mu.Lock()
+	r.coming[file.Name] = c
+	r.owed += file.Offset
+	r.mu.Unlock()
+	err := r.during(ctx, func() error {
+		if _, err := r.in.WriteString(file.Line()); err != nil {
+			return err
+		}
+		n, err := io.Copy(r.in, io.LimitReader(content, content.size+1))
+		if err == nil && n != content.size {
+			return changedSize(n, content.size)
+		}
+		return err
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.owed += file.Size - file.Offset // also where it has answered already
+	return c, err
+}
+
+// giveUp is for a failure on this side, which is told of here and nowhere else.
+func (r *receiver) giveUp(err error) error {
+	r.mu.Lock()
+	r.blamed = true
+	r.mu.Unlock()
+	r.end(err)
+	return err
+}
+
+func (r *receiver) flush(ctx context.Context) error { return r.during(ctx, r.in.Flush) }
+
+// during does something to the input of a receiver, which is over when that ends.
+func (r *receiver) during(ctx context.Context, do func() error) error {
+	result := make(chan error, 1)
+	go func() { result <- do() }()
+	select {
+	case err := <-result:
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, io.EOF) { // which says that it has ended, and not why
+			return r.giveUp(err)
+		}
+		<-r.done
+	case <-ctx.Done():
+		return r.giveUp(context.Cause(ctx))
+	case <-r.done:
+		select {
+		case <-result:
+		case <-time.After(endGrace):
+		}
 	}
-	return l.run(ctx, in, args...)
+	return r.why(ctx)
+}
+
+// digest waits for that of a file on the device.
+func (r *receiver) digest(ctx context.Context, c *coming) (string, error) {
+	select {
+	case sum := <-c.digest:
+		return sum, nil
+	case <-r.done:
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+	select {
+	case sum := <-c.digest:
+		return sum, nil
+	default:
+		return "", r.why(ctx)
+	}
 }

@@ -10,27 +10,49 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
+
+	"github.com/edgeplan/edgeplan/worker"
 )
 
-// send writes the file of a parcel, and tells in which form.
-func (u *uploading) send(ctx context.Context, p parcel) (form, error) {
+// digests gives those of the files that arrived, by temporary name, once they are on the disk.
+type digests func(context.Context) (map[string]string, error)
+
+// send brings a parcel to the device: by a worker program there that takes files, else as one
+// file by SFTP.
+func (u *uploading) send(ctx context.Context, p parcel) (digests, error) {
+	if p.packed() {
+		if r, err := u.receiver(ctx, p); err != nil {
+			return nil, err
+		} else if r != nil {
+			return u.hand(ctx, r, u.members(p))
+		}
+	}
 	content, err := p.body(u.source)
 	if err != nil {
-		return plain, err
+		return nil, err
 	}
 	as := plain
 	if packed, ok := u.compressed(p, content); ok {
 		content, as = packed, compressed
 	}
-	name := p.name + string(as)
-	offset, err := u.offset(ctx, p, as, name, content)
-	if err == nil {
-		err = u.sendFrom(ctx, p, as, content, offset)
-	}
+	return u.sendAs(ctx, p, as, content)
+}
+
+// sendAs sends the file of a parcel in a form, or the rest of it.
+func (u *uploading) sendAs(ctx context.Context, p parcel, as form, content body) (digests, error) {
+	offset, err := u.offset(ctx, p, as, p.name+string(as), content)
 	if err != nil {
-		return as, fmt.Errorf("%s: %w", p.title(), u.explainWrite(ctx, err, content.size))
+		return nil, err
 	}
-	return as, nil
+	if as == plain && !p.packed() {
+		if r, err := u.receiver(ctx, p); err != nil {
+			return nil, err
+		} else if r != nil {
+			file := worker.Incoming{Name: p.name, Offset: offset, Size: content.size, Program: isProgram(p.blobs[0])}
+			return u.hand(ctx, r, []outgoing{{file, content}})
+		}
+	}
+	return func(ctx context.Context) (map[string]string, error) { return u.hashed(ctx, p, as) }, u.write(ctx, p, as, content, offset)
 }
 
 // offset is where to go on in a part file; 0 is a new file.
@@ -46,8 +68,8 @@ func (u *uploading) offset(ctx context.Context, p parcel, as form, name string, 
 	return 0, u.remove(ctx, u.blob(p.name+string(p.found)))
 }
 
-func (u *uploading) sendFrom(ctx context.Context, p parcel, as form, content body, offset int64) error {
-	name := p.name + string(as)
+// write writes the file of a parcel by SFTP, from an offset on.
+func (u *uploading) write(ctx context.Context, p parcel, as form, content body, offset int64) error {
 	r, err := content.openAt(offset)
 	if err != nil {
 		return err
@@ -58,12 +80,8 @@ func (u *uploading) sendFrom(ctx context.Context, p parcel, as form, content bod
 	moved(int(offset))
 	begun := time.Now()
 	from := &sizedReader{Reader: r, ctx: ctx, size: content.size - offset, moved: moved}
-	if program := u.receiver(p, as); program != "" {
-		err = u.receive(ctx, program, name, offset, from)
-	} else {
-		limit := u.o.AnswerTimeout + secondsFor(content.size) // the device may take that to flush it
-		err = u.filesFor(ctx, limit, func(c *sftp.Client) error { return writeFile(c, u.blob(name), offset, from) })
-	}
+	limit := u.o.AnswerTimeout + secondsFor(content.size) // the device may take that to flush it
+	err = u.filesFor(ctx, limit, func(c *sftp.Client) error { return writeFile(c, u.blob(p.name+string(as)), offset, from) })
 	if err != nil {
 		return err
 	}

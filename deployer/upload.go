@@ -42,12 +42,14 @@ func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []state
 	if len(blobs) == 0 {
 		return nil
 	}
-	there, err := s.openBlobs(ctx, blobs)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	u := &uploading{site: s, ctx: ctx, source: source, total: totalBytes(blobs),
+		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receivers: newReceivers()}
+	there, err := u.prepare(ctx, blobs)
 	if err != nil {
 		return err
 	}
-	u := &uploading{site: s, source: source, total: totalBytes(blobs),
-		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receiving: make(chan struct{}, receiveAtOnce)}
 	s.emitUpload(fmt.Sprintf("uploading %s, %s", count(len(blobs), "file"), byteCount(u.total)), 0, u.total)
 	if err := u.all(ctx, parcels(s, blobs, there)); err != nil {
 		return fmt.Errorf("upload: %w", err)
@@ -58,6 +60,27 @@ func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []state
 	return nil
 }
 
+// prepare makes the device ready, all at once: each step costs round trips. A worker program
+// that is tried is to receive files as well.
+func (u *uploading) prepare(ctx context.Context, blobs []statefile.Blob) (there found, err error) {
+	var beside sync.WaitGroup
+	program := u.helperProgram()
+	if untried := u.takeUntried(); untried != nil {
+		program = u.blob(untried.Digest)
+		beside.Go(func() { u.employ(ctx, *untried) })
+	}
+	if program != "" {
+		beside.Go(func() {
+			if r, _ := u.openReceiver(ctx, program); r != nil { // else SFTP does it
+				u.receivers.push(r)
+			}
+		})
+	}
+	there, err = u.openBlobs(ctx, blobs)
+	beside.Wait()
+	return there, err
+}
+
 // emitUpload tells of bytes of content, which are those of the plan.
 func (s *site) emitUpload(message string, done, total int64) {
 	s.o.emit(Event{Node: s.name, Kind: "upload", Message: message, Bytes: done, Total: total})
@@ -66,16 +89,17 @@ func (s *site) emitUpload(message string, done, total int64) {
 // uploading is one call of upload.
 type uploading struct {
 	*site
+	ctx          context.Context // of the whole
 	source       plan.BlobSource
 	total        int64         // bytes of content
 	telling      sync.Mutex    // held while progress is told, which must not go back
 	done         int64         // bytes of content, of the total
 	wire         atomic.Int64  // bytes of files that were sent
-	sums         sync.Map      // digests by temporary name, of files hashed while they came
 	ahead        string        // name of the parcel that goes first; "" is none
 	measuredLine chan struct{} // closed when it has been sent
 
-	sending, receiving, settling chan struct{}
+	sending, settling chan struct{}
+	receivers         *receivers
 }
 
 // progress tells of n more bytes of content, in the order in which they are counted.
@@ -110,20 +134,19 @@ func (u *uploading) bring(ctx context.Context, p parcel) error {
 	if err := u.takeTurn(ctx, p); err != nil {
 		return err
 	}
-	form, err := u.send(ctx, p)
+	arrived, err := u.send(ctx, p)
 	<-u.sending
 	if p.name == u.ahead {
 		close(u.measuredLine)
 	}
-	if err != nil {
-		return err
+	var sums map[string]string
+	if err == nil {
+		sums, err = arrived(ctx)
 	}
-	if err := take(ctx, u.settling); err != nil {
-		return err
-	}
-	err = u.settle(ctx, p, form)
-	<-u.settling
 	if err != nil {
+		return fmt.Errorf("%s: %w", p.title(), u.explainWrite(ctx, err, p.content()))
+	}
+	if err := compare(p, sums); err != nil {
 		return err
 	}
 	return u.place(ctx, p)

@@ -1,76 +1,129 @@
 package worker
 
 import (
+	"bufio"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash"
 	"io"
 	"os"
-	"strconv"
-	"syscall"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// Receive writes what comes in to a file, from an offset on, flushes it, and prints the
-// sha256 digest of the whole file as sha256sum does. With offset 0 the file is new; else its
-// first bytes stay and what is behind them goes.
+// ReceiveGreeting is the first line that Receive prints. Its number changes with what follows.
+const ReceiveGreeting = "edgeplan-worker receives files, version 1"
+
+// Receive writes the files that come in to a folder, until the input ends. Each is an Incoming
+// line, and then the bytes from its offset to its end. Once a file is whole and on the disk its
+// line is printed, as sha256sum prints it, in whatever order they are done.
 //
-// It is hashed and flushed while it is written, so that little is left to be done after the
-// last byte.
-func Receive(name, offset string, r io.Reader, w io.Writer) error {
-	at, err := strconv.ParseInt(offset, 10, 64)
-	if err != nil || at < 0 {
-		return fmt.Errorf("%q is no offset", offset)
+// Files are hashed and flushed while they are written, and while the next ones come in, so that
+// little is left to be done after the last byte. The first failure ends it, whatever still comes
+// in; what was written stays.
+func Receive(dir string, r io.Reader, w io.Writer) error {
+	folder, err := os.Open(dir)
+	if err != nil {
+		return err
 	}
-	flags := os.O_RDWR | syscall.O_NOFOLLOW
-	if at == 0 {
-		flags |= os.O_CREATE | os.O_EXCL
+	widen(r)
+	if _, err := fmt.Fprintln(w, ReceiveGreeting); err != nil {
+		return err
 	}
-	f, err := os.OpenFile(name, flags, 0o600)
+	flushing, failed := errgroup.WithContext(context.Background())
+	flushing.SetLimit(flushAtOnce)
+	in := &receiving{folder: folder, in: bufio.NewReaderSize(r, receiveBlock), out: w, flushing: flushing, failed: failed,
+		free: make(chan []byte, receiveBlocks)}
+	for range receiveBlocks {
+		in.free <- make([]byte, receiveBlock)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- in.files() }()
+	select {
+	case err := <-ended:
+		if failure := flushing.Wait(); failure != nil {
+			return failure
+		}
+		return err
+	case <-failed.Done(): // the input is not waited for
+		return context.Cause(failed)
+	}
+}
+
+const (
+	receiveBlock  = 256 << 10
+	receiveBlocks = 12  // some are read, written and hashed at the same time
+	flushEvery    = 128 // blocks
+	flushAtOnce   = 8   // files: a journal commits them together
+)
+
+// receiving is one call of Receive.
+type receiving struct {
+	folder   *os.File
+	in       *bufio.Reader
+	out      io.Writer // under printing
+	printing sync.Mutex
+	free     chan []byte
+	flushing *errgroup.Group
+	failed   context.Context // ends when a flush fails
+}
+
+// files takes one file after the other.
+func (r *receiving) files() error {
+	for {
+		file, err := readIncoming(r.in)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			err = r.file(file)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// file takes one file, and leaves it to be flushed and told of while the next one comes.
+func (r *receiving) file(file Incoming) error {
+	f, err := openIncoming(r.folder, file)
 	if err != nil {
 		return err
 	}
 	digest := sha256.New()
-	err = errors.Join(receiveInto(f, at, digest, r), f.Close())
+	beside, err := r.copyHashed(f, digest, file)
 	if err != nil {
-		return err
+		return errors.Join(err, beside.Wait(), f.Close())
 	}
-	_, err = fmt.Fprintf(w, "%x  %s\n", digest.Sum(nil), name)
-	return err
+	r.flushing.Go(func() error {
+		if err := errors.Join(beside.Wait(), f.Sync(), f.Close()); err != nil {
+			return err
+		}
+		r.printing.Lock()
+		defer r.printing.Unlock()
+		_, err := fmt.Fprintf(r.out, "%x  %s\n", digest.Sum(nil), file.Name)
+		return err
+	})
+	return nil
 }
 
-func receiveInto(f *os.File, at int64, digest hash.Hash, r io.Reader) error {
-	if n, err := io.CopyN(digest, f, at); err != nil {
-		return fmt.Errorf("%s has %d bytes, not %d: %w", f.Name(), n, at, err)
+// copyHashed writes what comes of a file; beside that it is hashed and flushed.
+func (r *receiving) copyHashed(f *os.File, digest hash.Hash, file Incoming) (beside *errgroup.Group, err error) {
+	beside = new(errgroup.Group)
+	if n, err := io.CopyN(digest, f, file.Offset); err != nil {
+		return beside, fmt.Errorf("%s has %d bytes, not %d: %w", file.Name, n, file.Offset, err)
 	}
-	if err := f.Truncate(at); err != nil {
-		return err
+	if err := f.Truncate(file.Offset); err != nil {
+		return beside, err
 	}
-	if err := copyHashed(f, digest, r); err != nil {
-		return err
-	}
-	return f.Sync()
-}
-
-const (
-	receiveBlock  = 1 << 20
-	receiveBlocks = 3  // one read, one written, one hashed
-	flushEvery    = 32 // blocks
-)
-
-// copyHashed writes, hashes and flushes at the same time.
-func copyHashed(f *os.File, digest hash.Hash, r io.Reader) error {
-	free, written := make(chan []byte, receiveBlocks), make(chan []byte, receiveBlocks)
-	for range receiveBlocks {
-		free <- make([]byte, receiveBlock)
-	}
-	due := make(chan struct{}, 1)
-	var beside errgroup.Group
+	written, due := make(chan []byte, receiveBlocks), make(chan struct{}, 1)
+	defer close(written)
 	beside.Go(func() error {
 		defer close(due)
-		hashBlocks(digest, written, free, due)
+		r.hashBlocks(digest, written, due)
 		return nil
 	})
 	beside.Go(func() (err error) {
@@ -79,21 +132,19 @@ func copyHashed(f *os.File, digest hash.Hash, r io.Reader) error {
 		}
 		return err
 	})
-	err := eachBlock(r, free, func(block []byte) error {
+	return beside, r.eachBlock(file, func(block []byte) error {
 		_, err := f.Write(block)
 		written <- block
 		return err
 	})
-	close(written)
-	return errors.Join(err, beside.Wait())
 }
 
 // hashBlocks hashes blocks and gives them back. After some, a flush is due.
-func hashBlocks(digest hash.Hash, written <-chan []byte, free chan<- []byte, due chan<- struct{}) {
+func (r *receiving) hashBlocks(digest hash.Hash, written <-chan []byte, due chan<- struct{}) {
 	n := 0
 	for block := range written {
 		digest.Write(block)
-		free <- block[:receiveBlock]
+		r.free <- block[:receiveBlock]
 		if n++; n%flushEvery == 0 {
 			select {
 			case due <- struct{}{}:
@@ -103,21 +154,20 @@ func hashBlocks(digest hash.Hash, written <-chan []byte, free chan<- []byte, due
 	}
 }
 
-// eachBlock reads blocks until the end.
-func eachBlock(r io.Reader, free <-chan []byte, do func([]byte) error) error {
-	for {
-		block := <-free
-		n, err := io.ReadFull(r, block)
-		if n > 0 {
-			if err := do(block[:n]); err != nil {
-				return err
-			}
-		}
-		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return nil
-		case err != nil:
+// eachBlock reads what comes of a file.
+func (r *receiving) eachBlock(file Incoming, do func([]byte) error) error {
+	for left := file.Size - file.Offset; left > 0; {
+		block := <-r.free
+		n, ended := io.ReadFull(r.in, block[:min(left, receiveBlock)])
+		if err := do(block[:n]); err != nil { // a part, too: the next run goes on behind it
 			return err
 		}
+		if left -= int64(n); ended != nil {
+			return fmt.Errorf("the input ended %d bytes before the end of %s: %w", left, file.Name, ended)
+		}
+		if r.failed.Err() != nil {
+			return context.Cause(r.failed)
+		}
 	}
+	return nil
 }

@@ -35,7 +35,7 @@ const usage = `Usage: edgeplan-worker COMMAND
   take DIR                                 take files from another device among the blobs in DIR, for the operator
   give DIR                                 give files out of the blobs in DIR to another device, for the operator
   proxy DIR                                connect standard input and output to the worker of DIR
-  receive FILE OFFSET                      write standard input to a file, and print its sha256 digest
+  receive DIR                              write files from standard input, and print their sha256 digests
   sum FILE...                              print the sha256 digests of files, as sha256sum does
   key FILE                                 print the public key of FILE; make the key when there is none
   version                                  print the version
@@ -111,11 +111,11 @@ func execute(ctx context.Context, args []string, stdin io.Reader, stdout io.Writ
 		defer context.AfterFunc(ctx, func() { os.Exit(exitFailed) })()
 		return worker.Sum(stdout, args[1:])
 	case "receive":
-		if len(args) != 3 {
-			return fmt.Errorf("%w: receive takes a file and an offset", errUsage)
+		if len(args) != 2 {
+			return fmt.Errorf("%w: receive takes a folder", errUsage)
 		}
 		defer context.AfterFunc(ctx, func() { os.Exit(exitFailed) })()
-		return worker.Receive(args[1], args[2], stdin, stdout)
+		return worker.Receive(args[1], stdin, stdout)
 	}
 	a, err := parse(args[0], args[1:])
 	if err != nil {

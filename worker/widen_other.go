@@ -1,0 +1,6 @@
+//go:build !linux
+
+package worker
+
+// widen does nothing: only Linux can.
+func widen(any) {}
