@@ -1,0 +1,313 @@
+package main_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/edgeplan/edgeplan/internal/cpushare"
+	"github.com/edgeplan/edgeplan/internal/measurement"
+	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/internal/probe/agent"
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+var (
+	predictClusters = flag.Int("predict-clusters", 5, "BenchmarkProbePredicts: `COUNT` of random clusters")
+	predictModels   = flag.String("predict-models", "", "BenchmarkProbePredicts: only models whose names contain this `TEXT`")
+	predictSeed     = flag.Uint64("predict-seed", 8, "BenchmarkProbePredicts: `SEED` of the clusters")
+	predictFor      = flag.Duration("predict-duration", 12*time.Second, "BenchmarkProbePredicts: measure each pipeline for this `TIME`")
+)
+
+// kindShares are the kinds of devices: the share of a core that each has.
+var kindShares = []float64{0.1, 0.15, 0.2, 0.25, 0.3}
+
+// predictedModel is one of the networks that are predicted.
+type predictedModel struct {
+	name  string
+	build func() (*modelbuilder.Model, error)
+}
+
+var predictedModels = []predictedModel{
+	{"resnet18", func() (*modelbuilder.Model, error) {
+		o := modelbuilder.ResNet18()
+		o.Image = 112
+		return modelbuilder.ResNet(1, o)
+	}},
+	{"mobilenet", func() (*modelbuilder.Model, error) { return modelbuilder.MobileNetV2(1) }},
+	{"perceptron", func() (*modelbuilder.Model, error) { return modelbuilder.Perceptron(1, 48, 1024) }},
+}
+
+// randomCluster is some devices, each of a kind and with a rate at which it sends.
+type randomCluster struct {
+	kinds []int
+	mbps  []int
+}
+
+func (c randomCluster) String() string {
+	var list []string
+	for i, kind := range c.kinds {
+		list = append(list, fmt.Sprintf("%.2f at %d", kindShares[kind], c.mbps[i]))
+	}
+	return strings.Join(list, ", ")
+}
+
+// newRandomCluster has 2 to 5 devices that send at 20 to 100 Mbit/s, and together need no
+// more than this machine can give beside the clients: 1.2 cores.
+func newRandomCluster(random *rand.Rand) randomCluster {
+	for {
+		c, sum := randomCluster{}, 0.0
+		for range 2 + random.IntN(4) {
+			kind := random.IntN(len(kindShares))
+			c.kinds, c.mbps, sum = append(c.kinds, kind), append(c.mbps, 20+random.IntN(81)), sum+kindShares[kind]
+		}
+		if sum <= 1.2 {
+			return c
+		}
+	}
+}
+
+// predictedRow is what became of one plan.
+type predictedRow struct {
+	model, cluster      string
+	stages, exact       int // of the stages, those whose range was timed
+	predicted, measured float64
+	memory              []float64 // of each stage, predicted over the real peak
+}
+
+func (r predictedRow) ratio() float64 { return r.measured / r.predicted }
+
+// One device of each kind is probed, alone. Then come clusters of such devices that nobody has
+// seen: their nodes and links are probed, plans are made with the times of the kinds, and
+// what is deployed is held against what was predicted.
+func BenchmarkProbePredicts(b *testing.B) {
+	limits, err := cpushare.New()
+	if err != nil {
+		b.Skipf("needs root and control groups: %v", err)
+	}
+	b.Cleanup(limits.Remove)
+	p := &prediction{limits: &limits, dir: b.TempDir()}
+	for _, m := range predictedModels {
+		if strings.Contains(m.name, *predictModels) {
+			p.models = append(p.models, m)
+		}
+	}
+	p.build(b)
+	b.Run("kinds", p.calibrate)
+	random := rand.New(rand.NewPCG(*predictSeed, 1))
+	for k := range *predictClusters {
+		c := newRandomCluster(random)
+		b.Run(fmt.Sprintf("cluster %d", k+1), func(b *testing.B) { p.try(b, c) })
+	}
+	p.report(b)
+}
+
+// prediction is a run of BenchmarkProbePredicts.
+type prediction struct {
+	limits       *cpushare.Limits
+	dir          string
+	models       []predictedModel
+	measurements []byte // of the kinds
+	rows         []predictedRow
+}
+
+func (p *prediction) build(b *testing.B) {
+	b.Helper()
+	for _, m := range p.models {
+		built, err := m.build()
+		if err == nil {
+			err = built.WriteFile(p.file(m))
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func (p *prediction) file(m predictedModel) string { return filepath.Join(p.dir, m.name+".onnx") }
+
+// calibrate probes one device of each kind.
+func (p *prediction) calibrate(b *testing.B) {
+	all := randomCluster{mbps: make([]int, len(kindShares))}
+	for kind := range kindShares {
+		all.kinds, all.mbps[kind] = append(all.kinds, kind), 100
+	}
+	bed := p.newBed(b, all)
+	var text strings.Builder
+	for i, hostKey := range bed.hostKeys[:bed.n-1] {
+		text.WriteString(bed.node(fmt.Sprintf("kind%d", i), i+1, hostKey, ""))
+	}
+	for _, m := range p.models {
+		text.WriteString(p.block(m))
+	}
+	bed.configure(text.String())
+	initFolder(b, bed.folder)
+	begun := time.Now()
+	bed.edgeplan(bed.folder, "probe", "-only", "nodes", "-only", "profiles")
+	b.ReportMetric(time.Since(begun).Seconds(), "probe-s")
+	content, err := os.ReadFile(filepath.Join(bed.folder, measurement.FileName))
+	if err != nil {
+		b.Fatal(err)
+	}
+	p.measurements = content
+}
+
+func (p *prediction) block(m predictedModel) string {
+	return fmt.Sprintf("model %q {\n  source  = %q\n  threads = 1\n}\n", m.name, p.file(m))
+}
+
+// kindBed are devices of some kinds and, as the last, a gateway without a limit.
+type kindBed struct {
+	*netBed
+	folder   string
+	hostKeys []string
+}
+
+func (p *prediction) newBed(b *testing.B, c randomCluster) *kindBed {
+	b.Helper()
+	bed := newNetBed(b, append(append([]int{}, c.mbps...), 100)...)
+	bed.limits = p.limits
+	for i, kind := range c.kinds {
+		group, err := p.limits.Device(kindShares[kind])
+		if err != nil {
+			b.Fatal(err)
+		}
+		bed.shares[i+1] = group
+	}
+	k := &kindBed{netBed: bed}
+	k.folder, k.hostKeys = bed.startDevices()
+	return k
+}
+
+// node is the block of a device.
+func (k *kindBed) node(name string, i int, hostKey, more string) string {
+	return fmt.Sprintf("node %q {\n  address       = %q\n  port          = 2222\n  user          = \"pi\"\n  host_key      = %q\n"+
+		"  architecture  = %q\n%s}\n", name, k.address(i), hostKey, "linux/"+runtime.GOARCH, more)
+}
+
+func (k *kindBed) configure(text string) {
+	k.write("folder/main.edgeplan.hcl", []byte("ssh {\n  identity_file = \"id\"\n}\n"+text))
+}
+
+// try plans and deploys every model on a cluster.
+func (p *prediction) try(b *testing.B, c randomCluster) {
+	bed := p.newBed(b, c)
+	var text strings.Builder
+	for kind := range kindShares {
+		text.WriteString(bed.node(fmt.Sprintf("kind%d", kind), 200+kind, bed.hostKeys[0], "  enabled       = false\n"))
+	}
+	last := bed.n - 1
+	for i, hostKey := range bed.hostKeys[:last] {
+		text.WriteString(bed.node(fmt.Sprintf("n%d", i), i+1, hostKey, fmt.Sprintf("  profile_of    = node.kind%d\n", c.kinds[i])))
+	}
+	// Its memory holds no stage.
+	text.WriteString(bed.node("gateway", bed.n, bed.hostKeys[last], "  memory        = \"32MiB\"\n  compute       = \"1GFLOPS\"\n"))
+	bed.write("folder/"+measurement.FileName, p.measurements)
+	for i, m := range p.models {
+		bed.configure(text.String() + bed.network() + strings.Replace(p.block(m), "threads", "gateway = node.gateway\n  threads", 1))
+		if i == 0 {
+			initFolder(b, bed.folder)
+			bed.edgeplan(bed.folder, "probe", "-only", "nodes", "-only", "links")
+			b.Cleanup(func() { bed.edgeplan(bed.folder, "destroy", "-auto-approve") })
+		}
+		bed.edgeplan(bed.folder, "apply", "-auto-approve")
+		row := bed.measure(m.name)
+		row.cluster = c.String()
+		p.rows = append(p.rows, row)
+		b.Logf("%s: %d stages, %.2f/s predicted, %.2f/s measured, %.3f; memory %.2f", row.model, row.stages, row.predicted, row.measured, row.ratio(), row.memory)
+	}
+}
+
+// network joins all nodes of a cluster.
+func (k *kindBed) network() string {
+	nodes := []string{"node.gateway"}
+	for i := range k.n - 1 {
+		nodes = append(nodes, fmt.Sprintf("node.n%d", i))
+	}
+	return "network \"lan\" {\n  nodes = [" + strings.Join(nodes, ", ") + "]\n}\n"
+}
+
+// measure runs what is deployed under a closed loop.
+func (k *kindBed) measure(model string) predictedRow {
+	k.t.Helper()
+	var result struct {
+		Throughput float64 `json:"throughput_per_second"`
+		Predicted  float64 `json:"predicted_throughput_per_second"`
+		Stages     []struct {
+			Node    string  `json:"node"`
+			Compute float64 `json:"compute_seconds"`
+			Busy    float64 `json:"utilisation"`
+		} `json:"stages"`
+	}
+	text := k.edgeplan(k.folder, "bench", "-json", "-duration", predictFor.String(), model)
+	if err := json.Unmarshal([]byte(text), &result); err != nil {
+		k.t.Fatalf("%v: %s", err, text)
+	}
+	for _, s := range result.Stages {
+		k.t.Logf("  %+v", s)
+	}
+	r := predictedRow{model: model, predicted: result.Predicted, measured: result.Throughput}
+	content, err := os.ReadFile(filepath.Join(k.folder, statefile.StateFile))
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	var state statefile.State
+	if err := json.Unmarshal(content, &state); err != nil {
+		k.t.Fatal(err)
+	}
+	for _, slice := range state.Models[model].Slices {
+		r.stages++
+		var i int
+		fmt.Sscanf(slice.Node, "node.n%d", &i)
+		r.memory = append(r.memory, float64(slice.MemoryBytes)/float64(k.peak(i+1, model)))
+		k.t.Logf("  %s: segments %d to %d, %+v", slice.Node, slice.FirstSegment, slice.LastSegment, slice)
+	}
+	k.t.Logf("  %+v", state.Models[model].Prediction)
+	return r
+}
+
+// peak is the most memory that the worker of a device has had.
+func (k *kindBed) peak(i int, model string) int64 {
+	k.t.Helper()
+	found, err := filepath.Glob(filepath.Join(k.dir, fmt.Sprintf("home%d", i), ".edgeplan", model+"-*", "current"))
+	if err != nil || len(found) != 1 {
+		k.t.Fatalf("workers of device %d: %v %v", i, found, err)
+	}
+	status, err := worker.ReadStatus(found[0])
+	if err != nil || status.PID == 0 {
+		k.t.Fatalf("%s: %+v %v", found[0], status, err)
+	}
+	return agent.PeakBytes(status.PID)
+}
+
+// report prints all rows and the errors.
+func (p *prediction) report(b *testing.B) {
+	b.Helper()
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "model\tdevices: share of a core at Mbit/s\tstages\tpredicted\tmeasured\tmeasured/predicted\tmemory predicted/peak")
+	var worst, mean, worstMemory float64
+	for _, r := range p.rows {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%.2f/s\t%.2f/s\t%.3f\t%.2f\n", r.model, r.cluster, r.stages, r.predicted, r.measured, r.ratio(), r.memory)
+		e := math.Abs(r.predicted/r.measured - 1)
+		worst, mean = max(worst, e), mean+e/float64(len(p.rows))
+		for _, m := range r.memory {
+			worstMemory = max(worstMemory, math.Abs(m-1))
+		}
+	}
+	w.Flush()
+	b.Logf("\n%s", text.String())
+	b.ReportMetric(100*mean, "%-throughput-mean")
+	b.ReportMetric(100*worst, "%-throughput-worst")
+	b.ReportMetric(100*worstMemory, "%-memory-worst")
+}
