@@ -104,6 +104,17 @@ func (b *builder) addTimes(n *solver.Node, node *config.Node, model *config.Mode
 	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerByte > 0 }); measured != nil {
 		n.CPUSecondsPerByte = measured.CPUSecondsPerByte
 	}
+	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerRequest > 0 }); measured != nil {
+		addToStages(n, measured.CPUSecondsPerRequest)
+	}
+}
+
+// addToStages makes every stage of a node take longer.
+func addToStages(n *solver.Node, seconds float64) {
+	n.StageSeconds += seconds
+	for i := range n.RangeSeconds {
+		n.RangeSeconds[i].Seconds += seconds
+	}
 }
 
 // measuredLike is what was measured of a node, or of the node whose profile it has, the

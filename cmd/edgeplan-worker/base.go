@@ -21,42 +21,41 @@ const (
 	baseModel    = "probe"
 	baseRelease  = "probe"
 	baseNode     = "node.probe"
-	baseRequests = 200
+	baseRequests = 400
 	baseTimeout  = time.Minute
 )
 
 // measureBase runs this program as the worker of a folder that holds an engine and a
 // slice, which it makes gateway and only stage of a pipeline of its own, and sends it
-// some requests. It gives the worker's highest resident memory, and the time from its
-// start until it is ready.
-func measureBase(ctx context.Context, dir string, request probe.BaseRequest) (bytes int64, loadSeconds float64, err error) {
+// some requests. It gives the worker's highest resident memory, the time from its start
+// until it is ready, and the processors' time of a request.
+func measureBase(ctx context.Context, dir string, request probe.BaseRequest) (b probe.Base, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, baseTimeout, fmt.Errorf("a worker with next to nothing to load was not done within %v", baseTimeout))
 	defer cancel()
 	if err := writeAlone(dir, request.Inputs, request.Outputs); err != nil {
-		return 0, 0, err
+		return b, err
 	}
 	program, err := os.Executable()
 	if err != nil {
-		return 0, 0, err
+		return b, err
 	}
 	command := exec.CommandContext(ctx, program, "run", "-key", filepath.Join(dir, worker.KeyFile), dir)
 	command.SysProcAttr = agent.EndsWithParent()
 	begun := time.Now()
 	if err := command.Start(); err != nil {
-		return 0, 0, err
+		return b, err
 	}
 	defer func() {
 		_ = command.Process.Signal(syscall.SIGTERM)
 		_ = command.Wait()
 	}()
 	if err := awaitReady(ctx, dir); err != nil {
-		return 0, 0, err
+		return b, err
 	}
-	loadSeconds = time.Since(begun).Seconds()
-	if err := askAlone(ctx, dir, request.Inputs); err != nil {
-		return 0, 0, err
-	}
-	return agent.PeakBytes(command.Process.Pid), loadSeconds, nil
+	b.LoadSeconds = time.Since(begun).Seconds()
+	b.RequestSeconds, err = askAlone(ctx, dir, request.Inputs, command.Process.Pid)
+	b.WorkerBytes = agent.PeakBytes(command.Process.Pid)
+	return b, err
 }
 
 // awaitReady waits for a worker; one that ends instead does so within a moment.
@@ -105,29 +104,34 @@ func writeJSONFiles(dir string, files map[string]any) error {
 	return nil
 }
 
-// askAlone sends requests of zeros.
-func askAlone(ctx context.Context, dir string, inputs []tensor.Info) error {
+// askAlone sends requests of zeros, and gives what one costs the worker of processors. The
+// first ones, which grow its heap, are not counted.
+func askAlone(ctx context.Context, dir string, inputs []tensor.Info, pid int) (seconds float64, err error) {
 	conn, err := net.Dial("unix", filepath.Join(dir, worker.SocketFile))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	client, err := worker.NewClient(conn)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer client.Close()
 	var zeros []tensor.Tensor
 	for _, info := range inputs {
 		zero, err := info.Zeros()
 		if err != nil {
-			return err
+			return 0, err
 		}
 		zeros = append(zeros, zero)
 	}
-	for range baseRequests {
+	used := 0.0
+	for i := range baseRequests {
+		if i == baseRequests/4 {
+			used = agent.ProcessorSeconds(pid)
+		}
 		if _, err := client.Infer(ctx, baseModel, baseRelease, zeros); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return (agent.ProcessorSeconds(pid) - used) / (baseRequests - baseRequests/4), nil
 }

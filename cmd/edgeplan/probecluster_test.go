@@ -25,6 +25,7 @@ import (
 var (
 	predictClusters = flag.Int("predict-clusters", 5, "BenchmarkProbePredicts: `COUNT` of random clusters")
 	predictModels   = flag.String("predict-models", "", "BenchmarkProbePredicts: only models whose names contain this `TEXT`")
+	predictKeep     = flag.String("predict-keep", "", "BenchmarkProbePredicts: keep measurements and plans in this `DIR`")
 	predictSeed     = flag.Uint64("predict-seed", 8, "BenchmarkProbePredicts: `SEED` of the clusters")
 	predictFor      = flag.Duration("predict-duration", 12*time.Second, "BenchmarkProbePredicts: measure each pipeline for this `TIME`")
 )
@@ -160,6 +161,17 @@ func (p *prediction) calibrate(b *testing.B) {
 		b.Fatal(err)
 	}
 	p.measurements = content
+	p.keep(b, measurement.FileName, content)
+}
+
+// keep keeps a file to look at.
+func (p *prediction) keep(b *testing.B, name string, content []byte) {
+	b.Helper()
+	if *predictKeep != "" {
+		if err := os.WriteFile(filepath.Join(*predictKeep, name), content, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func (p *prediction) block(m predictedModel) string {
@@ -220,6 +232,8 @@ func (p *prediction) try(b *testing.B, c randomCluster) {
 			bed.edgeplan(bed.folder, "probe", "-only", "nodes", "-only", "links")
 			b.Cleanup(func() { bed.edgeplan(bed.folder, "destroy", "-auto-approve") })
 		}
+		planned := bed.edgeplan(bed.folder, "plan", "-json")
+		p.keep(b, fmt.Sprintf("%s-%s.plan.json", filepath.Base(b.Name()), m.name), []byte(planned))
 		bed.edgeplan(bed.folder, "apply", "-auto-approve")
 		row := bed.measure(m.name)
 		row.cluster = c.String()
@@ -249,45 +263,53 @@ func (k *kindBed) measure(model string) predictedRow {
 			Busy    float64 `json:"utilisation"`
 		} `json:"stages"`
 	}
-	text := k.edgeplan(k.folder, "bench", "-json", "-duration", predictFor.String(), model)
-	if err := json.Unmarshal([]byte(text), &result); err != nil {
-		k.t.Fatalf("%v: %s", err, text)
-	}
-	for _, s := range result.Stages {
-		k.t.Logf("  %+v", s)
-	}
-	r := predictedRow{model: model, predicted: result.Predicted, measured: result.Throughput}
+	var state statefile.State
 	content, err := os.ReadFile(filepath.Join(k.folder, statefile.StateFile))
+	if err == nil {
+		err = json.Unmarshal(content, &state)
+	}
 	if err != nil {
 		k.t.Fatal(err)
 	}
-	var state statefile.State
-	if err := json.Unmarshal(content, &state); err != nil {
-		k.t.Fatal(err)
+	slices := state.Models[model].Slices
+	var pids []int
+	var used []float64
+	for _, slice := range slices {
+		pid := k.worker(slice.Node, model)
+		pids, used = append(pids, pid), append(used, agent.ProcessorSeconds(pid))
 	}
-	for _, slice := range state.Models[model].Slices {
-		r.stages++
-		var i int
-		fmt.Sscanf(slice.Node, "node.n%d", &i)
-		r.memory = append(r.memory, float64(slice.MemoryBytes)/float64(k.peak(i+1, model)))
-		k.t.Logf("  %s: segments %d to %d, %+v", slice.Node, slice.FirstSegment, slice.LastSegment, slice)
+	begun := time.Now()
+	text := k.edgeplan(k.folder, "bench", "-json", "-duration", predictFor.String(), model)
+	elapsed := time.Since(begun).Seconds()
+	if err := json.Unmarshal([]byte(text), &result); err != nil {
+		k.t.Fatalf("%v: %s", err, text)
 	}
-	k.t.Logf("  %+v", state.Models[model].Prediction)
+	r := predictedRow{model: model, stages: len(slices), predicted: result.Predicted, measured: result.Throughput}
+	for i, slice := range slices {
+		s := result.Stages[i]
+		r.memory = append(r.memory, float64(slice.MemoryBytes)/float64(agent.PeakBytes(pids[i])))
+		k.t.Logf("  %s: segments %d to %d take %.2f ms, %.2f busy, processor %.3f", slice.Node, slice.FirstSegment, slice.LastSegment,
+			1000*s.Compute, s.Busy, (agent.ProcessorSeconds(pids[i])-used[i])/elapsed)
+	}
 	return r
 }
 
-// peak is the most memory that the worker of a device has had.
-func (k *kindBed) peak(i int, model string) int64 {
+// worker is the process of a stage.
+func (k *kindBed) worker(node, model string) (pid int) {
 	k.t.Helper()
-	found, err := filepath.Glob(filepath.Join(k.dir, fmt.Sprintf("home%d", i), ".edgeplan", model+"-*", "current"))
+	var i int
+	if _, err := fmt.Sscanf(node, "node.n%d", &i); err != nil {
+		k.t.Fatalf("a stage on %s: %v", node, err)
+	}
+	found, err := filepath.Glob(filepath.Join(k.dir, fmt.Sprintf("home%d", i+1), ".edgeplan", model+"-*", "current"))
 	if err != nil || len(found) != 1 {
-		k.t.Fatalf("workers of device %d: %v %v", i, found, err)
+		k.t.Fatalf("workers on %s: %v %v", node, found, err)
 	}
 	status, err := worker.ReadStatus(found[0])
 	if err != nil || status.PID == 0 {
 		k.t.Fatalf("%s: %+v %v", found[0], status, err)
 	}
-	return agent.PeakBytes(status.PID)
+	return status.PID
 }
 
 // report prints all rows and the errors.

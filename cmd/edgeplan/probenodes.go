@@ -44,7 +44,7 @@ func (p *probing) lookAt(ctx context.Context, node string) error {
 		MeasuredAt: p.now()}
 	p.warnOf(node, facts, offset)
 	if base, err := p.baseOf(ctx, node); err == nil {
-		m.EngineBaseBytes, m.EngineLoadSeconds = base.WorkerBytes, base.LoadSeconds
+		m.EngineBaseBytes, m.EngineLoadSeconds, m.CPUSecondsPerRequest = base.WorkerBytes, base.LoadSeconds, base.RequestSeconds
 	} else {
 		p.fail(err)
 	}

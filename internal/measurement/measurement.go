@@ -43,6 +43,9 @@ type Node struct {
 	ComputeFLOPPerSecond float64 `json:"compute_flop_per_second,omitempty"`
 	// CPUSecondsPerByte is what one byte sent or received over TLS costs a processor.
 	CPUSecondsPerByte float64 `json:"cpu_seconds_per_byte,omitempty"`
+	// CPUSecondsPerRequest is what a request costs the processor of a worker beside the
+	// engine and its bytes.
+	CPUSecondsPerRequest float64 `json:"cpu_seconds_per_request,omitempty"`
 	// EngineBaseBytes is resident memory of a worker with the engine loaded and a session
 	// of next to no weights open; 0 where it was not measured.
 	EngineBaseBytes int64 `json:"engine_base_bytes,omitempty"`

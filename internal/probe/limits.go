@@ -78,7 +78,7 @@ func NewSecret() []byte {
 
 // Check refuses what no worker costs.
 func (b Base) Check() error {
-	if b.WorkerBytes < 0 || b.RunnerBytes < 0 || b.WorkerBytes > mostMemory || b.RunnerBytes > mostMemory || !sensible(b.LoadSeconds) {
+	if b.WorkerBytes < 0 || b.RunnerBytes < 0 || b.WorkerBytes > mostMemory || b.RunnerBytes > mostMemory || !sensible(b.LoadSeconds) || !sensible(b.RequestSeconds) {
 		return fmt.Errorf("the device's answer makes no sense: %+v", b)
 	}
 	return nil

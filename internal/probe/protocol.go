@@ -99,6 +99,9 @@ type Base struct {
 	WorkerBytes int64   `json:"worker_bytes"` // resident at its highest, with the engine and a tiny model under load
 	RunnerBytes int64   `json:"runner_bytes"` // likewise of the process that times ranges
 	LoadSeconds float64 `json:"load_seconds"` // from the start of a worker until it is ready
+	// RequestSeconds are what the worker takes for a request, less those of the engine: the
+	// time of a processor, or more where a control group grants less than one.
+	RequestSeconds float64 `json:"request_seconds"`
 }
 
 // RangeRequest asks to run a range of a model.

@@ -22,8 +22,9 @@ type Options struct {
 	// Workers tells of running workers of edgeplan in the folder.
 	Workers func(root string) (models []string, bytes int64)
 	// Base starts a real worker in a folder with a slice and an engine, drives it, and
-	// gives its highest resident memory and how long it took to be ready.
-	Base func(ctx context.Context, dir string, request probe.BaseRequest) (bytes int64, loadSeconds float64, err error)
+	// gives what that took: all but RunnerBytes. RequestSeconds are the processors' time of
+	// a request, the engine's included.
+	Base func(ctx context.Context, dir string, request probe.BaseRequest) (probe.Base, error)
 	// Idle is how long it waits for a request; 0 is ten minutes. A connection that is
 	// gone without a word leaves it waiting.
 	Idle time.Duration

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -59,9 +60,10 @@ func (a *agent) base(request probe.BaseRequest) (*probe.Base, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &probe.Base{RunnerBytes: run.PeakBytes}
-	b.WorkerBytes, b.LoadSeconds, err = a.Base(a.ctx, dir, request)
-	return b, err
+	b, err := a.Base(a.ctx, dir, request)
+	b.RunnerBytes = run.PeakBytes
+	b.RequestSeconds = max(0, b.RequestSeconds/system{"/"}.share()-run.Seconds)
+	return &b, err
 }
 
 // runIn starts this program as the runner of a folder, and guards its memory.
@@ -140,6 +142,21 @@ func statusBytes(file string, names ...string) int64 {
 			if name == wanted {
 				total += kibibytes(value)
 			}
+		}
+	}
+	return total
+}
+
+// ProcessorSeconds is what the threads of a process have used of processors so far; of those
+// that have ended, nothing (schedstat of proc(5), in nanoseconds).
+func ProcessorSeconds(pid int) float64 {
+	threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
+	total := 0.0
+	for _, file := range threads {
+		text, _ := os.ReadFile(file) // a thread may be gone by now
+		first, _, _ := strings.Cut(string(text), " ")
+		if nanoseconds, err := strconv.ParseInt(first, 10, 64); err == nil {
+			total += float64(nanoseconds) / 1e9
 		}
 	}
 	return total
