@@ -19,6 +19,7 @@ import (
 type profiled struct {
 	ranges map[[2]int]*measurement.Profile // by first and last segment
 	times  *profile.Times                  // nil: nothing was measured
+	solver []solver.Range                  // what stages take
 }
 
 // profilesOf finds the measurements of a model on a node. Nodes that share a profile
@@ -28,7 +29,7 @@ func (b *builder) profilesOf(node *config.Node, model *config.Model) *profiled {
 		key := [2]string{source, model.Name}
 		found, known := b.profiles[key]
 		if !known {
-			found = newProfiled(b.matching(source, model), b.in.Chains[model.Name])
+			found = newProfiled(b.matching(source, model), b.in.Chains[model.Name], model.Optimization)
 			b.profiles[key] = found
 		}
 		if found.times != nil {
@@ -51,7 +52,7 @@ func (b *builder) matching(node string, model *config.Model) []*measurement.Prof
 	return list
 }
 
-func newProfiled(list []*measurement.Profile, chain *onnx.Chain) *profiled {
+func newProfiled(list []*measurement.Profile, chain *onnx.Chain, optimization string) *profiled {
 	p := &profiled{ranges: map[[2]int]*measurement.Profile{}}
 	var timed []profile.Timed
 	for _, m := range list {
@@ -63,25 +64,34 @@ func newProfiled(list []*measurement.Profile, chain *onnx.Chain) *profiled {
 		segments = append(segments, profile.Segment{FLOPs: float64(s.FLOPs), WeightBytes: float64(s.WeightBytes), ActivationBytes: float64(s.ActivationBytes)})
 	}
 	p.times = profile.FitTimes(segments, timed)
+	if p.times != nil {
+		p.solver = p.solverRanges(append(append([]int{0}, AllowedCuts(chain, optimization)...), len(chain.Segments)))
+	}
 	return p
 }
 
-// solverRanges are the measured ranges in order.
-func (p *profiled) solverRanges() []solver.Range {
+// mostRanges is how many ranges of a node have times of their own: those of a chain of 200
+// cuts.
+const mostRanges = 20_000
+
+// solverRanges are the times of all ranges that a stage may have, between bounds: as measured,
+// else with what ranges like it gain, which makes them other than the sums of segments. Of a
+// chain with too many they are the measured ones.
+func (p *profiled) solverRanges(bounds []int) []solver.Range {
 	var list []solver.Range
-	for _, key := range sortedRanges(p.ranges) {
-		list = append(list, solver.Range{First: key[0], Last: key[1], Seconds: p.ranges[key].Seconds})
+	all := len(bounds)*(len(bounds)-1)/2 <= mostRanges
+	for i, first := range bounds {
+		for _, next := range bounds[i+1:] {
+			last := next - 1
+			switch m := p.ranges[[2]int{first, last}]; {
+			case m != nil:
+				list = append(list, solver.Range{First: first, Last: last, Seconds: m.Seconds})
+			case all && p.times.Covers(first, last):
+				list = append(list, solver.Range{First: first, Last: last, Seconds: p.times.Seconds(first, last)})
+			}
+		}
 	}
 	return list
-}
-
-func sortedRanges[V any](m map[[2]int]V) [][2]int {
-	var keys [][2]int
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(a, b [2]int) int { return slices.Compare(a[:], b[:]) })
-	return keys
 }
 
 // addTimes gives a node of the problem its times: of ranges as measured, of segments by
@@ -99,7 +109,7 @@ func (b *builder) addTimes(n *solver.Node, node *config.Node, model *config.Mode
 		n.SegmentSeconds = append(n.SegmentSeconds, max(leastSeconds, seconds))
 	}
 	if p.times != nil {
-		n.StageSeconds, n.RangeSeconds = p.times.Stage, p.solverRanges()
+		n.StageSeconds, n.RangeSeconds = p.times.Stage, slices.Clone(p.solver)
 	}
 	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerByte > 0 }); measured != nil {
 		n.CPUSecondsPerByte = measured.CPUSecondsPerByte

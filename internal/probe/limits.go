@@ -78,7 +78,7 @@ func NewSecret() []byte {
 
 // Check refuses what no worker costs.
 func (b Base) Check() error {
-	if b.WorkerBytes < 0 || b.RunnerBytes < 0 || b.WorkerBytes > mostMemory || b.RunnerBytes > mostMemory || !sensible(b.LoadSeconds) || !sensible(b.RequestSeconds) {
+	if b.WorkerBytes < 0 || b.RunnerBytes < 0 || b.WorkerBytes > mostMemory || b.RunnerBytes > mostMemory || !sensible(b.LoadSeconds) || !sensible(b.RequestSeconds) || !sensible(1e6*b.ByteSeconds) {
 		return fmt.Errorf("the device's answer makes no sense: %+v", b)
 	}
 	return nil

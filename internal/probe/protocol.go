@@ -87,11 +87,18 @@ type File struct {
 
 // BaseRequest asks what a worker costs beside its slice.
 type BaseRequest struct {
-	Engine File   `json:"engine"`
-	Graph  []byte `json:"graph"` // a model of next to no weights
-	// Inputs and Outputs of it.
-	Inputs  []tensor.Info `json:"inputs"`
-	Outputs []tensor.Info `json:"outputs"`
+	Engine File `json:"engine"`
+	// Tiny and Large are models of one operator and no weights, with tensors of a few and of
+	// many bytes.
+	Tiny  Passing `json:"tiny"`
+	Large Passing `json:"large"`
+}
+
+// Passing is a model whose result is as large as its input.
+type Passing struct {
+	Graph  []byte      `json:"graph"`
+	Input  tensor.Info `json:"input"`
+	Output tensor.Info `json:"output"`
 }
 
 // Base is what a worker costs beside its slice.
@@ -99,9 +106,11 @@ type Base struct {
 	WorkerBytes int64   `json:"worker_bytes"` // resident at its highest, with the engine and a tiny model under load
 	RunnerBytes int64   `json:"runner_bytes"` // likewise of the process that times ranges
 	LoadSeconds float64 `json:"load_seconds"` // from the start of a worker until it is ready
-	// RequestSeconds are what the worker takes for a request, less those of the engine: the
-	// time of a processor, or more where a control group grants less than one.
+	// RequestSeconds are what the worker of a stage takes for a request beside the engine and
+	// beside ByteSeconds, which it takes for every byte in and out: the time of a processor,
+	// or more where a control group grants less than one.
 	RequestSeconds float64 `json:"request_seconds"`
+	ByteSeconds    float64 `json:"byte_seconds"`
 }
 
 // RangeRequest asks to run a range of a model.

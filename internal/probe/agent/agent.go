@@ -21,10 +21,12 @@ type Options struct {
 	Program string // this program, which it runs for ranges and workers
 	// Workers tells of running workers of edgeplan in the folder.
 	Workers func(root string) (models []string, bytes int64)
-	// Base starts a real worker in a folder with a slice and an engine, drives it, and
-	// gives what that took: all but RunnerBytes. RequestSeconds are the processors' time of
-	// a request, the engine's included.
-	Base func(ctx context.Context, dir string, request probe.BaseRequest) (probe.Base, error)
+	// Base starts a real worker in a folder with an engine and drives it with a model: its
+	// highest resident memory, and how long it took to be ready.
+	Base func(ctx context.Context, dir string, model probe.Passing) (bytes int64, loadSeconds float64, err error)
+	// Hop starts a real worker of a stage in such a folder and another one that sends
+	// and receives, and gives the processors' time of a request at the stage.
+	Hop func(ctx context.Context, dir string, model probe.Passing) (seconds float64, err error)
 	// Idle is how long it waits for a request; 0 is ten minutes. A connection that is
 	// gone without a word leaves it waiting.
 	Idle time.Duration

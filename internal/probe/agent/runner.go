@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -42,28 +41,6 @@ func (a *agent) timeRange(request probe.RangeRequest) (*probe.RangeResult, error
 	}
 	defer remove()
 	return a.runIn(dir, request)
-}
-
-// base measures what a worker costs beside its slice.
-func (a *agent) base(request probe.BaseRequest) (*probe.Base, error) {
-	a.engine.Lock()
-	defer a.engine.Unlock()
-	dir, remove, err := a.folder([]probe.File{request.Engine})
-	if err != nil {
-		return nil, err
-	}
-	defer remove()
-	if err := os.WriteFile(dir+"/"+graphFile, request.Graph, 0o600); err != nil {
-		return nil, err
-	}
-	run, err := a.runIn(dir, probe.RangeRequest{Optimization: "disabled", Threads: 1, Inputs: request.Inputs, Outputs: request.Outputs, Goal: 1, Cap: 0.1, MemoryBytes: 1 << 40})
-	if err != nil {
-		return nil, err
-	}
-	b, err := a.Base(a.ctx, dir, request)
-	b.RunnerBytes = run.PeakBytes
-	b.RequestSeconds = max(0, b.RequestSeconds/system{"/"}.share()-run.Seconds)
-	return &b, err
 }
 
 // runIn starts this program as the runner of a folder, and guards its memory.
@@ -142,21 +119,6 @@ func statusBytes(file string, names ...string) int64 {
 			if name == wanted {
 				total += kibibytes(value)
 			}
-		}
-	}
-	return total
-}
-
-// ProcessorSeconds is what the threads of a process have used of processors so far; of those
-// that have ended, nothing (schedstat of proc(5), in nanoseconds).
-func ProcessorSeconds(pid int) float64 {
-	threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
-	total := 0.0
-	for _, file := range threads {
-		text, _ := os.ReadFile(file) // a thread may be gone by now
-		first, _, _ := strings.Cut(string(text), " ")
-		if nanoseconds, err := strconv.ParseInt(first, 10, 64); err == nil {
-			total += float64(nanoseconds) / 1e9
 		}
 	}
 	return total
