@@ -17,6 +17,7 @@ import (
 // profiled is what was measured of a model on a node, or on the node whose profile it
 // has, and what follows for ranges that were not measured.
 type profiled struct {
+	list   []*measurement.Profile
 	ranges map[[2]int]*measurement.Profile // by first and last segment
 	times  *profile.Times                  // nil: nothing was measured
 	solver []solver.Range                  // what stages take
@@ -53,7 +54,7 @@ func (b *builder) matching(node string, model *config.Model) []*measurement.Prof
 }
 
 func newProfiled(list []*measurement.Profile, chain *onnx.Chain, optimization string) *profiled {
-	p := &profiled{ranges: map[[2]int]*measurement.Profile{}}
+	p := &profiled{list: list, ranges: map[[2]int]*measurement.Profile{}}
 	var timed []profile.Timed
 	for _, m := range list {
 		p.ranges[[2]int{m.FirstSegment, m.LastSegment}] = m
@@ -111,20 +112,47 @@ func (b *builder) addTimes(n *solver.Node, node *config.Node, model *config.Mode
 	if p.times != nil {
 		n.StageSeconds, n.RangeSeconds = p.times.Stage, slices.Clone(p.solver)
 	}
+	b.addMessages(n, node, model, p)
+}
+
+// addMessages gives a node what messages cost there: their bytes, each request, and by how
+// much they slow the engine down.
+func (b *builder) addMessages(n *solver.Node, node *config.Node, model *config.Model, p *profiled) {
 	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerByte > 0 }); measured != nil {
 		n.CPUSecondsPerByte = measured.CPUSecondsPerByte
 	}
+	request := 0.0
 	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerRequest > 0 }); measured != nil {
-		addToStages(n, measured.CPUSecondsPerRequest)
+		request = measured.CPUSecondsPerRequest
 	}
+	slower := p.slower(b.in.Chains[model.Name], request, n.CPUSecondsPerByte)
+	for i := range n.SegmentSeconds {
+		n.SegmentSeconds[i] *= slower
+	}
+	for i := range n.RangeSeconds {
+		n.RangeSeconds[i].Seconds = n.RangeSeconds[i].Seconds*slower + request
+	}
+	n.StageSeconds = n.StageSeconds*slower + request
 }
 
-// addToStages makes every stage of a node take longer.
-func addToStages(n *solver.Node, seconds float64) {
-	n.StageSeconds += seconds
-	for i := range n.RangeSeconds {
-		n.RangeSeconds[i].Seconds += seconds
+// mostSlower bounds how much messages slow an engine down: what is beyond was disturbed.
+const mostSlower = 2
+
+// slower is how much longer the engine takes in a worker that receives and sends than alone,
+// which the ranges say that were timed both ways: the mean, and 1 where none was.
+func (p *profiled) slower(chain *onnx.Chain, request, perByte float64) float64 {
+	sum, n := 0.0, 0
+	for _, m := range p.list {
+		if m.ServingSeconds > 0 {
+			bytes := chain.Cuts[m.FirstSegment].Bytes + chain.Cuts[m.LastSegment+1].Bytes
+			sum += (m.ServingSeconds - request - perByte*float64(bytes)) / m.Seconds
+			n++
+		}
 	}
+	if n == 0 {
+		return 1
+	}
+	return min(max(1, sum/float64(n)), mostSlower)
 }
 
 // measuredLike is what was measured of a node, or of the node whose profile it has, the

@@ -23,7 +23,6 @@ const (
 	hopSlack       = 5 * time.Millisecond
 	hopConcurrency = 4
 	hopWarmUp      = 200 * time.Millisecond
-	hopTime        = 800 * time.Millisecond
 	hopNode        = "node.gateway"
 )
 
@@ -36,10 +35,10 @@ type hop struct {
 // measureHop runs this program as the worker of a folder that holds an engine and a slice, and
 // once more as the gateway that sends it requests over links, and gives the processors' time of
 // a request at the stage.
-func measureHop(ctx context.Context, dir string, model probe.Passing) (seconds float64, err error) {
+func measureHop(ctx context.Context, dir string, stage probe.Stage, d time.Duration) (seconds float64, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, baseTimeout, fmt.Errorf("a pipeline with next to nothing to do was not done within %v", baseTimeout))
 	defer cancel()
-	h, err := newHop(dir, model)
+	h, err := newHop(dir, stage)
 	if err != nil {
 		return 0, err
 	}
@@ -49,7 +48,7 @@ func measureHop(ctx context.Context, dir string, model probe.Passing) (seconds f
 		return 0, err
 	}
 	defer endGateway()
-	stage, endStage, err := runWorker(ctx, dir)
+	process, endStage, err := runWorker(ctx, dir)
 	if err != nil {
 		return 0, err
 	}
@@ -57,11 +56,11 @@ func measureHop(ctx context.Context, dir string, model probe.Passing) (seconds f
 	if err := errors.Join(awaitReady(ctx, dir), awaitReady(ctx, h.gateway)); err != nil {
 		return 0, err
 	}
-	return h.drive(ctx, stage.Process.Pid, model)
+	return h.drive(ctx, process.Process.Pid, stage, d)
 }
 
 // newHop writes both folders and opens the links between.
-func newHop(dir string, model probe.Passing) (*hop, error) {
+func newHop(dir string, stage probe.Stage) (*hop, error) {
 	h := &hop{dir: dir, gateway: filepath.Join(dir, "g")}
 	atStage, err := unusedAddress()
 	if err != nil {
@@ -78,7 +77,7 @@ func newHop(dir string, model probe.Passing) (*hop, error) {
 		h.to.Close()
 		return nil, err
 	}
-	if err := h.write(model, atStage, atGateway); err != nil {
+	if err := h.write(stage, atStage, atGateway); err != nil {
 		h.close()
 		return nil, err
 	}
@@ -90,7 +89,7 @@ func (h *hop) close() {
 	h.back.Close()
 }
 
-func (h *hop) write(model probe.Passing, atStage, atGateway string) error {
+func (h *hop) write(stage probe.Stage, atStage, atGateway string) error {
 	if err := os.Mkdir(h.gateway, 0o700); err != nil {
 		return err
 	}
@@ -102,8 +101,7 @@ func (h *hop) write(model probe.Passing, atStage, atGateway string) error {
 		}
 		peers[node] = worker.PublicKey(key)
 	}
-	inputs, outputs := []tensor.Info{model.Input}, []tensor.Info{model.Output}
-	stage, gateway := worker.Peer{Node: baseNode, Address: h.to.Address()}, worker.Peer{Node: hopNode, Address: h.back.Address()}
+	first, gateway := worker.Peer{Node: baseNode, Address: h.to.Address()}, worker.Peer{Node: hopNode, Address: h.back.Address()}
 	m := worker.Manifest{FormatVersion: worker.ManifestVersion, Model: baseModel, Release: baseRelease, Queue: 2}
 	of := func(node, listen string) worker.Manifest {
 		m := m
@@ -111,26 +109,31 @@ func (h *hop) write(model probe.Passing, atStage, atGateway string) error {
 		return m
 	}
 	atStageManifest, atGatewayManifest := of(baseNode, atStage), of(hopNode, atGateway)
-	atStageManifest.Stage = &worker.Stage{Count: 1, Optimization: "disabled", Threads: 1, Inputs: inputs, Outputs: outputs, Previous: gateway, Next: gateway}
-	atGatewayManifest.Gateway = &worker.Gateway{Inputs: inputs, Outputs: outputs, First: stage, Last: stage, Stages: 1, TimeoutSeconds: baseTimeout.Seconds()}
+	atStageManifest.Stage = &worker.Stage{Count: 1, Optimization: stage.Optimization, Threads: stage.Threads,
+		Inputs: stage.Inputs, Outputs: stage.Outputs, Previous: gateway, Next: gateway}
+	atGatewayManifest.Gateway = &worker.Gateway{Inputs: stage.Inputs, Outputs: stage.Outputs, First: first, Last: first, Stages: 1, TimeoutSeconds: baseTimeout.Seconds()}
 	return errors.Join(writeJSONFiles(h.dir, map[string]any{worker.PeersFile: peers, worker.ManifestFile: atStageManifest}),
 		writeJSONFiles(h.gateway, map[string]any{worker.PeersFile: peers, worker.ManifestFile: atGatewayManifest}))
 }
 
 // drive sends requests and sees what they take the stage's process. The first ones, which make
 // connections and grow its heap, are not counted.
-func (h *hop) drive(ctx context.Context, pid int, model probe.Passing) (seconds float64, err error) {
+func (h *hop) drive(ctx context.Context, pid int, stage probe.Stage, d time.Duration) (seconds float64, err error) {
 	client, err := clientOf(h.gateway)
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	zeros, err := model.Input.Zeros()
-	if err != nil {
-		return 0, err
+	var zeros []tensor.Tensor
+	for _, info := range stage.Inputs {
+		zero, err := info.Zeros()
+		if err != nil {
+			return 0, err
+		}
+		zeros = append(zeros, zero)
 	}
 	infer := func(ctx context.Context) error {
-		_, err := client.Infer(ctx, baseModel, baseRelease, []tensor.Tensor{zeros})
+		_, err := client.Infer(ctx, baseModel, baseRelease, zeros)
 		return err
 	}
 	if err := infer(ctx); err != nil { // waits until the two have found each other
@@ -138,7 +141,7 @@ func (h *hop) drive(ctx context.Context, pid int, model probe.Passing) (seconds 
 	}
 	warm := load.Run(ctx, load.Options{Duration: hopWarmUp, Concurrency: hopConcurrency}, infer)
 	used := agent.ProcessorSeconds(pid)
-	r := load.Run(ctx, load.Options{Duration: hopTime, Concurrency: hopConcurrency}, infer)
+	r := load.Run(ctx, load.Options{Duration: d, Concurrency: hopConcurrency}, infer)
 	used = agent.ProcessorSeconds(pid) - used
 	if err := errors.Join(warm.FirstError, r.FirstError, ctx.Err()); err != nil || r.Answered == 0 {
 		return 0, fmt.Errorf("a pipeline with next to nothing to do gave %d answers: %w", r.Answered, err)

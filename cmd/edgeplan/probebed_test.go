@@ -51,13 +51,15 @@ type netBed struct {
 	n      int
 	shares map[int]string // groups that hold devices to a share of a core; none is no limit
 	limits *cpushare.Limits
+	// operator is in whose namespace edgeplan runs.
+	operator int
 }
 
 // newNetBed makes devices that each send at a rate.
 func newNetBed(t testing.TB, mbps ...int) *netBed {
 	t.Helper()
 	n := len(mbps)
-	b := &netBed{t: t, prefix: fmt.Sprintf("epb%d", os.Getpid()%100000), dir: t.TempDir(), n: n, limits: &cpushare.Limits{}, shares: map[int]string{}}
+	b := &netBed{t: t, prefix: fmt.Sprintf("epb%d", os.Getpid()%100000), dir: t.TempDir(), n: n, operator: n + 1, limits: &cpushare.Limits{}, shares: map[int]string{}}
 	b.ip("netns add " + b.space(0))
 	t.Cleanup(func() { b.remove() })
 	b.ip("-n " + b.space(0) + " link add br0 type bridge forward_delay 0")
@@ -174,7 +176,7 @@ func (b *netBed) startDevice(i int) (hostKey string) {
 // edgeplan runs the program in the operator's namespace.
 func (b *netBed) edgeplan(folder string, args ...string) string {
 	b.t.Helper()
-	command := exec.Command("ip", append([]string{"netns", "exec", b.space(b.n + 1), filepath.Join(program, "edgeplan"), "-chdir=" + folder}, args...)...)
+	command := exec.Command("ip", append([]string{"netns", "exec", b.space(b.operator), filepath.Join(program, "edgeplan"), "-chdir=" + folder}, args...)...)
 	out, err := command.CombinedOutput()
 	if err != nil {
 		b.t.Fatalf("edgeplan %v: %v\n%s", args, err, out)

@@ -87,8 +87,11 @@ type Profile struct {
 	Spread  float64 `json:"spread"` // half of the 95 % confidence interval as a share of Seconds
 	// PeakMemoryBytes is resident memory of a worker that runs the range, at its highest;
 	// 0 where it was not measured.
-	PeakMemoryBytes int64     `json:"peak_memory_bytes,omitempty"`
-	MeasuredAt      time.Time `json:"measured_at"`
+	PeakMemoryBytes int64 `json:"peak_memory_bytes,omitempty"`
+	// ServingSeconds of a request at a worker that runs the range as a stage, messages and all;
+	// 0 where it was not measured.
+	ServingSeconds float64   `json:"serving_seconds,omitempty"`
+	MeasuredAt     time.Time `json:"measured_at"`
 }
 
 // BoundDimensions writes sizes of symbolic dimensions in order of their names, as

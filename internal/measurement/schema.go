@@ -180,6 +180,7 @@ func (p *Profile) fields() []field {
 		positive("seconds", &p.Seconds, leastSeconds, mostSeconds),
 		number("spread", &p.Spread, 0, mostSpread),
 		optional(number("peak_memory_bytes", &p.PeakMemoryBytes, 0, mostBytes)),
+		optional(number("serving_seconds", &p.ServingSeconds, 0, mostSeconds)),
 		moment("measured_at", &p.MeasuredAt),
 	}
 }

@@ -86,7 +86,7 @@ func (b Base) Check() error {
 
 // Check refuses what no range takes.
 func (r RangeResult) Check() error {
-	if !sensible(r.Seconds) || !sensible(r.Spread) || r.Spread > mostSpread || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
+	if !sensible(r.Seconds) || !sensible(r.ServingSeconds) || !sensible(r.Spread) || r.Spread > mostSpread || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
 		return fmt.Errorf("the device's answer makes no sense: %+v", r)
 	}
 	return nil

@@ -101,6 +101,18 @@ type Passing struct {
 	Output tensor.Info `json:"output"`
 }
 
+// Stage is the model as the only stage of a pipeline.
+func (p Passing) Stage() Stage {
+	return Stage{Optimization: "disabled", Threads: 1, Inputs: []tensor.Info{p.Input}, Outputs: []tensor.Info{p.Output}}
+}
+
+// Stage is a slice that a worker runs.
+type Stage struct {
+	Optimization    string
+	Threads         int
+	Inputs, Outputs []tensor.Info
+}
+
 // Base is what a worker costs beside its slice.
 type Base struct {
 	WorkerBytes int64   `json:"worker_bytes"` // resident at its highest, with the engine and a tiny model under load
@@ -124,6 +136,8 @@ type RangeRequest struct {
 	MemoryBytes int64   `json:"memory_bytes"`
 	Goal        float64 `json:"goal"`        // spread at which it stops
 	Cap         float64 `json:"cap_seconds"` // that it runs at most
+	// Serve asks for ServingSeconds too.
+	Serve bool `json:"serve,omitempty"`
 }
 
 // RangeResult is the time and memory of a range.
@@ -133,4 +147,8 @@ type RangeResult struct {
 	Runs        int     `json:"runs"`
 	LoadSeconds float64 `json:"load_seconds"`
 	PeakBytes   int64   `json:"peak_bytes"` // resident at its highest
+	// ServingSeconds are what a request takes a real worker that runs the range as a stage.
+	ServingSeconds float64 `json:"serving_seconds,omitempty"`
+	// ServingProblem is why they are not known although they were asked for.
+	ServingProblem string `json:"serving_problem,omitempty"`
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/edgeplan/edgeplan/internal/probe"
 	"github.com/edgeplan/edgeplan/internal/tensor"
@@ -13,6 +14,9 @@ import (
 
 // baseSeconds is how long a model of one operator runs.
 const baseSeconds = 0.2
+
+// hopTime is how long requests are sent to a stage with next to nothing to do.
+const hopTime = 800 * time.Millisecond
 
 // base measures what a worker costs beside its slice.
 func (a *agent) base(request probe.BaseRequest) (*probe.Base, error) {
@@ -58,7 +62,7 @@ func (a *agent) hop(engine probe.File, model probe.Passing) (run *probe.RangeRes
 		run, err = a.runIn(dir, probe.RangeRequest{Optimization: "disabled", Threads: 1, Inputs: []tensor.Info{model.Input},
 			Outputs: []tensor.Info{model.Output}, Goal: 1, Cap: baseSeconds, MemoryBytes: 1 << 40})
 		if err == nil {
-			seconds, err = a.Hop(a.ctx, dir, model)
+			seconds, err = a.Hop(a.ctx, dir, model.Stage(), hopTime)
 		}
 		return err
 	})

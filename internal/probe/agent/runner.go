@@ -40,7 +40,29 @@ func (a *agent) timeRange(request probe.RangeRequest) (*probe.RangeResult, error
 		return nil, err
 	}
 	defer remove()
-	return a.runIn(dir, request)
+	result, err := a.runIn(dir, request)
+	if err == nil && request.Serve && result.Seconds > 0 {
+		var problem error
+		if result.ServingSeconds, problem = a.serving(dir, request, result.Seconds); problem != nil {
+			result.ServingProblem = problem.Error()
+		}
+	}
+	return result, err
+}
+
+// Requests are sent to a stage for so many times what one takes, within these bounds.
+const (
+	servedRequests            = 60
+	leastServing, mostServing = time.Second, 5 * time.Second
+)
+
+// serving is what a request takes the worker of a stage: engine, messages, and what the one
+// costs the other, since messages take the engine's caches.
+func (a *agent) serving(dir string, request probe.RangeRequest, alone float64) (float64, error) {
+	d := min(max(seconds(servedRequests*alone), leastServing), mostServing)
+	stage := probe.Stage{Optimization: request.Optimization, Threads: request.Threads, Inputs: request.Inputs, Outputs: request.Outputs}
+	used, err := a.Hop(a.ctx, dir, stage, d)
+	return used / system{"/"}.share(), err
 }
 
 // runIn starts this program as the runner of a folder, and guards its memory.
