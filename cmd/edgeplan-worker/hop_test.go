@@ -36,7 +36,9 @@ func hopFolder(t *testing.T, values int64) (dir string, stage probe.Stage) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := func(name string) tensor.Info { return tensor.Info{Name: name, Type: tensor.Float32, Shape: []int64{1, values}} }
+	info := func(name string) tensor.Info {
+		return tensor.Info{Name: name, Type: tensor.Float32, Shape: []int64{1, values}}
+	}
 	return dir, probe.Passing{Input: info(x), Output: info(y)}.Stage()
 }
 
