@@ -125,34 +125,32 @@ func (b *builder) addMessages(n *solver.Node, node *config.Node, model *config.M
 	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerRequest > 0 }); measured != nil {
 		request = measured.CPUSecondsPerRequest
 	}
-	slower := p.slower(b.in.Chains[model.Name], request, n.CPUSecondsPerByte)
-	for i := range n.SegmentSeconds {
-		n.SegmentSeconds[i] *= slower
+	chain := b.in.Chains[model.Name]
+	slower := p.slower(chain, request, n.CPUSecondsPerByte)
+	for i, r := range n.RangeSeconds {
+		n.RangeSeconds[i].Seconds += request + slower*bytesAround(chain, r.First, r.Last)
 	}
-	for i := range n.RangeSeconds {
-		n.RangeSeconds[i].Seconds = n.RangeSeconds[i].Seconds*slower + request
-	}
-	n.StageSeconds = n.StageSeconds*slower + request
+	n.StageSeconds += request
 }
 
-// mostSlower bounds how much messages slow an engine down: what is beyond was disturbed.
-const mostSlower = 2
-
-// slower is how much longer the engine takes in a worker that receives and sends than alone,
-// which the ranges say that were timed both ways: the mean, and 1 where none was.
+// slower is by how much more a byte slows a stage down whose engine runs meanwhile, in
+// seconds, which the ranges say that were timed alone and as a stage: the mean, each between
+// nothing and what the engine takes alone, since what is beyond was disturbed.
 func (p *profiled) slower(chain *onnx.Chain, request, perByte float64) float64 {
 	sum, n := 0.0, 0
 	for _, m := range p.list {
-		if m.ServingSeconds > 0 {
-			bytes := chain.Cuts[m.FirstSegment].Bytes + chain.Cuts[m.LastSegment+1].Bytes
-			sum += (m.ServingSeconds - request - perByte*float64(bytes)) / m.Seconds
-			n++
+		bytes := bytesAround(chain, m.FirstSegment, m.LastSegment)
+		if m.ServingSeconds > 0 && bytes > 0 {
+			more := m.ServingSeconds - m.Seconds - request - perByte*bytes
+			sum, n = sum+min(max(0, more), m.Seconds)/bytes, n+1
 		}
 	}
-	if n == 0 {
-		return 1
-	}
-	return min(max(1, sum/float64(n)), mostSlower)
+	return sum / max(1, float64(n))
+}
+
+// bytesAround are those that a stage of a range receives and sends for a request.
+func bytesAround(chain *onnx.Chain, first, last int) float64 {
+	return float64(chain.Cuts[first].Bytes + chain.Cuts[last+1].Bytes)
 }
 
 // measuredLike is what was measured of a node, or of the node whose profile it has, the
