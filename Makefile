@@ -86,10 +86,10 @@ bench-pipeline: engine
 
 # The simulation against real pipelines, under closed and open loops: workers whose engines
 # sleep for a known time, and workers with ONNX Runtime on limited devices (as root). Then what
-# 1,000 devices take. Fifteen minutes.
+# 1,000 devices take. Forty-five minutes.
 bench-simulate: engine
-	$(GO) test -run '^$$' -bench '^BenchmarkSimulation$$' -benchtime 1x -timeout 20m ./worker
-	$(GO) run ./cmd/bench-pipeline -simulate -duration 20s
+	$(GO) test -run '^$$' -bench '^BenchmarkSimulation$$' -benchtime 1x -timeout 40m ./worker
+	$(GO) run ./cmd/bench-pipeline -simulate
 	$(GO) test -run '^$$' -bench '^BenchmarkThousandDevices$$' -benchtime 1x ./internal/simulation
 
 # A pipeline at twice the load it can take: throughput, memory and latency stay as they are.
@@ -113,14 +113,17 @@ fuzz-config:
 	$(GO) test -run '^$$' -fuzz '^FuzzFormat$$' -fuzztime 5m -fuzzminimizetime 10x ./config
 
 # Uploads against scp and bare TCP, bytes of a moved layer, 30 devices at once: ratios
-# within one run, on real SSH servers. Needs root and openssh-server. docs/deploy-speed.md.
-bench-deploy:
+# within one run, on real SSH servers. Then 30 devices behind one slow line, with and without
+# what they can give each other. Needs root and openssh-server. docs/deploy-speed.md.
+bench-deploy: engine
 	$(GO) test -run '^$$' -bench '^Benchmark(Upload|MovedBoundary|Reapply|Refresh|ManyDevices)$$' -benchtime 3x -timeout 40m ./deployer $(TESTFLAGS)
+	$(GO) test -run '^$$' -bench '^BenchmarkNeighbours$$' -benchtime 1x -timeout 40m ./cmd/edgeplan $(TESTFLAGS)
 
 # A device that is powered off under load, and a link that flaps for five minutes: how soon a
-# new plan serves, what is sent, how often plans change. Needs openssh-server. A quarter of an hour.
+# new plan serves, what is sent, how often plans change. Then, as root, a link that becomes slow.
+# Needs openssh-server. A quarter of an hour.
 bench-watch: engine
-	$(GO) test -v -count=1 -run '^TestWatch(PowerOff|FlappingLink)$$' -timeout 40m ./cmd/edgeplan -watch-bench
+	$(GO) test -v -count=1 -run '^TestWatch(PowerOff|FlappingLink|SlowLink)$$' -timeout 40m ./cmd/edgeplan -watch-bench
 
 # Nine faults, each at 20 moments of an apply, on devices made of namespaces: a quarter of an
 # hour. Needs root, openssh-server and e2fsprogs. docs/reliability.md.

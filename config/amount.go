@@ -56,7 +56,7 @@ func amountExample(name string) string {
 		return `"512MiB"`
 	case "compute":
 		return `"9GFLOPS"`
-	case "bandwidth":
+	case "bandwidth", "uplink":
 		return `"94Mbps"`
 	case "latency":
 		return `"2ms"`

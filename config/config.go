@@ -46,6 +46,9 @@ type Settings struct {
 	// Engines are paths of ONNX Runtime libraries by architecture, as
 	// "linux/arm64"; absolute. They win over the cache and npm.
 	Engines map[string]string
+	// Uplink is what this machine's line carries to all devices together, in bytes per
+	// second; 0 where the configuration does not say.
+	Uplink  float64
 	Backend *Backend // where the state is kept; nil where the configuration does not say
 }
 

@@ -113,6 +113,12 @@ func configurationFiles(dir string) ([]string, error) {
 	return names, nil
 }
 
+// HasNoFiles says whether the folder dir can be read and holds no configuration.
+func HasNoFiles(dir string) bool {
+	_, err := configurationFiles(dir)
+	return errors.Is(err, errNoFiles)
+}
+
 func isConfiguration(name string) bool {
 	return !strings.HasPrefix(name, ".") && name != measurement.FileName && (strings.HasSuffix(name, Extension) || strings.HasSuffix(name, JSONExtension))
 }

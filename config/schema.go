@@ -57,7 +57,7 @@ func shapeOf(blockType string) shape {
 	switch blockType {
 	case "edgeplan":
 		return shape{
-			attributes: []string{"required_version", "replan_threshold", "keep_releases", "engines"},
+			attributes: []string{"required_version", "replan_threshold", "keep_releases", "engines", "uplink"},
 			blocks:     []hcl.BlockHeaderSchema{backendBlock()},
 		}
 	case "variable":

@@ -32,6 +32,7 @@ func (f *frame) settings(d *declaration) {
 		r.refuseInModule("replan_threshold")
 		r.refuseInModule("keep_releases")
 		r.refuseInModule("engines")
+		r.refuseInModule("uplink")
 		return
 	}
 	s.RequiredVersion = wanted
@@ -43,6 +44,7 @@ func (f *frame) settings(d *declaration) {
 	}
 	s.KeepReleases = int(r.whole("keep_releases", 1, maxKeepReleases, defaultKeepReleases))
 	s.Engines = r.engines()
+	s.Uplink, _ = positive(r, "uplink", quantity.ParseBandwidth)
 }
 
 // refuseInModule reports a setting that only the whole configuration can have.

@@ -10,10 +10,20 @@ import (
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
-// uploadAll brings every blob that a device lacks. Nothing runs differently by it.
+// uploadAll brings every blob that a device lacks, from here or from another device. Nothing
+// runs differently by it.
 func (a *applying) uploadAll(ctx context.Context) error {
-	err := eachOrNone(ctx, a.receiving(), a.o.Devices, func(ctx context.Context, node string) error {
-		return a.devices[node].failed(a.uploadTo(ctx, node))
+	n := newExchange(a.plan, a.receiving())
+	tasks, atOnce := append(a.receiving(), sortedKeys(n.passings)...), make(chan struct{}, a.o.Devices)
+	err := eachOrNone(ctx, tasks, len(tasks), func(ctx context.Context, task string) error {
+		if g := n.passings[task]; g != nil {
+			return a.devices[g.to].failed(a.pass(ctx, n, g))
+		}
+		if err := take(ctx, atOnce); err != nil {
+			return err
+		}
+		defer func() { <-atOnce }()
+		return a.devices[task].failed(a.uploadTo(ctx, task, n))
 	})
 	if err == nil || ctx.Err() == nil {
 		return err
@@ -24,7 +34,7 @@ func (a *applying) uploadAll(ctx context.Context) error {
 	return errors.Join(a.interrupted(ctx), remaining(ctx, err))
 }
 
-func (a *applying) uploadTo(ctx context.Context, node string) error {
+func (a *applying) uploadTo(ctx context.Context, node string, n *exchange) error {
 	s := a.sites[node]
 	for _, d := range a.plan.Deployments {
 		if d.To == nil || !slices.Contains(plan.ReleaseNodes(d.To), node) {
@@ -41,7 +51,11 @@ func (a *applying) uploadTo(ctx context.Context, node string) error {
 	if err := s.employHeld(ctx, a.wanted(node), missing); err != nil {
 		return fmt.Errorf("upload: %w", err)
 	}
-	return s.upload(ctx, a.plan.Blobs, missing)
+	if err := s.upload(ctx, a.plan.Blobs, n.fromHere(node, missing)); err != nil {
+		return err
+	}
+	close(n.uploaded[node])
+	return nil
 }
 
 // lacking are the blobs to bring to a device: those it lacks, and all that belong

@@ -212,7 +212,11 @@ func (r *recorder) Record(s *statefile.State) error {
 		}
 	}
 	s.Serial++
-	if _, err := statefile.EncodeState(s); err != nil {
+	content, err := statefile.EncodeState(s)
+	if err != nil {
+		return err
+	}
+	if _, err := statefile.Parse("state", content); err != nil { // a state that no later run could read
 		return err
 	}
 	r.state = statefile.Clone(s)

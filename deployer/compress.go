@@ -55,7 +55,11 @@ func (u *uploading) compressed(p parcel, content body) (body, bool) {
 func (s *site) isSlow(share float64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rate > 0 && share*compressionRate > s.rate
+	rate := s.rate
+	if s.uplink > 0 {
+		rate = s.uplink // also where the first file has only filled buffers
+	}
+	return rate > 0 && share*compressionRate > rate
 }
 
 // measured takes note of how fast the line is: the highest rate counts.
@@ -90,7 +94,7 @@ const (
 func (s *site) isMeasured() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rate > 0
+	return s.rate > 0 || s.uplink > 0
 }
 
 // mayCompress says whether the start of a blob can be compressed.

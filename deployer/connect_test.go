@@ -32,10 +32,10 @@ func (c *cluster) with(node string, change func(*statefile.SSH)) {
 	c.nodes[node] = n
 }
 
-// listen accepts connections and lets handle deal with them.
-func listen(t *testing.T, handle func(net.Conn)) statefile.SSH {
+// accept hands every connection to handle, each in a goroutine of its own, until the test ends.
+func accept(t *testing.T, network, address string, handle func(net.Conn)) net.Listener {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,9 +46,16 @@ func listen(t *testing.T, handle func(net.Conn)) statefile.SSH {
 			if err != nil {
 				return
 			}
-			go func() { defer conn.Close(); handle(conn) }()
+			go handle(conn)
 		}
 	}()
+	return listener
+}
+
+// listen accepts connections and lets handle deal with them.
+func listen(t *testing.T, handle func(net.Conn)) statefile.SSH {
+	t.Helper()
+	listener := accept(t, "tcp", "127.0.0.1:0", func(conn net.Conn) { defer conn.Close(); handle(conn) })
 	addr := listener.Addr().(*net.TCPAddr)
 	return statefile.SSH{Host: addr.IP.String(), Port: addr.Port, User: "pi"}
 }

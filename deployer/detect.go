@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/edgeplan/edgeplan/internal/gift"
 	"github.com/edgeplan/edgeplan/statefile"
 )
 
@@ -74,4 +75,24 @@ func architectureOf(system, machine, bits string) string {
 		machine = "arm"
 	}
 	return strings.ToLower(system) + "/" + machine
+}
+
+// Fetchers are those of some devices without a worker program that could get one from another
+// device: they have a shell that connects. One that does not answer is none.
+func Fetchers(ctx context.Context, nodes map[string]statefile.Node, o Options) map[string]bool {
+	o = o.withDefaults()
+	found := map[string]bool{}
+	var mu sync.Mutex
+	_ = each(sortedKeys(nodes), o.Devices, func(name string) error {
+		d := newDevice(name, nodes[name], o)
+		defer d.close()
+		out, err := d.script(ctx, "look for a shell", gift.CanFetch)
+		mu.Lock()
+		defer mu.Unlock()
+		if err == nil && out == "yes\n" {
+			found[name] = true
+		}
+		return nil
+	})
+	return found
 }

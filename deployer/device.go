@@ -190,6 +190,7 @@ type site struct {
 	helper   string          // see helperProgram
 	gzip     bool            // whether the device has it
 	rate     float64         // of uploads, in bytes per second; 0 is not known yet
+	uplink   float64         // of the line to all devices, as the plan says; 0 is not known
 }
 
 // siteOf finds the folder of a path that is absolute or relative to the home folder.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // Examination is what was found on devices before anything is done.
@@ -30,6 +31,9 @@ type Examined struct {
 	NeededDiskBytes      int64   `json:"needed_disk_bytes,omitempty"`   // by the plan
 	NeededMemoryBytes    int64   `json:"needed_memory_bytes,omitempty"` // by the plan
 	ClockSkewSeconds     float64 `json:"clock_skew_seconds,omitempty"`  // its clock less this machine's
+	// Supervision is what would keep a worker running and start it after a reboot; "none"
+	// is that nothing starts it.
+	Supervision worker.Supervision `json:"supervision,omitempty"`
 }
 
 // Faults counts the findings that an apply would stop at.
@@ -102,8 +106,12 @@ func (a *applying) examine(ctx context.Context, node string) (Examined, []Findin
 	e.Architecture, e.Library = found.look.architecture, found.measured.libc
 	e.FreeDiskBytes, e.AvailableMemoryBytes = told(found.free.bytes), found.measured.available
 	e.NeededDiskBytes, e.NeededMemoryBytes = totalBytes(missing), memoryNeeded(a.plan, node)
+	e.Supervision = found.measured.supervision
 	e.ClockSkewSeconds = found.measured.skew.Round(time.Second).Seconds()
 	list := a.softened(node, faultsOf(node, errors.Join(err, admitted, s.checkLease(ctx))))
+	if err := found.measured.checkReboot(s.node.SSH.User); err != nil { // apply's start warns of it by itself
+		found.warnings = append(found.warnings, err)
+	}
 	for _, warning := range found.warnings {
 		f := faultOf(node, warning)
 		f.Severity = Warning

@@ -19,7 +19,7 @@ type Finding struct {
 	Node     string   `json:"node"`
 	Severity Severity `json:"severity"`
 	// Check that found it: connection, architecture, libc, path, mount, space,
-	// memory, ports, clock, lease, tools, release, or device for all else.
+	// memory, ports, clock, reboot, lease, tools, release, or device for all else.
 	Check   string `json:"check"`
 	Problem string `json:"problem"` // what is wrong, and why
 	Remedy  string `json:"remedy"`  // what to do; "" where the problem says it

@@ -81,7 +81,11 @@ func (s *site) setGuard(ctx context.Context, dir string) (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.hear(ctx, s.o.AnswerTimeout); err != nil {
+	err = g.hear(ctx, s.o.AnswerTimeout)
+	if errors.Is(err, errNotGuarded) {
+		err = g.ending(s.o.AnswerTimeout)
+	}
+	if err != nil {
 		g.session.Close()
 		if lost := l.lost(); lost != nil || ctx.Err() != nil {
 			return nil, errors.Join(lost, context.Cause(ctx))
@@ -119,6 +123,24 @@ func (g *guard) hear(ctx context.Context, limit time.Duration) error {
 		return context.Cause(ctx)
 	}
 	return errNotGuarded
+}
+
+// ending is why a guard said something else than that it is there, or nothing:
+// errNotGuarded where its program has ended by itself. A connection that breaks ends the
+// session just so, but without an exit status, and perhaps before it is known to be lost.
+func (g *guard) ending(limit time.Duration) error {
+	ended := make(chan error, 1)
+	go func() { ended <- g.session.Wait() }()
+	select {
+	case err := <-ended:
+		var exit *ssh.ExitError
+		if err == nil || errors.As(err, &exit) {
+			return errNotGuarded
+		}
+		return fmt.Errorf("%w: %w", errGuardSilent, err)
+	case <-time.After(limit):
+		return fmt.Errorf("%w within %s", errGuardSilent, limit)
+	}
 }
 
 // keep tells the guard now and then that this run lives.

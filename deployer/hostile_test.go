@@ -151,20 +151,7 @@ damaged
 func silentAgent(t *testing.T) {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "agent")
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { conn.Close() })
-		}
-	}()
+	accept(t, "unix", socket, func(conn net.Conn) { t.Cleanup(func() { conn.Close() }) })
 	t.Setenv("SSH_AUTH_SOCK", socket)
 }
 

@@ -75,20 +75,7 @@ func startAgent(t *testing.T, keys ...ed25519.PrivateKey) {
 		}
 	}
 	socket := filepath.Join(t.TempDir(), "agent")
-	listener, err := net.Listen("unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() { _ = agent.ServeAgent(ring, conn) }()
-		}
-	}()
+	accept(t, "unix", socket, func(conn net.Conn) { _ = agent.ServeAgent(ring, conn) })
 	t.Setenv("SSH_AUTH_SOCK", socket)
 }
 

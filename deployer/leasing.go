@@ -33,7 +33,7 @@ func (a *applying) lease(ctx context.Context) (context.Context, func(), error) {
 	held, cancel := context.WithCancelCause(ctx)
 	var renewing sync.WaitGroup
 	for _, node := range nodes {
-		renewing.Go(func() { a.keepLease(held, cancel, node) })
+		renewing.Go(func() { a.sites[node].keepLease(held, cancel) })
 	}
 	return held, func() {
 		cancel(nil)
@@ -76,9 +76,9 @@ func (s *site) awaitLease(ctx context.Context) error {
 }
 
 // keepLease renews a lease until ctx ends. That a device cannot be reached is for
-// the steps of the run to find; that it is somebody else's ends the run.
-func (a *applying) keepLease(ctx context.Context, cancel context.CancelCauseFunc, node string) {
-	ticker := time.NewTicker(a.o.LeaseTime / 4)
+// the steps of the run to find; that it is somebody else's ends what is done there.
+func (s *site) keepLease(ctx context.Context, lost context.CancelCauseFunc) {
+	ticker := time.NewTicker(s.o.LeaseTime / 4)
 	defer ticker.Stop()
 	for {
 		select {
@@ -86,8 +86,8 @@ func (a *applying) keepLease(ctx context.Context, cancel context.CancelCauseFunc
 			return
 		case <-ticker.C:
 		}
-		if err := a.sites[node].renewLease(ctx); errors.Is(err, ErrLeaseLost) {
-			cancel(a.devices[node].failed(err))
+		if err := s.renewLease(ctx); errors.Is(err, ErrLeaseLost) {
+			lost(s.failed(err))
 			return
 		}
 	}

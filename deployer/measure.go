@@ -7,12 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // measureScript prints what changes on a device by itself: its clock, the C
-// library, memory in all and available, limits of control groups, and the sockets
-// that listen, as the kernel tells of them. It changes nothing.
-const measureScript = `
+// library, memory in all and available, limits of control groups, the sockets
+// that listen, as the kernel tells of them, and what starts workers after a reboot.
+// It changes nothing.
+const measureScript = supervisionScript + `
 echo "clock $(date +%s)"
 libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || for l in /lib/ld-musl-*; do [ -e "$l" ] && libc=musl; done
 echo "libc $libc"
@@ -45,6 +48,9 @@ type measured struct {
 	total     int64         // bytes of memory, also by control groups; 0 when it does not tell
 	available int64         // bytes of memory that can be had, swap included
 	sockets   []socket
+
+	supervision worker.Supervision // "" when it does not tell
+	note        string             // on supervision
 }
 
 // socket is one that listens.
@@ -85,6 +91,8 @@ func parseMeasured(out string, before, after time.Time) measured {
 				limited = max(0, lowest(limited, left))
 				m.total = lowest(m.total, limit)
 			}
+		case word == "supervision":
+			m.supervision, m.note = parseSupervision(fields)
 		case word == "socket" && len(fields) == 2:
 			if address, ok := parseSocket(fields[0]); ok {
 				m.sockets = append(m.sockets, socket{address, fields[1]})

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/edgeplan/edgeplan/statefile"
-	"github.com/edgeplan/edgeplan/worker"
 )
 
 // Health is how a device answered once.
@@ -32,20 +29,7 @@ type Monitor struct {
 	mu      sync.Mutex
 	asking  map[string]bool // devices that have not answered the last question yet
 	clients map[workerKey]*workerClient
-}
-
-type workerKey struct{ node, model string }
-
-// workerClient is a connection to the worker of one release.
-type workerClient struct {
-	release string
-	conn    net.Conn
-	*worker.Client
-}
-
-func (c *workerClient) close() {
-	c.Client.Close()
-	c.conn.Close()
+	rests   int // how often all connections to workers were ended
 }
 
 // NewMonitor makes a monitor that gives a device so long to answer.
@@ -64,36 +48,6 @@ func (m *Monitor) Close() {
 	m.Rest()
 }
 
-// Rest ends the connections to workers until devices are asked again. Each is a session on
-// the SSH connection that an apply shares, and a server allows so many (MaxSessions of
-// sshd_config(5), 10 unless it says otherwise).
-func (m *Monitor) Rest() { m.keep(func(workerKey) bool { return false }) }
-
-// keep ends the connections to workers that are not wanted.
-func (m *Monitor) keep(wanted func(workerKey) bool) {
-	m.mu.Lock()
-	var unwanted []*workerClient
-	for key, client := range m.clients {
-		if !wanted(key) {
-			unwanted = append(unwanted, client)
-			delete(m.clients, key)
-		}
-	}
-	m.mu.Unlock()
-	for _, client := range unwanted {
-		client.close()
-	}
-}
-
-// deployed says whether a worker is one of a state, on one of some nodes.
-func deployed(state *statefile.State, nodes map[string]statefile.Node) func(workerKey) bool {
-	return func(key workerKey) bool {
-		model, found := state.Models[key.model]
-		_, known := nodes[key.node]
-		return found && known && slices.Contains(pipelineOrder(&model), key.node)
-	}
-}
-
 // errStillAsking is that a device has not even answered the question before.
 var errStillAsking = errors.New("it has not answered for a while")
 
@@ -101,9 +55,19 @@ var errStillAsking = errors.New("it has not answered for a while")
 // longer than the limit: who has not answered then is away. A connection that takes longer
 // to be made goes on being made, for the next time.
 func (m *Monitor) Ask(ctx context.Context, state *statefile.State, nodes map[string]statefile.Node) map[string]Health {
+	m.keep(deployed(state, nodes))
+	return m.askAll(ctx, state, nodes)
+}
+
+// AskOne asks one node, and leaves the connections to the others as they are.
+func (m *Monitor) AskOne(ctx context.Context, state *statefile.State, node string, known statefile.Node) Health {
+	return m.askAll(ctx, state, map[string]statefile.Node{node: known})[node]
+}
+
+func (m *Monitor) askAll(ctx context.Context, state *statefile.State, nodes map[string]statefile.Node) map[string]Health {
 	ctx, cancel := context.WithTimeoutCause(ctx, m.limit, fmt.Errorf("it did not answer within %s", m.limit))
 	defer cancel()
-	m.keep(deployed(state, nodes))
+	rests := m.restsSoFar()
 	type answer struct {
 		node   string
 		health Health
@@ -119,7 +83,7 @@ func (m *Monitor) Ask(ctx context.Context, state *statefile.State, nodes map[str
 		waiting++
 		go func() {
 			defer m.done(node)
-			answers <- answer{node, m.ask(state, node, known)}
+			answers <- answer{node, m.ask(state, node, known, rests)}
 		}()
 	}
 	for ; waiting > 0; waiting-- {
@@ -154,7 +118,7 @@ func (m *Monitor) done(node string) {
 	delete(m.asking, node)
 }
 
-func (m *Monitor) ask(state *statefile.State, node string, known statefile.Node) Health {
+func (m *Monitor) ask(state *statefile.State, node string, known statefile.Node, rests int) Health {
 	d := newDevice(node, known, m.o)
 	defer d.close()
 	if err := d.ping(m.ctx, m.limit); err != nil {
@@ -167,7 +131,7 @@ func (m *Monitor) ask(state *statefile.State, node string, known statefile.Node)
 		model := state.Models[name]
 		for _, part := range pipelineOrder(&model) {
 			if part == node {
-				h.Workers[name] = m.askWorker(ctx, state, name, &model, node)
+				h.Workers[name] = m.askWorker(ctx, state, name, &model, node, rests)
 			}
 		}
 	}
@@ -196,9 +160,9 @@ func (d *device) ping(ctx context.Context, limit time.Duration) error {
 }
 
 // askWorker asks one worker, over the connection of the last time where there is one.
-func (m *Monitor) askWorker(ctx context.Context, state *statefile.State, name string, model *statefile.Model, node string) WorkerReport {
+func (m *Monitor) askWorker(ctx context.Context, state *statefile.State, name string, model *statefile.Model, node string, rests int) WorkerReport {
 	r := WorkerReport{Node: node}
-	client, err := m.client(ctx, state, name, model.Release, node)
+	client, err := m.client(ctx, state, name, model.Release, node, rests)
 	if err == nil {
 		defer context.AfterFunc(ctx, func() { client.conn.Close() })()
 		if r.Ready, err = client.ModelReady(ctx, componentOf(name, model, node), model.Release); err == nil {
@@ -214,43 +178,4 @@ func (m *Monitor) askWorker(ctx context.Context, state *statefile.State, name st
 		}
 	}
 	return r
-}
-
-func (m *Monitor) client(ctx context.Context, state *statefile.State, name, release, node string) (*workerClient, error) {
-	key := workerKey{node, name}
-	m.mu.Lock()
-	c := m.clients[key]
-	m.mu.Unlock()
-	if c != nil && c.release == release {
-		return c, nil
-	}
-	m.drop(key)
-	conn, err := DialWorker(ctx, state, name, node, m.o)
-	if err != nil {
-		return nil, err
-	}
-	client, err := worker.NewClient(conn)
-	if err != nil {
-		conn.Close()
-		return nil, err
-	}
-	c = &workerClient{release: release, conn: conn, Client: client}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.ctx.Err(); err != nil {
-		c.close()
-		return nil, err
-	}
-	m.clients[key] = c
-	return c, nil
-}
-
-func (m *Monitor) drop(key workerKey) {
-	m.mu.Lock()
-	c := m.clients[key]
-	delete(m.clients, key)
-	m.mu.Unlock()
-	if c != nil {
-		c.close()
-	}
 }

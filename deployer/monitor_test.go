@@ -2,6 +2,7 @@ package deployer
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"testing"
@@ -27,25 +28,34 @@ func TestMonitor(t *testing.T) {
 	c.options.Connections = connections
 	m := NewMonitor(time.Second, c.options)
 	defer m.Close()
-	ask := func(want string) {
-		t.Helper()
+	well := func() (names string, answers map[string]Health) {
 		begun := time.Now()
-		answers := m.Ask(context.Background(), statefile.New(), c.nodes)
-		if took := time.Since(begun); took > 3*time.Second {
+		answers = m.Ask(context.Background(), statefile.New(), c.nodes)
+		if took := time.Since(begun); took > 20*time.Second {
 			t.Errorf("asking took %s", took)
 		}
-		well := ""
 		for _, node := range []string{"a", "b", "hangs"} {
 			if answers[node].Err == nil {
-				well += node
+				names += node
 			}
 		}
-		if well != want {
-			t.Errorf("%q are well, want %q: %+v", well, want, answers)
+		return names, answers
+	}
+	ask := func(want string) { // a busy machine may not answer at once
+		t.Helper()
+		names, answers := well()
+		for deadline := time.Now().Add(20 * time.Second); names != want && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			names, answers = well()
+		}
+		if names != want {
+			t.Errorf("%q are well, want %q: %+v", names, want, answers)
 		}
 	}
 	ask("ab")
 	ask("ab")
+	if h := m.AskOne(context.Background(), statefile.New(), "hangs", c.nodes["hangs"]); h.Err == nil {
+		t.Error("who says nothing is well when asked alone")
+	}
 	c.devices["b"].Close()
 	ask("a")
 	again, err := embedded.Start(embedded.Options{Address: c.devices["b"].Addr(), Home: c.homes["b"], AuthorizedKey: c.key})
@@ -94,6 +104,58 @@ func TestMonitorRests(t *testing.T) {
 	if m.clients[kept] == nil || len(m.clients) != 1 {
 		t.Errorf("%d connections are kept, want that to %+v", len(m.clients), kept)
 	}
+	late := workerKey{"a", "late"}
+	here, there := net.Pipe()
+	ends[late] = there
+	client, err := worker.NewClient(here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := m.restsSoFar()
 	m.Rest()
 	ended(kept)
+	if err := m.hold(late, &workerClient{release: "r", conn: here, Client: client}, asked); !errors.Is(err, errRests) {
+		t.Errorf("a connection that came about meanwhile: %v", err)
+	}
+	ended(late)
+	if _, err := m.client(t.Context(), state, "m", "r", "a", asked); !errors.Is(err, errRests) {
+		t.Errorf("a connection that was to be made then: %v", err)
+	}
+}
+
+// stuck is a connection to a device that says nothing any more: it takes long to end.
+type stuck struct {
+	net.Conn
+	until chan struct{}
+}
+
+func (s stuck) Close() error {
+	<-s.until
+	return s.Conn.Close()
+}
+
+// A device that has fallen silent does not keep a monitor from resting.
+func TestMonitorRestsWithoutTheSilent(t *testing.T) {
+	m := NewMonitor(time.Second, Options{})
+	defer m.Close()
+	here, there := net.Pipe()
+	defer there.Close()
+	until := make(chan struct{})
+	client, err := worker.NewClient(here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.clients[workerKey{"a", "m"}] = &workerClient{release: "r", conn: stuck{here, until}, Client: client}
+	rested := make(chan struct{})
+	go func() {
+		m.Rest()
+		close(rested)
+	}()
+	select {
+	case <-rested:
+	case <-time.After(20 * time.Second):
+		t.Error("it waits for a device that says nothing")
+	}
+	close(until)
+	<-rested
 }

@@ -37,9 +37,10 @@ type Options struct {
 	LeaseTime time.Duration // how long a lease lasts unless it is renewed; default 2 min
 	LeaseWait time.Duration // how long to wait for somebody else's; default not at all
 
-	probe        prober // replaced by tests
-	clock        string // folder where the device's kernel tells the time; replaced by tests
-	withoutLease bool   // for tests of what happens when a lease was lost unnoticed
+	probe        prober        // replaced by tests
+	clock        string        // folder where the device's kernel tells the time; replaced by tests
+	withoutLease bool          // for tests of what happens when a lease was lost unnoticed
+	passSilence  time.Duration // of devices of which one gives the other something; replaced by tests
 	log          *sync.Mutex
 
 	compressor *compressor
@@ -49,6 +50,7 @@ type Options struct {
 type Event struct {
 	Node string
 	Kind string // connect, lease, upload, release, start, probe, switch, stop, clean
+	From string // the node that gives what is moved; "" is the operator's machine
 	// Bytes moved so far of Total; 0 where the step moves none.
 	Bytes, Total int64
 	Message      string // one line; "" when only Bytes changed
@@ -62,6 +64,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.KeepaliveInterval, 5*time.Second)
 	setDefault(&o.KeepaliveGrace, 15*time.Second)
 	setDefault(&o.AnswerTimeout, 30*time.Second)
+	setDefault(&o.passSilence, o.AnswerTimeout)
 	setDefault(&o.StartTimeout, 2*time.Minute)
 	setDefault(&o.ProbeTimeout, time.Minute)
 	setDefault(&o.LeaseTime, leaseTime)

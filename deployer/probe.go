@@ -30,6 +30,8 @@ func (s *site) probe(ctx context.Context, deployment, name string, m *statefile.
 	defer conn.Close()
 	err = s.o.probe(ctx, conn, name, m)
 	switch {
+	case err != nil && strings.HasSuffix(err.Error(), context.Canceled.Error()) && context.Cause(ctx) != nil:
+		return context.Cause(ctx) // which is all there is to say
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("%w: %v", context.Cause(ctx), err)
 	case brokenOff(err):

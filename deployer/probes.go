@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"time"
 
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -99,24 +98,6 @@ func admitProbe(ctx context.Context, s *site, program statefile.Blob) ([]statefi
 	}
 	return missing, errors.Join(found.check(s.node), s.checkMounts(ctx, found.existing),
 		checkSpace(ctx, s, found.existing, totalBytes(missing)))
-}
-
-// keepLease renews a device's lease until ctx ends. One that is somebody else's ends
-// what is done there.
-func (d *probed) keepLease(ctx context.Context, lost context.CancelCauseFunc) {
-	ticker := time.NewTicker(d.o.LeaseTime / 4)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		if err := d.renewLease(ctx); errors.Is(err, ErrLeaseLost) {
-			lost(d.failed(err))
-			return
-		}
-	}
 }
 
 // Close ends the probes and gives the leases back. What was uploaded stays among the

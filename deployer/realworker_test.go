@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	embedded "github.com/edgeplan/edgeplan/internal/device"
@@ -66,16 +67,30 @@ func (c *cluster) stopAll() {
 	}
 }
 
+// buildWorker gives the real program, built once for all tests.
 func buildWorker(t testing.TB) []byte {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "edgeplan-worker")
+	program, err := builtWorker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+var builtWorker = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "edgeplan-worker-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, worker.ProgramFile)
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, "github.com/edgeplan/edgeplan/cmd/edgeplan-worker")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
-	return read(t, file)
-}
+	return os.ReadFile(file)
+})
 
 func read(t testing.TB, file string) []byte {
 	t.Helper()

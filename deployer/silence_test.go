@@ -116,9 +116,9 @@ func TestSlowGuardStopsNothing(t *testing.T) {
 		if strings.Contains(op.Name, "'guard'") {
 			return embedded.Hang
 		}
-		stopped = stopped || strings.Contains(op.Name, "'stop'")
 		return embedded.Proceed
 	})
+	c.options.Progress = func(e Event) { stopped = stopped || e.Kind == "stop" }
 	c.options.AnswerTimeout = time.Second
 	err := c.apply(p)
 	if !errors.Is(err, errGuardSilent) {
@@ -129,5 +129,32 @@ func TestSlowGuardStopsNothing(t *testing.T) {
 	}
 	if err := c.serves("net", old); err != nil {
 		t.Error(err)
+	}
+}
+
+// A connection that breaks while a guard is set stops nothing, and is not taken for a worker
+// that is too old to guard: only that one's program ends by itself.
+func TestBrokenGuardStopsNothing(t *testing.T) {
+	for action, old := range map[embedded.Action]bool{embedded.Drop: false, embedded.Fail: true} {
+		c := newCluster(t, "a")
+		now, next := c.model("net", "1", 7433, "a"), c.model("net", "2", 7434, "a")
+		c.mustApply(models{"net": now})
+		p := c.plan(models{"net": next})
+		p.Deployments[0].Switch = plan.StopFirst
+		stopped, warned := false, false
+		c.devices["a"].SetFault(func(op embedded.Operation) embedded.Action {
+			if strings.Contains(op.Name, "'guard'") {
+				return action
+			}
+			return embedded.Proceed
+		})
+		c.options.Progress = func(e Event) {
+			stopped = stopped || e.Kind == "stop"
+			warned = warned || e.Kind == "warning" && strings.Contains(e.Message, "too old")
+		}
+		err := c.apply(p)
+		if (err == nil) != old || stopped != old || warned != old {
+			t.Errorf("fault %v: error %v, stopped %v, warned %v", action, err, stopped, warned)
+		}
 	}
 }

@@ -47,7 +47,7 @@ func (a *applying) survey(ctx context.Context, node string) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.program = a.program(s)
+	s.program, s.uplink = a.program(s), a.plan.Uplink
 	held := s.checkLease(ctx)
 	if len(a.wanted(node)) == 0 {
 		return s, held

@@ -120,23 +120,6 @@ func (t *transition) bringUp(ctx context.Context) error {
 	return t.check(ctx)
 }
 
-// check asks the whole new pipeline. A device that is lost meanwhile ends that: the
-// gateway would wait for it, and cannot tell that it is gone.
-func (t *transition) check(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	for _, node := range t.nodes {
-		s := t.sites[node]
-		go s.watch(ctx, func() error { return s.stillRuns(ctx, t.folder, t.To.Release) }, func(err error) { cancel(s.failed(err)) })
-	}
-	s := t.sites[t.To.Gateway]
-	s.emit("probe", "checking %s with an inference", t.Model)
-	if err := s.probe(ctx, t.folder, t.Model, t.To); err != nil {
-		return s.failed(fmt.Errorf("the new pipeline does not answer: %w", err))
-	}
-	return nil
-}
-
 func (t *transition) startNew(ctx context.Context, node string) error {
 	s := t.sites[node]
 	if !t.isReady(node) {

@@ -84,17 +84,23 @@ func (c *cluster) mixed() []statefile.Blob {
 	return append(list, c.blobs.add(worker.ProgramFile, fakeWorker(c.t)))
 }
 
+// addKind adds a device with an embedded server, or with OpenSSH's.
+func (c *cluster) addKind(name, kind string) {
+	c.t.Helper()
+	if kind == "sshd" {
+		c.addSSHD(name, sshdtest.Options{}, ".edgeplan")
+		return
+	}
+	c.addDevice(name, embedded.Options{})
+}
+
 // Every kind of blob arrives on every kind of server, with few operations.
 func TestUploadOfManySizes(t *testing.T) {
 	for _, kind := range []string{"embedded", "sshd"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			c := bareCluster(t)
-			if kind == "sshd" {
-				c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
-			} else {
-				c.addDevice("a", embedded.Options{})
-			}
+			c.addKind("a", kind)
 			blobs := c.mixed()
 			if err := c.open("a").upload(context.Background(), c.blobs, blobs); err != nil {
 				t.Fatal(err)
@@ -130,11 +136,7 @@ func TestPlannedBytesAreSent(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			c := bareCluster(t)
-			if kind == "sshd" {
-				c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
-			} else {
-				c.addDevice("a", embedded.Options{})
-			}
+			c.addKind("a", kind)
 			line := c.through("a", 0, 0)
 			m := c.model("net", "1", 7433, "a")
 			for i := range 48 {
@@ -297,5 +299,21 @@ func TestPartsThatAreFound(t *testing.T) {
 	}
 	if want := []string{prefix + other, prefix + "0123456789abcdef"}; fmt.Sprint(garbage) != fmt.Sprint(want) {
 		t.Errorf("remove %q, want %q", garbage, want)
+	}
+}
+
+// On a line that is known to be slow what can be compressed is, also the first file.
+func TestCompressedOnAKnownLine(t *testing.T) {
+	c := newCluster(t, "a")
+	line := c.through("a", 0, 0)
+	blobs := []statefile.Blob{c.blobs.add("", text(4<<20))}
+	s := c.open("a")
+	s.uplink = 2.5e6
+	if err := s.upload(context.Background(), c.blobs, blobs); err != nil {
+		t.Fatal(err)
+	}
+	c.inPlace("a", blobs)
+	if sent := line.sent.Load(); sent > 3<<20 {
+		t.Errorf("%d bytes were sent of %d, which can be compressed to half", sent, totalBytes(blobs))
 	}
 }

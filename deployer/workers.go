@@ -3,7 +3,6 @@ package deployer
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -81,21 +80,12 @@ func (s *site) start(ctx context.Context, deployment, id string) error {
 	case decodeErr != nil:
 		return fmt.Errorf("the worker printed %q instead of its status: %w", out, decodeErr)
 	case !status.Ready:
-		return errors.New("the worker started and is not ready")
+		return s.endedWorker(ctx, dir, "as soon as it was ready")
 	}
 	for _, warning := range status.Warnings {
 		s.emit("warning", "%s", warning)
 	}
 	return nil
-}
-
-// stillRuns says when the worker of a release, which was started, has ended.
-func (s *site) stillRuns(ctx context.Context, deployment, id string) error {
-	status, err := s.status(ctx, deployment, id, "")
-	if err == nil && !status.Running {
-		err = errors.New("the connection was lost, and the worker of the new release does not run any more: did the device start again?")
-	}
-	return err
 }
 
 // portHint says what to do when another program has the port.

@@ -29,7 +29,8 @@ type SliceFile struct {
 // into a folder as slice-0.onnx, slice-1.onnx and so on, with their weights beside
 // them as plain files, which slices share. A weight is named by the XXH3 digest of its
 // elements: next to copying, SHA-256 would take most of the time. One that the folder
-// has already stays as it is. Slices that an earlier run left there are removed.
+// has already stays as it is. Slices that an earlier run left there are replaced, all of
+// them or none.
 func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceFile, error) {
 	if err := c.checkCuts(at); err != nil {
 		return nil, err
@@ -38,6 +39,9 @@ func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceF
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	if err := removeAbandoned(dir); err != nil {
 		return nil, err
 	}
 	names, err := c.writeWeights(ctx, dir)
@@ -58,24 +62,8 @@ func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceF
 		}
 		files, graphs, first = append(files, f), append(graphs, s.Graph), end
 	}
-	for i, f := range files {
-		if err := writeGraph(f.Path, graphs[i]); err != nil {
-			return nil, err
-		}
-	}
-	return files, removeStale(dir, len(files))
+	return files, graphFilesIn(dir).replace(graphs)
 }
-
-// writeGraph does not wait for the disk, as cp does not: slices can be made again, and
-// the disk would have to take all weights first.
-func writeGraph(path string, graph []byte) error {
-	return writeFile(filepath.Dir(path), func(out *os.File) (string, error) {
-		_, err := out.Write(graph)
-		return path, err
-	})
-}
-
-func sliceName(i int) string { return fmt.Sprintf("slice-%d.onnx", i) }
 
 // checkFolder refuses to replace the model that is cut, where that is a slice itself.
 func (c *Chain) checkFolder(dir string) error {
@@ -187,26 +175,4 @@ func (m *model) separateWeights() []*onnxpb.TensorProto {
 		}
 	}
 	return list
-}
-
-var slicePattern = regexp.MustCompile(`^slice-(0|[1-9][0-9]*)\.onnx$`)
-
-// removeStale removes the slices of an earlier run that had more of them.
-func removeStale(dir string, n int) error {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	kept := map[string]bool{}
-	for i := range n {
-		kept[sliceName(i)] = true
-	}
-	for _, entry := range entries {
-		if slicePattern.MatchString(entry.Name()) && !kept[entry.Name()] && entry.Type().IsRegular() {
-			if err := os.Remove(filepath.Join(dir, entry.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

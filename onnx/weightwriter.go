@@ -34,19 +34,16 @@ func (w *weightWriter) write(ctx context.Context, p *payload) error {
 			return w.checkSame(path, p)
 		}
 	}
-	out, err := os.CreateTemp(w.dir, ".writing-*")
+	var name string
+	temporary, err := stage(w.dir, func(out *os.File) (err error) {
+		name, err = p.name(ctx, out)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	name, err := p.name(ctx, out)
-	if closeErr := closeReadable(out); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = w.publish(out.Name(), filepath.Join(w.dir, name), p)
-	}
-	if err != nil {
-		_ = os.Remove(out.Name())
+	if err := w.publish(temporary, filepath.Join(w.dir, name), p); err != nil {
+		_ = os.Remove(temporary)
 		return err
 	}
 	w.note(p, name)

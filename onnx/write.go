@@ -54,21 +54,35 @@ func present(path string, size int64) bool {
 // writeFile makes a file under a temporary name and gives it the one that fill
 // returns when it is whole.
 func writeFile(dir string, fill func(out *os.File) (path string, err error)) error {
-	out, err := os.CreateTemp(dir, ".writing-*")
+	var path string
+	temporary, err := stage(dir, func(out *os.File) (err error) {
+		path, err = fill(out)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	path, err := fill(out)
+	if err := os.Rename(temporary, path); err != nil {
+		_ = os.Remove(temporary)
+		return err
+	}
+	return nil
+}
+
+// stage makes a whole file under a temporary name, or none.
+func stage(dir string, fill func(out *os.File) error) (temporary string, err error) {
+	out, err := os.CreateTemp(dir, temporaryPrefix+"*")
+	if err != nil {
+		return "", err
+	}
+	err = fill(out)
 	if closeErr := closeReadable(out); err == nil {
 		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(out.Name(), path)
 	}
 	if err != nil {
 		_ = os.Remove(out.Name())
 	}
-	return err
+	return out.Name(), err
 }
 
 // closeReadable closes a temporary file, for all to read.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/zeebo/xxh3"
@@ -177,4 +178,90 @@ func TestWriteSlicesFindsOtherContent(t *testing.T) {
 	put(t, spoilt, data)
 	_, err = c.WriteSlices(t.Context(), dir, []int{3})
 	wantError(t, err, spoilt, "something else")
+}
+
+// Whichever operation fails, the graphs in the folder are of one run: the old ones, all
+// of them, or new ones; and no temporary file stays.
+func TestGraphsOfOneRun(t *testing.T) {
+	old, next := [][]byte{[]byte("old"), []byte("old"), []byte("old"), []byte("old")}, [][]byte{[]byte("new"), []byte("new"), []byte("new")}
+	failure := errors.New("the disk is gone")
+	for n := 1; ; n++ {
+		dir := t.TempDir()
+		if err := graphFilesIn(dir).replace(old); err != nil {
+			t.Fatal(err)
+		}
+		done := 0
+		fails := func() bool { done++; return done == n }
+		g := graphFiles{dir: dir,
+			create: func(dir string, content []byte) (string, error) {
+				if fails() {
+					return "", failure
+				}
+				return createGraph(dir, content)
+			},
+			rename: func(from, to string) error {
+				if fails() {
+					return failure
+				}
+				return os.Rename(from, to)
+			},
+			remove: func(path string) error {
+				if fails() {
+					return failure
+				}
+				return os.Remove(path)
+			}}
+		err := g.replace(next)
+		contents := map[string]int{}
+		for name := range files(t, dir) {
+			if !slicePattern.MatchString(name) {
+				t.Errorf("operation %d: %s is left", n, name)
+			}
+			contents[string(read(t, filepath.Join(dir, name)))]++
+		}
+		if contents["old"] > 0 && contents["new"] > 0 || n <= len(next) && contents["old"] != len(old) {
+			t.Errorf("operation %d: the folder has %v", n, contents)
+		}
+		if err == nil {
+			if contents["new"] != len(next) || n != 2*len(next)+len(old)+1 {
+				t.Errorf("%d operations, the folder has %v", n-1, contents)
+			}
+			return
+		}
+		if !errors.Is(err, failure) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A folder with the name of a slice is found before anything is written.
+func TestWriteSlicesRefusesAFolder(t *testing.T) {
+	c, dir := smallResNet(t), t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "slice-1.onnx"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := c.WriteSlices(t.Context(), dir, []int{3})
+	wantError(t, err, filepath.Join(dir, "slice-1.onnx"), "choose another folder")
+	if _, err := os.Stat(filepath.Join(dir, "slice-0.onnx")); err == nil {
+		t.Error("a slice was written")
+	}
+}
+
+// What a killed run left goes with the next one; what somebody writes now stays.
+func TestWriteSlicesRemovesWhatIsAbandoned(t *testing.T) {
+	c, dir := smallResNet(t), t.TempDir()
+	left, now := filepath.Join(dir, temporaryPrefix+"1"), filepath.Join(dir, temporaryPrefix+"2")
+	put(t, left, []byte("half"))
+	put(t, now, []byte("half"))
+	before := time.Now().Add(-2 * abandonedAfter)
+	if err := os.Chtimes(left, before, before); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.WriteSlices(t.Context(), dir, []int{3}); err != nil {
+		t.Fatal(err)
+	}
+	all := files(t, dir)
+	if all[filepath.Base(left)] != nil || all[filepath.Base(now)] == nil {
+		t.Errorf("left: %v", all)
+	}
 }

@@ -29,6 +29,9 @@ type Input struct {
 	// Held are the blobs found on each node that was asked, sizes by digest. Of
 	// the other nodes the prior state tells.
 	Held map[string]map[string]int64
+	// Fetchers are nodes that were found able to get a worker program from another node,
+	// though they have none yet.
+	Fetchers map[string]bool
 	// Replan takes a better placement even within the replan threshold.
 	Replan bool
 	// Targets limit the plan to some models, as "model.resnet50"; the others stay
@@ -120,8 +123,9 @@ func Destroy(prior *statefile.State, excluded ...string) *Plan {
 }
 
 // DestroyTargets makes the plan that removes some models, as "model.resnet50",
-// and leaves the others as they are; without targets it is Destroy.
-func DestroyTargets(prior *statefile.State, targets []string, excluded ...string) (*Plan, error) {
+// and leaves the others as they are; without targets it is Destroy. The configuration
+// tells which outputs go with the models; with nil, they all stay while a model does.
+func DestroyTargets(prior *statefile.State, cfg *config.Config, targets []string, excluded ...string) (*Plan, error) {
 	p := Destroy(prior, excluded...)
 	if len(targets) == 0 {
 		return p, nil
@@ -135,6 +139,7 @@ func DestroyTargets(prior *statefile.State, targets []string, excluded ...string
 		return nil, err
 	}
 	p.Targets, p.Desired = names, keptOf(prior, names)
+	dropOutputs(p.Desired, prior, cfg)
 	keepExcluded(p.Desired, prior, excluded)
 	p.derive()
 	return p, nil
@@ -251,7 +256,9 @@ func (b *builder) finish() *Plan {
 	for i := range p.Models {
 		p.Models[i].Switch = b.switchOf(deployments, p.Models[i].Name)
 	}
+	p.Uplink = b.in.Config.Settings.Uplink
 	p.Uploads = Uploads(p, deployments, b.in.Held)
+	spread(p.Uploads, tradingOf(p, deployments, b.in), b.network, p.Uplink)
 	p.Outputs = outputChanges(p.Prior, p.Desired, b.unknown)
 	p.derive()
 	return p

@@ -32,6 +32,27 @@ func (b *builder) computeOrigin(node *config.Node, p *placed, stage solver.Place
 	return config.Declared, 0
 }
 
+// deviationOf is how much single runs of a stage differ, as a standard deviation in shares of
+// their mean: as measured, else the middle one of the ranges of the model that were measured
+// there, and 0 where there is none.
+func (b *builder) deviationOf(node *config.Node, p *placed, stage solver.Placed) float64 {
+	known := b.profilesOf(node, p.model)
+	if m := known.ranges[[2]int{stage.FirstSegment, stage.LastSegment}]; m != nil && m.Deviation > 0 {
+		return m.Deviation
+	}
+	var all []float64
+	for _, m := range known.ranges {
+		if m.Deviation > 0 {
+			all = append(all, m.Deviation)
+		}
+	}
+	if len(all) == 0 {
+		return 0
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
 // memoryOrigin says where the memory of a stage comes from.
 func (b *builder) memoryOrigin(node *config.Node, p *placed) config.Origin {
 	_, measured := b.memoryOf(p.model)

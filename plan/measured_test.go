@@ -129,6 +129,33 @@ func TestBuildFromMeasurements(t *testing.T) {
 	}
 }
 
+// A stage's runs differ as those of its range did, else as those of most ranges measured there.
+func TestBuildTakesDeviations(t *testing.T) {
+	dir := folder(t, bare)
+	probedCluster(t, dir, func(m *measurement.Measurements) {
+		for i := range m.Profiles {
+			m.Profiles[i].Deviation = 0.1 * float64(i+1) // of seven ranges; those of a quarter are the last four
+		}
+		m.Profiles[1].Deviation = 0 // an older file has none
+	})
+	p, diags := build(t, dir, statefile.New())
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	profiles := input(t, dir, statefile.New()).Config.Measured.Profiles(pi("a"), "m")
+	for i, s := range p.Models[0].Stages {
+		slice, want := p.Desired.Models["m"].Slices[i], 0.5
+		for _, m := range profiles {
+			if m.FirstSegment == slice.FirstSegment && m.LastSegment == slice.LastSegment && m.Deviation > 0 {
+				want = m.Deviation
+			}
+		}
+		if s.Deviation != want {
+			t.Errorf("stage %d: a deviation of %g, want %g", i, s.Deviation, want)
+		}
+	}
+}
+
 // The interval of a measured range is that of its measurement, and a measured range wins
 // over the sum of its segments.
 func TestBuildTakesMeasuredRanges(t *testing.T) {

@@ -51,6 +51,31 @@ func (b *builder) keepOutput(name string) {
 	}
 }
 
+// dropOutputs drops from a state that keeps some of the models of another what is known
+// with all of these only.
+func dropOutputs(kept, prior *statefile.State, cfg *config.Config) {
+	if len(kept.Models) == 0 {
+		kept.Outputs = map[string]json.RawMessage{}
+	}
+	if cfg == nil {
+		return
+	}
+	known := func(s *statefile.State) map[string]bool {
+		names := map[string]bool{}
+		outputs, _ := cfg.EvalOutputs(results(s.Models)) // a fault is no reason to keep what is destroyed
+		for _, output := range outputs {
+			names[output.Name] = output.Value.IsWhollyKnown()
+		}
+		return names
+	}
+	before, after := known(prior), known(kept)
+	for name := range kept.Outputs {
+		if before[name] && !after[name] {
+			delete(kept.Outputs, name)
+		}
+	}
+}
+
 func encodeOutput(output config.Output) (json.RawMessage, *hcl.Diagnostic) {
 	value, err := ctyjson.Marshal(output.Value, output.Value.Type())
 	if err != nil {

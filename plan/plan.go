@@ -64,6 +64,10 @@ type Plan struct {
 	// deployer does. Destroying is a Deployment with a nil To.
 	Deployments []Deployment
 
+	// Uplink is what the operator's line carries to all devices together, in bytes per
+	// second; 0 is not known.
+	Uplink float64
+
 	// Blobs opens the content of every blob of Desired, by digest.
 	Blobs BlobSource
 
@@ -131,6 +135,9 @@ type BlobSource interface {
 type Upload struct {
 	Node string         `json:"node"`
 	Blob statefile.Blob `json:"blob"`
+	// From is the node that it comes from, which has it or gets it before; "" is the
+	// operator's machine.
+	From string `json:"from,omitempty"`
 }
 
 // Switch is how a pipeline goes from one release to the next.
@@ -201,6 +208,9 @@ type Stage struct {
 	ComputeOrigin config.Origin `json:"compute_origin"`
 	MemoryOrigin  config.Origin `json:"memory_origin"`
 	Spread        float64       `json:"spread,omitempty"`
+	// Deviation is the standard deviation of single runs as a share of their mean, as
+	// measured; 0 is not known.
+	Deviation float64 `json:"deviation,omitempty"`
 }
 
 // Transfer is one printed transfer.
@@ -230,6 +240,17 @@ func (p *Plan) UploadBytes() int64 {
 	var n int64
 	for _, u := range p.Uploads {
 		n += u.Blob.Size
+	}
+	return n
+}
+
+// GivenBytes is the part of UploadBytes that goes from one device to another.
+func (p *Plan) GivenBytes() int64 {
+	var n int64
+	for _, u := range p.Uploads {
+		if u.From != "" {
+			n += u.Blob.Size
+		}
 	}
 	return n
 }

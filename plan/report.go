@@ -62,6 +62,7 @@ func (b *builder) reportStage(p *placed, desired *statefile.Model, index int) St
 	}
 	node := b.nodes[slice.Node]
 	stage.ComputeOrigin, stage.Spread = b.computeOrigin(node, p, p.solution.Stages[index])
+	stage.Deviation = b.deviationOf(node, p, p.solution.Stages[index])
 	stage.MemoryOrigin = b.memoryOrigin(node, p)
 	for _, segment := range p.chain.Segments[slice.FirstSegment : slice.LastSegment+1] {
 		stage.WeightBytes += segment.WeightBytes

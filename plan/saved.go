@@ -50,6 +50,7 @@ type savedContent struct {
 	Desired       *statefile.State  `json:"desired_state"`
 	Models        []Model           `json:"models"`
 	Uploads       []Upload          `json:"uploads"`
+	Uplink        float64           `json:"uplink_bytes_per_second,omitempty"`
 	Refreshed     bool              `json:"refreshed"`
 	Drift         []Drift           `json:"drift"`
 	Replacements  []Replacement     `json:"replacements"`
@@ -64,7 +65,7 @@ func (s *Saved) Encode() ([]byte, error) {
 	p := s.Plan
 	content, err := encodeCompact(savedContent{
 		Mode: p.Mode, Configuration: p.Configuration, Sources: p.Sources, Configured: sortedKeys(p.configured),
-		Prior: p.Prior, Desired: p.Desired, Models: p.Models, Uploads: p.Uploads, Refreshed: p.Refreshed,
+		Prior: p.Prior, Desired: p.Desired, Models: p.Models, Uploads: p.Uploads, Uplink: p.Uplink, Refreshed: p.Refreshed,
 		Drift: p.Drift, Replacements: p.Replacements, Targets: p.Targets, Unknown: p.unknownOutputs(),
 		Excluded: p.Excluded, Disabled: p.Disabled,
 	})
@@ -170,7 +171,7 @@ func decodeContent(data []byte) (*savedContent, error) {
 
 // plan is the content with all that follows from it.
 func (c *savedContent) plan() *Plan {
-	p := &Plan{Mode: c.Mode, Prior: c.Prior, Desired: c.Desired, Models: c.Models, Uploads: c.Uploads, Blobs: blobs{},
+	p := &Plan{Mode: c.Mode, Prior: c.Prior, Desired: c.Desired, Models: c.Models, Uploads: c.Uploads, Uplink: c.Uplink, Blobs: blobs{},
 		Drift: c.Drift, Refreshed: c.Refreshed, Replacements: c.Replacements, Targets: c.Targets, Sources: c.Sources,
 		Excluded: c.Excluded, Disabled: c.Disabled,
 		Configuration: c.Configuration, configured: map[string]bool{}}

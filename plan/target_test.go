@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
 )
@@ -86,7 +87,7 @@ func TestTargetOfARemovedModel(t *testing.T) {
 
 func TestDestroyTargets(t *testing.T) {
 	deployed := mustBuild(t, folder(t, two), statefile.New()).Desired
-	p, err := plan.DestroyTargets(deployed, []string{"model.n"})
+	p, err := plan.DestroyTargets(deployed, nil, []string{"model.n"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +99,41 @@ func TestDestroyTargets(t *testing.T) {
 	for _, slice := range deployed.Models["m"].Slices {
 		if _, known := p.Desired.Nodes[slice.Node]; !known {
 			t.Errorf("%s is forgotten, and model.m runs there", slice.Node)
+		}
+	}
+}
+
+// The outputs of a model go with it, where the configuration tells which those are; the
+// last model takes all of them along.
+func TestDestroyTargetsDropsOutputs(t *testing.T) {
+	dir := folder(t, two)
+	deployed := mustBuild(t, dir, statefile.New()).Desired
+	cfg, diags := config.Load(dir, config.Options{})
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	for _, c := range []struct {
+		cfg     *config.Config
+		targets []string
+		gone    []string
+	}{
+		{cfg, []string{"model.n"}, []string{"n"}},
+		{nil, []string{"model.n"}, nil},
+		{nil, []string{"model.m", "model.n"}, []string{"m", "n"}},
+	} {
+		p, err := plan.DestroyTargets(deployed, c.cfg, c.targets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var gone []string
+		for _, o := range p.Outputs {
+			if o.Action != plan.Delete {
+				t.Errorf("%s output.%s", o.Action, o.Name)
+			}
+			gone = append(gone, o.Name)
+		}
+		if diff := cmp.Diff(c.gone, gone); diff != "" || len(p.Desired.Outputs) != 2-len(c.gone) {
+			t.Errorf("%v: outputs that go (-want +got):\n%s", c.targets, diff)
 		}
 	}
 }

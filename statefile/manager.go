@@ -31,6 +31,7 @@ type Manager struct {
 	seen    *generation // what the state was when last read or written; nil before
 	doubt   *attempt    // the last write, when nobody knows whether it came to pass
 	errored bool        // the emergency file is of this run
+	passed  string      // about an emergency file that the state has passed; ""
 }
 
 // generation identifies one content of the state. The zero value is no state.

@@ -241,10 +241,17 @@ func TestLoadPassesAnOldEmergencyFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, content := range [][]byte{content, []byte("not a state")} {
-		write(t, filepath.Join(dir, EmergencyFile), content)
-		if state := load(t, Open(dir)); state.Serial != 7 {
+	for _, test := range []struct {
+		content []byte
+		passed  string
+	}{{content, "holds serial 5, and the state has gone on from another to serial 7"}, {[]byte("not a state"), ""}} {
+		write(t, filepath.Join(dir, EmergencyFile), test.content)
+		m := Open(dir)
+		if state := load(t, m); state.Serial != 7 {
 			t.Errorf("serial %d", state.Serial)
+		}
+		if got := m.Passed(); !strings.Contains(got, test.passed) || (got == "") != (test.passed == "") {
+			t.Errorf("it says %q, want %q", got, test.passed)
 		}
 	}
 }

@@ -95,6 +95,9 @@ func decode(data []byte) (*State, error) {
 	if err := decoder.Decode(state); err != nil {
 		return nil, describe(err, len(data))
 	}
+	if err := checkKeys(data); err != nil {
+		return nil, err
+	}
 	if err := checkLineage(state.Lineage); err != nil {
 		return nil, err
 	}
@@ -103,6 +106,9 @@ func decode(data []byte) (*State, error) {
 	}
 	if state.Serial > maxSerial {
 		return nil, fmt.Errorf("%w: its serial is %d, and there is none after %d", ErrCorrupt, state.Serial, uint64(maxSerial))
+	}
+	if err := checkContent(state); err != nil {
+		return nil, err
 	}
 	return normal(state)
 }

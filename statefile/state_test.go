@@ -120,8 +120,8 @@ func stateGenerator() *rapid.Generator[*State] {
 	return rapid.Custom(func(t *rapid.T) *State {
 		s := &State{FormatVersion: FormatVersion, EdgeplanVersion: "0.1.0", Lineage: testLineage}
 		s.Serial = rapid.Uint64Range(1, maxSerial).Draw(t, "serial")
-		s.Nodes = rapid.MapOf(rapid.String(), nodeGenerator()).Draw(t, "nodes")
-		s.Models = rapid.MapOfN(rapid.String(), modelGenerator(), 0, 3).Draw(t, "models")
+		s.Nodes = rapid.MapOfN(rapid.String(), nodeGenerator(), 1, -1).Draw(t, "nodes")
+		s.Models = rapid.MapOfN(rapid.String(), modelGenerator(sortedKeys(s.Nodes)), 0, 3).Draw(t, "models")
 		s.Outputs = map[string]json.RawMessage{"n": json.RawMessage(rapid.StringMatching(`[1-9][0-9]{0,5}`).Draw(t, "n"))}
 		return s
 	})
@@ -129,12 +129,13 @@ func stateGenerator() *rapid.Generator[*State] {
 
 func nodeGenerator() *rapid.Generator[Node] {
 	return rapid.Custom(func(t *rapid.T) Node {
-		return Node{SSH: SSH{Host: rapid.String().Draw(t, "host"), Port: rapid.Int().Draw(t, "port")},
+		return Node{SSH: SSH{Host: rapid.String().Draw(t, "host"), Port: rapid.IntRange(0, 65535).Draw(t, "port")},
 			Path: rapid.String().Draw(t, "path"), PublicKey: rapid.String().Draw(t, "key")}
 	})
 }
 
-func modelGenerator() *rapid.Generator[Model] {
+// modelGenerator draws models that run on some nodes.
+func modelGenerator(nodes []string) *rapid.Generator[Model] {
 	infos := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) tensor.Info {
 		return tensor.Info{Name: rapid.String().Draw(t, "name"),
 			Type:  tensor.Type(rapid.IntRange(1, 16).Draw(t, "type")),
@@ -144,11 +145,11 @@ func modelGenerator() *rapid.Generator[Model] {
 		return Blob{Name: rapid.String().Draw(t, "name"), Size: rapid.Int64().Draw(t, "size")}
 	}), 0, 3)
 	slices := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) Slice {
-		return Slice{Node: rapid.String().Draw(t, "node"), Inputs: infos.Draw(t, "inputs"),
+		return Slice{Node: rapid.SampledFrom(nodes).Draw(t, "node"), Inputs: infos.Draw(t, "inputs"),
 			Outputs: infos.Draw(t, "outputs"), Weights: blobs.Draw(t, "weights")}
 	}), 0, 3)
 	return rapid.Custom(func(t *rapid.T) Model {
-		return Model{Release: rapid.String().Draw(t, "release"), Slices: slices.Draw(t, "slices"),
+		return Model{Release: rapid.String().Draw(t, "release"), Gateway: rapid.SampledFrom(nodes).Draw(t, "gateway"), Slices: slices.Draw(t, "slices"),
 			Inputs: infos.Draw(t, "inputs"), Outputs: infos.Draw(t, "outputs"),
 			Programs:       rapid.MapOfN(rapid.String(), blobs, 0, 3).Draw(t, "programs"),
 			TimeoutSeconds: rapid.Float64Range(0, 1e9).Draw(t, "timeout")}

@@ -32,6 +32,10 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	open := func(_ string, st Stage) (engine, error) { return newFakeEngine(&st), nil }
+	if os.Getenv(soakEnvironment) != "" {
+		collectWhenAsked()
+		open = func(_ string, st Stage) (engine, error) { return soakEngine{newFakeEngine(&st)}, nil }
+	}
 	if err := Run(context.Background(), dir, Options{open: open}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -24,6 +24,9 @@ const (
 	// retryEvery is the pause between two attempts to open a stream; with the
 	// connection's own backoff a neighbour is found again within a second.
 	retryEvery = 150 * time.Millisecond
+	// firstMeeting is how long a neighbour may take to be there first: it loads an engine
+	// and a model.
+	firstMeeting = 30 * time.Second
 )
 
 // releaseHeader is sent by whoever takes a stream, so that the caller knows
@@ -56,6 +59,9 @@ type link struct {
 	stream   inferStream // nil while there is none
 	sent     unanswered  // on the stream; not to the gateway, which hands nothing on
 	cause    error       // why there is none
+	begun    time.Time   // when it was started
+	met      bool        // there was one before
+	warned   bool        // since there was one
 	closing  bool
 	gapDue   bool          // the neighbour is still to hear of a gap
 	gapFirst bool          // the next stream begins with a gap
@@ -66,7 +72,7 @@ type link struct {
 // caller to close it.
 func (l *link) start() *link {
 	ctx, stop := context.WithCancel(context.Background())
-	l.stop, l.cause, l.changed = stop, errors.New("not connected yet"), make(chan struct{})
+	l.stop, l.cause, l.changed, l.begun = stop, errors.New("not connected yet"), make(chan struct{}), time.Now()
 	l.gaps = make(chan struct{}, 1)
 	l.done.Go(func() { l.connect(ctx) })
 	l.done.Go(func() { l.sendAll(ctx) })

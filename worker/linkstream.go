@@ -54,6 +54,7 @@ func (l *link) open(ctx context.Context) (inferStream, error) {
 	l.counts.connects.WithLabelValues(l.peer.Node).Inc()
 	l.change(func() {
 		l.stream, l.cause = stream, nil
+		l.met, l.warned = true, false
 		l.gapDue, l.gapFirst = l.gapDue || l.gapFirst, true
 		if l.closing {
 			stream.CloseSend()
@@ -97,8 +98,8 @@ func (l *link) lost(stream inferStream, cause error) (closing bool) {
 		if l.stream != nil && l.stream != stream {
 			return // a newer one is in use
 		}
-		if !closing && (l.cause == nil || reason(l.cause).Error() != reason(cause).Error()) {
-			l.log.Warn("not connected", "error", reason(cause))
+		if !closing {
+			l.logLoss(cause)
 		}
 		l.stream, l.cause = nil, cause
 		ids = l.sent.lost()
@@ -110,6 +111,19 @@ func (l *link) lost(stream inferStream, cause error) (closing bool) {
 		l.answer(id, status.Errorf(codes.Unavailable, "%s does not answer: %s lost the connection to %s: %v", l.stage, l.from, l.peer.Address, reason(cause)))
 	}
 	return closing
+}
+
+// logLoss says why there is no stream, once for each reason. Workers of a release start
+// side by side, so it is nothing to warn of that a neighbour is not there at first.
+func (l *link) logLoss(cause error) {
+	news := l.cause == nil || reason(l.cause).Error() != reason(cause).Error()
+	switch starting := !l.met && time.Since(l.begun) < firstMeeting; {
+	case starting && news:
+		l.log.Info("waiting for the neighbour", "reason", reason(cause))
+	case !starting && (news || !l.warned):
+		l.log.Warn("not connected", "error", reason(cause))
+		l.warned = true
+	}
 }
 
 func (l *link) change(f func()) {

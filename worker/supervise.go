@@ -113,7 +113,7 @@ func errorText(err error) string {
 	if err == nil {
 		return ""
 	}
-	return err.Error()
+	return err.Error() + killedHint(err)
 }
 
 // adopt waits until no worker runs that this supervisor has not started.

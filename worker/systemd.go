@@ -113,6 +113,8 @@ func (m manager) register(ctx context.Context, dir string, u unit) error {
 		if err := writeWhole(path, text); err != nil {
 			return err
 		}
+	}
+	if written || m.outdated(ctx, dir) {
 		if _, err := m.systemctl(ctx, "daemon-reload"); err != nil {
 			return err
 		}
@@ -121,6 +123,13 @@ func (m manager) register(ctx context.Context, dir string, u unit) error {
 		syscall.Sync() // the link that it made; not at every start, since others' writes may take minutes
 	}
 	return err
+}
+
+// outdated says whether the manager knows the unit of a release folder otherwise than it is
+// written: it was not to be had when that was written.
+func (m manager) outdated(ctx context.Context, dir string) bool {
+	out, _ := m.systemctl(ctx, "show", "--property=NeedDaemonReload", "--value", unitName(dir))
+	return out == "yes"
 }
 
 // enabled says whether the unit of a release folder starts with the system, or with the

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/edgeplan/edgeplan/internal/relay"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/worker"
@@ -112,8 +113,9 @@ func (x *bed) manifests(chain *onnx.Chain, c cluster, stages []solver.Placed) ([
 			Previous: via[(i+n)%(n+1)], Next: via[i+1],
 		}})
 	}
+	inputs, outputs := ends(chain, stages)
 	all = append(all, worker.Manifest{Gateway: &worker.Gateway{
-		Inputs: chain.Inputs, Outputs: chain.Outputs, First: via[0], Last: via[n-1], Stages: n, TimeoutSeconds: benchTimeout,
+		Inputs: inputs, Outputs: outputs, First: via[0], Last: via[n-1], Stages: n, TimeoutSeconds: benchTimeout,
 	}})
 	for i := range all {
 		m := &all[i]
@@ -121,6 +123,19 @@ func (x *bed) manifests(chain *onnx.Chain, c cluster, stages []solver.Placed) ([
 		m.Node, m.Listen = via[i].Node, listen[i]
 	}
 	return all, nil
+}
+
+// ends are the tensors that enter and leave a pipeline, which may be a part of a model.
+func ends(chain *onnx.Chain, stages []solver.Placed) (inputs, outputs []tensor.Info) {
+	first, last := stages[0].FirstSegment, stages[len(stages)-1].LastSegment
+	inputs, outputs = chain.Inputs, chain.Outputs
+	if first > 0 {
+		inputs = chain.Cuts[first].Tensors
+	}
+	if last < len(chain.Segments)-1 {
+		outputs = chain.Cuts[last+1].Tensors
+	}
+	return inputs, outputs
 }
 
 // fill puts into a release folder what a worker needs.

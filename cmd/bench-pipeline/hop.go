@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/edgeplan/edgeplan/internal/load"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
 	"github.com/edgeplan/edgeplan/internal/simulation"
 	"github.com/edgeplan/edgeplan/internal/tensor"
@@ -25,13 +24,14 @@ const tick = 0.004
 
 // limitedDevice is what a device with a share of a core is to the simulation.
 func (b *bench) limitedDevice(ctx context.Context, device string, share, mbps float64) (simulation.Device, error) {
-	if d, known := b.known[share]; known {
+	key := [2]float64{share, mbps}
+	if d, known := b.known[key]; known {
 		return d, nil
 	}
 	var seconds [2]float64
 	for i, size := range hopSizes {
 		var err error
-		if seconds[i], err = b.hopSeconds(ctx, device, share, mbps, size); err != nil {
+		if seconds[i], err = b.passSeconds(ctx, device, share, mbps, size); err != nil {
 			return simulation.Device{}, fmt.Errorf("time messages of %d bytes: %w", size, err)
 		}
 	}
@@ -42,42 +42,23 @@ func (b *bench) limitedDevice(ctx context.Context, device string, share, mbps fl
 		d.QuotaSeconds, d.PeriodSeconds, d.TickSeconds = share*period/1e6, period/1e6, tick
 	}
 	fmt.Fprintf(os.Stderr, "device with %.2f of a core: a message takes %.0f us, a byte %.2f ns\n", share, 1e6*d.MessageSeconds, 1e9*d.ByteSeconds)
-	b.known[share] = d
+	b.known[key] = d
 	return d, nil
 }
 
-// hopSeconds is what a worker's processor spends on a request whose stage does next to
-// nothing, over links of the cluster's rate.
-func (b *bench) hopSeconds(ctx context.Context, device string, share, mbps float64, size int64) (float64, error) {
+// passSeconds is what a worker's processor spends on a request whose stage does next to nothing.
+func (b *bench) passSeconds(ctx context.Context, device string, share, mbps float64, size int64) (float64, error) {
 	chain, err := b.passing(ctx, size)
 	if err != nil {
 		return 0, err
 	}
-	c := cluster{shares: []float64{share}, mbps: mbps}
+	c := cluster{shares: []float64{share}, mbps: mbps, tight: true}
 	x, err := b.start(chain, c, []string{device}, []solver.Placed{{LastSegment: len(chain.Segments) - 1}})
 	if err != nil {
 		return 0, err
 	}
 	defer x.stop()
-	client, err := x.client()
-	if err != nil {
-		return 0, err
-	}
-	defer client.Close()
-	if _, err := infer(ctx, client, chain.Inputs, load.Options{Duration: b.warm, Concurrency: 4}); err != nil {
-		return 0, err
-	}
-	pid := x.processes[0].Process.Pid
-	before, err := spent(pid)
-	if err != nil {
-		return 0, err
-	}
-	r, err := infer(ctx, client, chain.Inputs, load.Options{Duration: b.measure / 4, Concurrency: 4})
-	if err != nil {
-		return 0, err
-	}
-	after, err := spent(pid)
-	return (after - before).Seconds() / float64(r.Answered), err
+	return b.spentPerRequest(ctx, x, chain.Inputs)
 }
 
 // passing is a model that gives back what it gets.

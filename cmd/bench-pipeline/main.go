@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -40,7 +41,7 @@ func main() {
 	flag.StringVar(&o.wire, "wire", "", "RELAY,LISTEN: print the processor seconds of a byte over TLS (used by the program itself)")
 	flag.BoolVar(&o.simulate, "simulate", false, "also simulate each pipeline under closed and open loops, and compare")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
@@ -65,7 +66,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	b := &bench{options: o, dir: dir, engine: engine.Path, worker: filepath.Join(dir, "edgeplan-worker"), known: map[float64]simulation.Device{}}
+	b := &bench{options: o, dir: dir, engine: engine.Path, worker: filepath.Join(dir, "edgeplan-worker"), known: map[[2]float64]simulation.Device{}}
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", b.worker, "./cmd/edgeplan-worker")
 	build.Env, build.Stderr = append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
 	if err := build.Run(); err != nil {

@@ -4,57 +4,31 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/edgeplan/edgeplan/internal/load"
 	"github.com/edgeplan/edgeplan/internal/simulation"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
-	"github.com/edgeplan/edgeplan/worker"
 )
 
 // With -simulate every pipeline is also simulated, under the loads that it really gets, and
-// the rows end in simulated/measured. What the simulation is made of is measured beforehand on
-// the limited devices and is no part of the pipeline: the slices alone, and what messages take
-// of the processor (hop.go).
+// the rows end in simulated/measured, twice. What messages (hop.go) and engines (engine.go) take
+// of a processor is measured before, each by itself. On a machine that other programs use, the
+// same instructions take longer at one time than at another, so the second simulation has
+// what each worker really spent on a request of that load: it leaves only the pipeline to compare.
 
 // simulatedSeed is of the arrivals of open loops, which are the same here and there.
 const simulatedSeed = 1
 
-// checked is a pipeline under one load, simulated and measured.
-type checked struct {
-	model, cluster, load string
-	simulated, measured  outcome
-}
-
-// outcome is what a load met: answers per second, and latencies in seconds.
-type outcome struct{ throughput, p50, p99 float64 }
-
-// Targets of simulated/measured.
+// checkedRequests are those of each load, of which a tenth is warm-up, unless they take longer
+// than checkedSeconds.
 const (
-	throughputTarget = 0.03
-	p99Target        = 0.15
+	checkedRequests = 1120
+	checkedSeconds  = 40
 )
-
-func (c checked) within() bool {
-	return near(c.simulated.throughput, c.measured.throughput, throughputTarget) && near(c.simulated.p99, c.measured.p99, p99Target)
-}
-
-func near(a, b, share float64) bool { return a >= b*(1-share) && a <= b*(1+share) }
-
-func (c checked) cells() string {
-	ms := func(seconds float64) string { return fmt.Sprintf("%.0f", 1000*seconds) }
-	return strings.Join([]string{
-		c.model, c.cluster, c.load,
-		fmt.Sprintf("%.2f/s", c.simulated.throughput), fmt.Sprintf("%.2f/s", c.measured.throughput),
-		fmt.Sprintf("%.3f", c.simulated.throughput/c.measured.throughput),
-		ms(c.simulated.p50), ms(c.measured.p50), ms(c.simulated.p99), ms(c.measured.p99),
-		fmt.Sprintf("simulated/measured %.3f", c.simulated.p99/c.measured.p99),
-	}, "\t")
-}
 
 // check simulates and measures one model on one cluster.
 func (b *bench) check(ctx context.Context, name string, chain *onnx.Chain, c cluster) ([]checked, error) {
@@ -94,40 +68,79 @@ func (b *bench) check(ctx context.Context, name string, chain *onnx.Chain, c clu
 	return all, nil
 }
 
+// checkLoad simulates a load with the times that were measured before, sends it, and simulates it
+// again with the times that the engines took meanwhile.
 func (b *bench) checkLoad(ctx context.Context, x *bed, system *simulation.System, l simulation.Load, inputs []tensor.Info) (checked, error) {
-	row := checked{load: fmt.Sprintf("closed, %d", l.Concurrency)}
-	if l.Rate > 0 {
-		row.load = fmt.Sprintf("open, %.1f/s", l.Rate)
-	}
+	row := checked{load: l.String()}
 	system.Models[0].Load = l
-	r, err := simulation.Run(ctx, system, simulation.Options{Seed: simulatedSeed, Seconds: b.measure.Seconds()})
+	enough, err := simulate(ctx, system, simulation.Options{Requests: checkedRequests})
 	if err != nil {
 		return row, err
 	}
-	m := &r.Models[0]
-	row.simulated = outcome{m.Throughput, m.Quantile(0.5), m.Quantile(0.99)}
-	row.measured, err = x.loaded(ctx, l, b.measure, inputs)
-	return row, err
+	seconds := min(checkedRequests/enough.Throughput, checkedSeconds)
+	before, err := simulate(ctx, system, simulation.Options{Seconds: seconds})
+	if err != nil {
+		return row, err
+	}
+	r, spent, err := x.loaded(ctx, l, time.Duration(seconds*float64(time.Second)), inputs)
+	if err != nil {
+		return row, err
+	}
+	during, err := simulate(ctx, withEngines(system, spent), simulation.Options{Seconds: seconds})
+	if err != nil {
+		return row, err
+	}
+	row.before, row.during = simulatedOutcome(before), simulatedOutcome(during)
+	row.measured = outcome{r.Throughput(), r.Quantile(0.5).Seconds(), r.Quantile(0.99).Seconds()}
+	row.answers = r.Answered
+	low, high := r.Interval(0.99)
+	row.low, row.high = low.Seconds(), high.Seconds()
+	return row, nil
+}
+
+func simulatedOutcome(m *simulation.ModelResult) outcome {
+	return outcome{m.Throughput, m.Quantile(0.5), m.Quantile(0.99)}
+}
+
+// withEngines is a system whose stages spend so much of a processor on a request, messages included.
+func withEngines(system *simulation.System, spent []float64) *simulation.System {
+	out, m := *system, system.Models[0]
+	m.Stages = slices.Clone(m.Stages)
+	for i := range m.Stages {
+		m.Stages[i].Seconds = engineOf(spent[i], system.Devices[i], m.Hops[i].Bytes+m.Hops[i+1].Bytes)
+	}
+	out.Models = []simulation.Model{m}
+	return &out
+}
+
+func simulate(ctx context.Context, system *simulation.System, o simulation.Options) (*simulation.ModelResult, error) {
+	o.Seed = simulatedSeed
+	r, err := simulation.Run(ctx, system, o)
+	if err != nil {
+		return nil, err
+	}
+	return &r.Models[0], nil
 }
 
 // system is a placement with what was measured of its parts.
 func (b *bench) system(ctx context.Context, chain *onnx.Chain, c cluster, p *solver.Problem, devices []string, stages []solver.Placed) (*simulation.System, error) {
-	measured := clone(p)
-	if err := b.timeTogether(chain, devices, stages, measured); err != nil {
-		return nil, err
-	}
-	cost, err := solver.Evaluate(measured, stages)
+	cost, err := solver.Evaluate(p, stages)
 	if err != nil {
 		return nil, err
 	}
 	s, m := &simulation.System{}, simulation.Model{Gateway: len(stages), Queue: benchQueue, TimeoutSeconds: benchTimeout}
-	for i, st := range stages {
+	for _, st := range stages {
 		d, err := b.limitedDevice(ctx, devices[st.Node], c.shares[st.Node], c.mbps)
 		if err != nil {
 			return nil, err
 		}
 		s.Devices = append(s.Devices, d)
-		m.Stages = append(m.Stages, simulation.Stage{Device: i, Seconds: cost.Stages[i].Seconds * b.shareOf(c.shares[st.Node])})
+	}
+	if m.Stages, err = b.engineTimes(ctx, chain, c, devices, stages, s.Devices); err != nil {
+		return nil, err
+	}
+	for i, st := range m.Stages {
+		fmt.Fprintf(os.Stderr, "stage %d on a device with %.2f of a core: %.3f ms, varies by %.0f %%\n", i, c.shares[stages[i].Node], 1e3*st.Seconds, 100*st.Jitter)
 	}
 	s.Devices = append(s.Devices, simulation.Device{Cores: 2, MessageSeconds: s.Devices[0].MessageSeconds, ByteSeconds: s.Devices[0].ByteSeconds})
 	for i, t := range cost.Transfers {
@@ -136,61 +149,4 @@ func (b *bench) system(ctx context.Context, chain *onnx.Chain, c cluster, p *sol
 	}
 	s.Models = []simulation.Model{m}
 	return s, nil
-}
-
-// shareOf is the share of a core that devices really have.
-func (b *bench) shareOf(share float64) float64 {
-	if b.limits.root == "" {
-		return 1
-	}
-	return share
-}
-
-func printChecked(rows []checked) {
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "model\tcluster\tload\tsimulated\tmeasured\tsimulated/measured\tp50 ms\tmeasured\tp99 ms\tmeasured\t")
-	reached := 0
-	for _, r := range rows {
-		fmt.Fprintln(w, r.cells())
-		if r.within() {
-			reached++
-		}
-	}
-	w.Flush()
-	fmt.Printf("%d of %d rows: throughput within %.0f %% and p99 within %.0f %%.\n", reached, len(rows), 100*throughputTarget, 100*p99Target)
-}
-
-// loaded sends a load through a pipeline and tells what it met after the warm-up.
-func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, inputs []tensor.Info) (outcome, error) {
-	client, err := x.client()
-	if err != nil {
-		return outcome{}, err
-	}
-	defer client.Close()
-	o := load.Options{Duration: d, WarmUp: d / 10, Concurrency: l.Concurrency, Rate: l.Rate}
-	if l.Rate > 0 {
-		pauses := l.Pauses(simulatedSeed, 0)
-		o.Pause = func() time.Duration { return time.Duration(pauses() * float64(time.Second)) }
-	}
-	r, err := infer(ctx, client, inputs, o)
-	return outcome{r.Throughput(), r.Quantile(0.5).Seconds(), r.Quantile(0.99).Seconds()}, err
-}
-
-// infer sends requests for a while.
-func infer(ctx context.Context, client *worker.Client, inputs []tensor.Info, o load.Options) (load.Result, error) {
-	var request []tensor.Tensor
-	for _, info := range inputs {
-		t, err := tensor.Random(info, 1)
-		if err != nil {
-			return load.Result{}, err
-		}
-		request = append(request, t)
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
-	defer cancel()
-	r := load.Run(ctx, o, func(ctx context.Context) error {
-		_, err := client.Infer(ctx, modelName, releaseName, request)
-		return err
-	})
-	return r, r.FirstError
 }

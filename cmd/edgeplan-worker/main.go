@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/gift"
 	"github.com/edgeplan/edgeplan/internal/probe/agent"
 	"github.com/edgeplan/edgeplan/internal/version"
 	"github.com/edgeplan/edgeplan/worker"
@@ -31,6 +32,8 @@ const usage = `Usage: edgeplan-worker COMMAND
   metrics DIR                              print the metrics of the worker of DIR, in Prometheus' text format
   logs [-lines N] [-follow] DIR            print the end of the log of the worker of DIR
   probe DIR                                measure the device for the operator, who keeps files in DIR
+  take DIR                                 take files from another device among the blobs in DIR, for the operator
+  give DIR                                 give files out of the blobs in DIR to another device, for the operator
   proxy DIR                                connect standard input and output to the worker of DIR
   receive FILE OFFSET                      write standard input to a file, and print its sha256 digest
   sum FILE...                              print the sha256 digests of files, as sha256sum does
@@ -50,6 +53,9 @@ const (
 	exitUsage
 	exitUnwanted // systemd's units know it
 )
+
+// givingPriority leaves a processor to the pipeline that runs on it.
+const givingPriority = 10
 
 // errUsage is wrapped by errors of the command line.
 var errUsage = errors.New("wrong usage")
@@ -129,6 +135,11 @@ func inFolder(ctx context.Context, command string, a arguments, stdin io.Reader,
 	switch command {
 	case "probe":
 		return serveProbe(ctx, stdin, stdout)
+	case "take":
+		return gift.Take(ctx, ".", stdin, stdout)
+	case "give":
+		_ = syscall.Setpriority(syscall.PRIO_PGRP, 0, givingPriority) // the device has work of its own
+		return gift.Give(ctx, ".", stdin, stdout)
 	case agent.RunCommand:
 		return agent.Run(".", stdin, stdout)
 	case "run":
@@ -193,7 +204,7 @@ func parse(command string, args []string) (arguments, error) {
 		flags.BoolVar(&a.follow, "follow", false, "")
 	case "stop":
 		flags.BoolVar(&a.forget, "forget", false, "")
-	case "status", "metrics", "proxy", "key", "guard", "probe", agent.RunCommand:
+	case "status", "metrics", "proxy", "key", "guard", "probe", "take", "give", agent.RunCommand:
 	default:
 		return a, fmt.Errorf("%w: no command %q", errUsage, command)
 	}

@@ -150,7 +150,7 @@ func (c *cli) withState(ctx context.Context, operation string, l locking, change
 		return err
 	}
 	run := func() error {
-		prior, err := states.Load(ctx)
+		prior, err := c.load(ctx, states)
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,8 @@ func (c *cli) workDir() string { return filepath.Join(c.dir, artifact.WorkDir) }
 
 // state is the state of the folder: where init left it, if that is still where
 // the configuration says. A folder whose configuration is gone or damaged keeps
-// the state that is in use.
+// the state that is in use; where none is, and a damaged configuration may name a
+// backend, no state is taken for an empty one.
 func (c *cli) state(ctx context.Context) (*statefile.Manager, error) {
 	settings, err := c.stateSettings()
 	if err != nil {
@@ -45,6 +46,9 @@ func (c *cli) stateSettings() (backend.Settings, error) {
 	if err != nil && record != nil {
 		configured, err = record.Configured, nil
 	}
+	if err != nil && !config.HasNoFiles(c.dir) && !c.hasLocalState() {
+		return backend.Settings{}, c.unknownPlace(err)
+	}
 	if err != nil {
 		configured = backend.Settings{} // the command says what is wrong, if it needs the configuration
 	}
@@ -58,13 +62,40 @@ func (c *cli) stateSettings() (backend.Settings, error) {
 	return settings, c.addFiles(&settings, record.Files)
 }
 
+// hasLocalState says whether the folder has a state in its own file.
+func (c *cli) hasLocalState() bool {
+	_, err := os.Lstat(filepath.Join(c.dir, statefile.StateFile))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// unknownPlace is the error of a folder that may keep its state anywhere.
+func (c *cli) unknownPlace(err error) error {
+	const text = "it is not known where the state is kept while the configuration cannot be read: mend it, and run `edgeplan init` where it has a backend"
+	if fault := (*backendFault)(nil); errors.As(err, &fault) {
+		if err := c.check(fault.diags, fault.sources); !errors.As(err, new(*shownError)) {
+			return err
+		}
+		return errors.New(text)
+	}
+	return fmt.Errorf("%s: %w", text, err)
+}
+
 // loadState reads the state of the folder without its lock.
 func (c *cli) loadState(ctx context.Context) (*statefile.State, error) {
 	states, err := c.state(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return states.Load(ctx)
+	return c.load(ctx, states)
+}
+
+// load reads the state, and warns of what a failed run has left beside it.
+func (c *cli) load(ctx context.Context, states *statefile.Manager) (*statefile.State, error) {
+	state, err := states.Load(ctx)
+	if passed := states.Passed(); err == nil && passed != "" {
+		c.notef("Warning: %s.", passed)
+	}
+	return state, err
 }
 
 func (c *cli) openState(ctx context.Context, s backend.Settings) (*statefile.Manager, error) {

@@ -170,17 +170,23 @@ func (c *cli) deployed() *statefile.State {
 	return state
 }
 
+// configuration is that of the folder, or an empty one where it cannot be read.
+func (c *cli) configuration() *config.Config {
+	cfg, diags := config.Load(c.dir, config.Options{Version: version.Version, Environment: os.Environ()})
+	if diags.HasErrors() {
+		return &config.Config{}
+	}
+	return cfg
+}
+
 // modelAddresses are of what is deployed and what is configured.
 func (c *cli) modelAddresses() []string {
 	var all []string
 	for name := range c.deployed().Models {
 		all = append(all, "model."+name)
 	}
-	cfg, diags := config.Load(c.dir, config.Options{Version: version.Version, Environment: os.Environ()})
-	if !diags.HasErrors() {
-		for _, model := range cfg.Models {
-			all = append(all, model.Address)
-		}
+	for _, model := range c.configuration().Models {
+		all = append(all, model.Address)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
@@ -195,11 +201,8 @@ func (c *cli) measurable() []string {
 // nodeAddresses are of what is deployed and what is configured.
 func (c *cli) nodeAddresses() []string {
 	all := sortedKeys(c.deployed().Nodes)
-	cfg, diags := config.Load(c.dir, config.Options{Version: version.Version, Environment: os.Environ()})
-	if !diags.HasErrors() {
-		for _, node := range cfg.Nodes {
-			all = append(all, node.Address)
-		}
+	for _, node := range c.configuration().Nodes {
+		all = append(all, node.Address)
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -68,6 +68,7 @@ func completionFolder(t *testing.T) string {
 	}
 	state := statefile.New()
 	state.Serial = 1
+	state.Nodes[`node.pi["hall"]`] = statefile.Node{}
 	state.Models["classifier"] = statefile.Model{Release: "0123456789ab", Gateway: `node.pi["hall"]`,
 		Slices: []statefile.Slice{{Node: `node.pi["hall"]`}}}
 	content, err := statefile.EncodeState(state)

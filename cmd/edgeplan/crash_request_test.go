@@ -39,6 +39,7 @@ func (k *killer) around(r *http.Request, done bool) {
 // or the new state, and a lock that force-unlock takes away; the next run then
 // brings everything to where the killed one was going.
 func TestKilledAtEveryRequest(t *testing.T) {
+	t.Parallel()
 	server := servertest.StartProtocol(t)
 	k := &killer{}
 	server.Around = k.around

@@ -23,6 +23,7 @@ var everyPoint = flag.Bool("crash-all", false, "kill commands at every one of th
 // leaves the old or the new state, whole; the next run is not kept out, and brings
 // everything to where the killed one was going.
 func TestKilledAtEveryFileOperation(t *testing.T) {
+	t.Parallel()
 	bed := newWorkbench(t, crashProgram(t))
 	tried := map[string]int{}
 	ended := map[string]bool{}
@@ -76,7 +77,15 @@ type crashStep struct {
 // crashProgram builds edgeplan so that it can end at each of its file operations.
 func crashProgram(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "edgeplan")
+	dir := t.TempDir()
+	path := filepath.Join(dir, "edgeplan")
+	workers, err := filepath.Glob(filepath.Join(program, "edgeplan-worker_*"))
+	if err != nil || len(workers) != 1 {
+		t.Fatalf("beside the program: %q, error %v", workers, err)
+	}
+	if err := os.Symlink(workers[0], filepath.Join(dir, filepath.Base(workers[0]))); err != nil {
+		t.Fatal(err)
+	}
 	if out, err := exec.Command("go", "build", "-tags", "crashpoints", "-o", path, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/quantity"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 const doctorHelp = `[options]
@@ -20,8 +21,9 @@ const doctorHelp = `[options]
 Looks at every device of the configuration and of the state, all at once, and
 tells what would keep an apply from working: connection and host key,
 architecture, C library, free space and memory against what the plan needs, the
-folder and its file system, ports, the clock, and a lease that somebody else
-holds. Changes nothing. Apply looks for the same before it writes anything.
+folder and its file system, ports, the clock, what starts workers again after a
+reboot, and a lease that somebody else holds. Changes nothing. Apply looks for
+the same before it writes anything.
 
 Every line names the device, what is wrong and why, and what to do.
 
@@ -85,7 +87,7 @@ func (c *cli) examine(ctx context.Context, options planFlags) (*doctorDocument, 
 	if err != nil {
 		return nil, err
 	}
-	prior, err := states.Load(ctx)
+	prior, err := c.load(ctx, states)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +184,25 @@ func facts(d deployer.Examined) string {
 	if d.AvailableMemoryBytes > 0 {
 		parts = append(parts, quantity.FormatBytes(d.AvailableMemoryBytes)+" of memory available"+needed(d.NeededMemoryBytes))
 	}
+	if text := afterReboot(d.Supervision); text != "" {
+		parts = append(parts, text)
+	}
 	return strings.Join(parts, ", ")
+}
+
+// afterReboot says what starts a worker when its device starts again.
+func afterReboot(way worker.Supervision) string {
+	switch way {
+	case worker.SystemUnit:
+		return "systemd starts workers after a reboot"
+	case worker.UserUnit:
+		return "the user's systemd starts workers after a reboot"
+	case worker.Cron:
+		return "cron starts workers after a reboot"
+	case worker.Unregistered:
+		return "nothing starts workers after a reboot"
+	}
+	return ""
 }
 
 func needed(bytes int64) string {

@@ -179,13 +179,16 @@ func (r result) String() string {
 	return text
 }
 
-// matrixTable is the table of docs/reliability.md.
+// matrixTable is the table of docs/reliability.md, of the faults that struck.
 func matrixTable(results map[string][]result) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "| fault | moments | applies that failed | old serves | new serves | longest wait | longest until it serves | converged | losses |")
 	fmt.Fprintln(&b, "|---|---|---|---|---|---|---|---|---|")
 	for _, fault := range matrixFaults {
 		list := results[fault.name]
+		if len(list) == 0 {
+			continue
+		}
 		count := func(is func(result) bool) int {
 			return len(slices.DeleteFunc(slices.Clone(list), func(r result) bool { return !is(r) }))
 		}

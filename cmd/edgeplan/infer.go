@@ -33,10 +33,14 @@ Inputs are .npy files or ONNX TensorProto .pb files; a model with several inputs
 names each of them. Without -out the outputs are printed as JSON; with -verify
 only the verdict is.
 
+-stage tries one slice alone, on its device: its inputs are the tensors of the cut
+before it, and its outputs those of the cut after it.
+
 Examples:
   edgeplan infer -random 1 -verify
   edgeplan infer resnet50 -input picture.npy -out scores.npy
   edgeplan infer bert -input ids=ids.npy -input mask=mask.pb -out answers/
+  edgeplan infer resnet50 -stage 1 -random 1
 `
 
 // inferFlags are the options of infer.
@@ -46,6 +50,7 @@ type inferFlags struct {
 	random *uint64
 	out    string
 	verify bool
+	stage  *int // nil is the whole pipeline
 }
 
 func (f *inferFlags) add(flags *flag.FlagSet) {
@@ -63,6 +68,14 @@ func (f *inferFlags) add(flags *flag.FlagSet) {
 		return nil
 	})
 	flags.StringVar(&f.out, "out", "", "write the output to `FILE` as .npy; with several outputs, into this folder")
+	flags.Func("stage", "try the slice with this `INDEX` alone, as 0", func(text string) error {
+		index, err := strconv.Atoi(text)
+		f.stage = &index
+		if err != nil || index < 0 {
+			return errors.New("write the index of a slice, 0 or more")
+		}
+		return nil
+	})
 	flags.BoolVar(&f.verify, "verify", false, "compare with the whole model run on this machine")
 }
 
@@ -74,16 +87,20 @@ func runInfer(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return err
 	}
-	inputs, err := readInputs(options, state.Models[name].Inputs)
+	tried, err := c.triedOf(state, name, options)
 	if err != nil {
 		return err
 	}
-	if options.out != "" && len(state.Models[name].Outputs) == 1 {
+	inputs, err := readInputs(options, tried.inputs)
+	if err != nil {
+		return err
+	}
+	if options.out != "" && len(tried.outputs) == 1 {
 		if err := checkWritable(options.out); err != nil {
 			return err
 		}
 	}
-	outputs, err := c.inferOnce(ctx, state, name, inputs)
+	outputs, err := tried.infer(ctx, inputs)
 	if err != nil {
 		return err
 	}
@@ -255,7 +272,12 @@ func (c *cli) patientInfer(ctx context.Context, client *worker.Client, name, rel
 
 // gateway is a client of a deployed model's gateway over SSH.
 func (c *cli) gateway(ctx context.Context, state *statefile.State, name string) (*worker.Client, func(), error) {
-	conn, err := deployer.DialWorker(ctx, state, name, state.Models[name].Gateway, c.deployOptions())
+	return c.workerOf(ctx, state, name, state.Models[name].Gateway)
+}
+
+// workerOf is a client of a deployed model's worker on a node over SSH.
+func (c *cli) workerOf(ctx context.Context, state *statefile.State, name, node string) (*worker.Client, func(), error) {
+	conn, err := deployer.DialWorker(ctx, state, name, node, c.deployOptions())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -42,6 +42,8 @@ type summaryDocument struct {
 	Change      int   `json:"change"`
 	Destroy     int   `json:"destroy"`
 	UploadBytes int64 `json:"upload_bytes"`
+	// NeighbourBytes are those of UploadBytes that devices get from each other.
+	NeighbourBytes int64 `json:"neighbour_bytes"`
 	// Changes is what -detailed-exitcode tells: something to do or to record.
 	Changes bool `json:"changes"`
 }
@@ -82,12 +84,6 @@ type outputDocument struct {
 	AfterUnknown bool            `json:"after_unknown"`
 }
 
-type uploadDocument struct {
-	Node  string `json:"node"`
-	Files int    `json:"files"`
-	Bytes int64  `json:"bytes"`
-}
-
 // nodeDocument is a device that carries something after the plan is carried out.
 type nodeDocument struct {
 	Address      string  `json:"address"`
@@ -112,7 +108,7 @@ func documentOf(p *plan.Plan) planDocument {
 		Nodes: []nodeDocument{}, Drift: append([]plan.Drift{}, p.Drift...), Replacements: append([]plan.Replacement{}, p.Replacements...),
 	}
 	d.Summary.Add, d.Summary.Change, d.Summary.Destroy = tally(p.Changes)
-	d.Summary.UploadBytes, d.Summary.Changes = p.UploadBytes(), changes(p)
+	d.Summary.UploadBytes, d.Summary.NeighbourBytes, d.Summary.Changes = p.UploadBytes(), p.GivenBytes(), changes(p)
 	for _, target := range p.Targets {
 		d.Targets = append(d.Targets, "model."+target)
 	}
@@ -165,20 +161,6 @@ func nodeOf(address string, n statefile.Node) nodeDocument {
 		d.PublicKey = &n.PublicKey
 	}
 	return d
-}
-
-// uploadsByNode adds up what each device gets.
-func uploadsByNode(p *plan.Plan) []uploadDocument {
-	var list []uploadDocument
-	for _, u := range p.Uploads { // in order of node
-		if len(list) == 0 || list[len(list)-1].Node != u.Node {
-			list = append(list, uploadDocument{Node: u.Node})
-		}
-		last := &list[len(list)-1]
-		last.Files++
-		last.Bytes += u.Blob.Size
-	}
-	return list
 }
 
 // actionWord is an action as JSON has it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"strings"
 
@@ -60,7 +61,7 @@ func (c *cli) inputOf(ctx context.Context, f planFlags, p *project, prior *state
 func (c *cli) makePlan(ctx context.Context, f planFlags, prior *statefile.State) (*plan.Plan, error) {
 	switch {
 	case f.destroy:
-		return makeDestroy(f, prior)
+		return c.makeDestroy(f, prior)
 	case f.refreshOnly:
 		return c.makeRefresh(ctx, f, prior)
 	}
@@ -82,12 +83,22 @@ func (c *cli) build(ctx context.Context, input *plan.Input) (*plan.Plan, error) 
 	return c.checkPlan(ctx, made, diags, input.Config)
 }
 
-func makeDestroy(f planFlags, prior *statefile.State) (*plan.Plan, error) {
+// makeDestroy needs no configuration; where there is one that can be read, it tells
+// which outputs go with the models that are targeted.
+func (c *cli) makeDestroy(f planFlags, prior *statefile.State) (*plan.Plan, error) {
 	excluded, err := plan.Excluded(f.exclude, nil, prior)
 	if err != nil {
 		return nil, err
 	}
-	return plan.DestroyTargets(prior, f.targets, excluded...)
+	var cfg *config.Config
+	if len(f.targets) > 0 {
+		quiet := *c
+		quiet.stderr = io.Discard
+		if cfg, err = quiet.loadConfig(f.vars); err != nil {
+			cfg = nil
+		}
+	}
+	return plan.DestroyTargets(prior, cfg, f.targets, excluded...)
 }
 
 // makeRefresh looks at the devices and plans nothing for them.
@@ -196,7 +207,26 @@ func (c *cli) refreshInto(ctx context.Context, f planFlags, in *plan.Input) erro
 		return err
 	}
 	in.Drift, in.Held, in.Refreshed = seen.Drift, seen.Held, true
+	in.Fetchers = c.fetchers(ctx, in)
 	return nil
+}
+
+// fetchers asks new devices whether they could get their worker program from another one, where
+// that is to be decided. It is no fault that one does not answer yet.
+func (c *cli) fetchers(ctx context.Context, in *plan.Input) map[string]bool {
+	ask := map[string]statefile.Node{}
+	for _, node := range in.Config.Nodes {
+		if _, known := in.Prior.Nodes[node.Address]; !known && node.Enabled {
+			ask[node.Address] = statefile.Node{Path: node.Path, SSH: statefile.SSH(node.SSH)}
+		}
+	}
+	if in.Config.Settings.Uplink == 0 || len(ask) == 0 {
+		return nil
+	}
+	c.notef("Asking %s what they can get from each other…", count(len(ask), "new node"))
+	options := c.deployOptions()
+	options.Attempts = 1
+	return deployer.Fetchers(ctx, ask, options)
 }
 
 func enabledNodes(cfg *config.Config) []string {

@@ -35,6 +35,7 @@ func (c *cli) printPlan(p *plan.Plan) {
 	}
 	c.printSwitches(p)
 	fmt.Fprintln(c.stdout)
+	c.printUploads(p)
 	c.printOutputChanges(p)
 	c.printSummary(p)
 }
@@ -46,10 +47,7 @@ func (c *cli) printSummary(p *plan.Plan) {
 		return
 	}
 	added, changed, destroyed := tally(p.Changes)
-	text := fmt.Sprintf("%d to add, %d to change, %d to destroy.", added, changed, destroyed)
-	if p.UploadBytes() > 0 {
-		text += fmt.Sprintf(" Upload: %s.", quantity.FormatBytes(p.UploadBytes()))
-	}
+	text := fmt.Sprintf("%d to add, %d to change, %d to destroy.", added, changed, destroyed) + uploadSummary(p)
 	c.printWrapped(c.paint(c.stdout, bold, "Plan:")+" ", len("Plan: "), text)
 }
 

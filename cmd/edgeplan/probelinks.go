@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/measurement"
@@ -40,7 +41,11 @@ func (p *probing) testPair(ctx context.Context, ways []direction) {
 // testLink tests one direction. That it does not work is a result too, with a bandwidth
 // of 0.
 func (p *probing) testLink(ctx context.Context, d direction) error {
+	beside := p.beside(ctx, d)
 	result, err := p.linkTwice(ctx, d)
+	if err == nil {
+		result.BytesPerSecond += beside(ctx)
+	}
 	var unreachable *deployer.UnreachableLinkError
 	if errors.As(err, &unreachable) && !unreachable.Elsewhere && ctx.Err() == nil {
 		p.warn("%v. A firewall, a router between them, or pipeline_address of %s may be why; plans send nothing that way", unreachable, d.to)
@@ -54,6 +59,23 @@ func (p *probing) testLink(ctx context.Context, d direction) error {
 	}
 	p.progress.step("%s -> %s: %s", d.from, d.to, linkText(l))
 	return nil
+}
+
+// beside gives what workers send over a direction from now until it is asked, in bytes per
+// second: the link carries that as well as the test. It is 0 where nobody counts it.
+func (p *probing) beside(ctx context.Context, d direction) func(context.Context) float64 {
+	if p.sent == nil {
+		return func(context.Context) float64 { return 0 }
+	}
+	before, known := p.sent(ctx, d)
+	begun := time.Now()
+	return func(ctx context.Context) float64 {
+		after, still := p.sent(ctx, d)
+		if !known || !still || after < before { // a worker was started again
+			return 0
+		}
+		return (after - before) / time.Since(begun).Seconds()
+	}
 }
 
 // linkTwice tests a direction once more where it fails: a radio may have been away for a

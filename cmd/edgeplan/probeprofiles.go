@@ -111,6 +111,7 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 	}
 	profile := p.profileOf(t)
 	profile.Seconds, profile.Spread, profile.MeasuredAt = max(result.Seconds, leastSeconds), result.Spread, p.now()
+	profile.Deviation = result.Deviation
 	profile.ServingSeconds = result.ServingSeconds
 	if result.ServingProblem != "" {
 		p.warn("%s of %s on %s was not timed as a stage: %s", t.name(), t.model.Address, t.node, result.ServingProblem)

@@ -21,6 +21,7 @@ type scope struct {
 	kinds  []string
 	nodes  map[string]bool
 	models map[string]bool
+	within bool // links only where both of their nodes are named
 }
 
 func newScope(only []string, cfg *config.Config) (scope, error) {
@@ -62,7 +63,12 @@ func (s scope) kind(kind string) bool { return len(s.kinds) == 0 || slices.Conta
 func (s scope) node(address string) bool { return len(s.nodes) == 0 || s.nodes[address] }
 
 // link says whether a link has to do with a node that is named.
-func (s scope) link(from, to string) bool { return len(s.nodes) == 0 || s.nodes[from] || s.nodes[to] }
+func (s scope) link(from, to string) bool {
+	if s.within {
+		return s.nodes[from] && s.nodes[to]
+	}
+	return len(s.nodes) == 0 || s.nodes[from] || s.nodes[to]
+}
 
 func (s scope) model(name string) bool { return len(s.models) == 0 || s.models[name] }
 

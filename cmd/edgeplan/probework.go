@@ -34,6 +34,9 @@ type probing struct {
 	limits        probe.Limits
 	nodes         map[string]*config.Node // enabled ones, by address
 
+	// sent tells the bytes that workers have sent over a direction; nil where nobody counts.
+	sent func(context.Context, direction) (bytes float64, known bool)
+
 	probes   *deployer.Probes
 	blobs    *blobFiles
 	progress *steps
@@ -50,11 +53,9 @@ type probing struct {
 
 // newProbing reads the folder and finds out what is to be measured.
 func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
-	p := &probing{cli: c, flags: f, limits: probe.DefaultLimits(), nodes: map[string]*config.Node{},
-		chains: map[string]*onnx.Chain{}, blobs: newBlobFiles(), live: map[string]probe.Facts{}, bases: map[string]probe.Base{}}
-	var err error
-	if p.limits.Bytes, err = quantity.ParseBytes(f.traffic); err != nil {
-		return nil, fmt.Errorf("-link-traffic: %w", err)
+	p, err := c.emptyProbing(f)
+	if err != nil {
+		return nil, err
 	}
 	if err := p.load(ctx); err != nil {
 		return nil, err
@@ -63,6 +64,17 @@ func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
 		if node.Enabled {
 			p.nodes[node.Address] = node
 		}
+	}
+	return p, nil
+}
+
+// emptyProbing has nothing to measure yet.
+func (c *cli) emptyProbing(f probeFlags) (*probing, error) {
+	p := &probing{cli: c, flags: f, limits: probe.DefaultLimits(), nodes: map[string]*config.Node{},
+		chains: map[string]*onnx.Chain{}, blobs: newBlobFiles(), live: map[string]probe.Facts{}, bases: map[string]probe.Base{}}
+	var err error
+	if p.limits.Bytes, err = quantity.ParseBytes(f.traffic); err != nil {
+		return nil, fmt.Errorf("-link-traffic: %w", err)
 	}
 	return p, nil
 }

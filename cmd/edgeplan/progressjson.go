@@ -21,6 +21,7 @@ type eventDocument struct {
 	Type    string `json:"type"` // plan, step, progress, result or error
 	Time    string `json:"time"` // RFC 3339
 	Node    string `json:"node,omitempty"`
+	From    string `json:"from,omitempty"`
 	Kind    string `json:"kind,omitempty"`
 	Message string `json:"message,omitempty"`
 	Bytes   int64  `json:"bytes,omitempty"`
@@ -36,7 +37,7 @@ func (p *jsonProgress) show(e deployer.Event) {
 			return
 		}
 	}
-	writeEvent(p.out, eventDocument{Type: kind, Node: e.Node, Kind: e.Kind, Message: e.Message, Bytes: e.Bytes, Total: e.Total})
+	writeEvent(p.out, eventDocument{Type: kind, Node: e.Node, From: e.From, Kind: e.Kind, Message: e.Message, Bytes: e.Bytes, Total: e.Total})
 }
 
 func (p *jsonProgress) end() {}
@@ -68,6 +69,11 @@ func (c *cli) planEvent(p *plan.Plan) {
 		return
 	}
 	for _, u := range uploadsByNode(p) {
-		writeEvent(c.events, eventDocument{Type: "plan", Node: u.Node, Kind: "upload", Total: u.Bytes})
+		if here := u.fromHere(); here > 0 {
+			writeEvent(c.events, eventDocument{Type: "plan", Node: u.Node, Kind: "upload", Total: here})
+		}
+		for _, g := range u.Neighbours {
+			writeEvent(c.events, eventDocument{Type: "plan", Node: u.Node, From: g.Node, Kind: "upload", Total: g.Bytes})
+		}
 	}
 }

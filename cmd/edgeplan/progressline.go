@@ -42,6 +42,9 @@ func (p *lineProgress) end() {}
 // uploadText is as "uploaded 3.1 MB of 7.2 MB, 1.0 MB/s, 4s left".
 func uploadText(r rate, now time.Time, e deployer.Event) string {
 	text := fmt.Sprintf("uploaded %s of %s", quantity.FormatBytes(e.Bytes), quantity.FormatBytes(e.Total))
+	if e.From != "" {
+		text = fmt.Sprintf("got %s of %s from %s", quantity.FormatBytes(e.Bytes), quantity.FormatBytes(e.Total), e.From)
+	}
 	if perSecond, left := r.at(now, e.Bytes, e.Total); perSecond > 0 {
 		text += fmt.Sprintf(", %s/s, %s left", quantity.FormatBytes(int64(perSecond)), left)
 	}

@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"golang.org/x/crypto/ssh"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/edgeplan/edgeplan/internal/artifact"
 	"github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/internal/enginetest"
@@ -55,13 +57,25 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	var workerProblem error
+	var building sync.WaitGroup
+	building.Go(func() { workerProblem = buildWorkerInto(dir) })
 	build := exec.Command("go", "build", "-o", filepath.Join(dir, "edgeplan"), ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+	out, err := build.CombinedOutput()
+	building.Wait()
+	if err != nil || workerProblem != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s\n%v\n", err, out, workerProblem)
 		return 1
 	}
 	program = dir
 	return m.Run()
+}
+
+// buildWorkerInto puts the worker of this machine where a release archive has it, beside
+// the program: otherwise each `edgeplan init` would build it.
+func buildWorkerInto(dir string) error {
+	_, err := artifact.Worker(context.Background(), runtime.GOOS+"/"+runtime.GOARCH, dir, artifact.FromEnvironment())
+	return err
 }
 
 // TestScripts are the transcripts of every command, against embedded devices.
@@ -180,6 +194,7 @@ func params(t *testing.T, dir string, start bed) testscript.Params {
 			"freeport":  freePort,
 			"external":  externalModel,
 			"rewire":    rewireModel,
+			"moved":     checkMoved,
 		},
 	}
 }

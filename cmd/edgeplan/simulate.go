@@ -42,7 +42,7 @@ type simulateFlags struct {
 	targets  list
 	problem  problemFlags
 	load     simulateLoad
-	jitter   float64
+	jitter   *float64 // nil leaves it to the measurements
 	losses   []loss
 	seed     uint64
 	duration time.Duration
@@ -58,7 +58,7 @@ func (f *simulateFlags) add(flags *flag.FlagSet) {
 	flags.Var(&f.targets, "target", "send requests only to the model with this `ADDRESS`, as model.resnet50; may be repeated")
 	f.problem.add(flags)
 	f.load.add(flags)
-	flags.Func("jitter", "let times of engines and transfers vary by this `SHARE`, as 10%: their standard deviation", f.setJitter)
+	flags.Func("jitter", "let times of engines and transfers vary by this `SHARE`, as 10%: their standard deviation; default: as `probe` measured engines", f.setJitter)
 	flags.Func("lose", "let a device be away: `NODE@TIME+TIME`, from when on and for how long; may be repeated", f.addLoss)
 	flags.Uint64Var(&f.seed, "seed", 1, "draw arrivals and jitter from `SEED`")
 	flags.DurationVar(&f.duration, "duration", 0, "simulate this `TIME`")
@@ -91,7 +91,7 @@ func runSimulate(ctx context.Context, c *cli, args []string) error {
 	if f.asJSON {
 		return c.printJSON(newSimulationJSON(s, &f, result))
 	}
-	c.printSimulation(s, result)
+	c.printSimulation(s, &f, result)
 	return nil
 }
 

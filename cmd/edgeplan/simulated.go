@@ -73,14 +73,21 @@ func (s *simulated) prepare(f *simulateFlags) error {
 	for i := range s.system.Models {
 		m := &s.system.Models[i]
 		m.Load = f.load.of(s.models[i].name, len(m.Stages))
-		for k := range m.Stages {
-			m.Stages[k].Jitter = f.jitter
-		}
-		for k := range m.Hops {
-			m.Hops[k].Jitter = f.jitter
+		if f.jitter != nil {
+			setJitter(m, *f.jitter)
 		}
 	}
 	return s.addLosses(f.losses)
+}
+
+// setJitter lets all times of a model vary alike, instead of as measured.
+func setJitter(m *simulation.Model, jitter float64) {
+	for k := range m.Stages {
+		m.Stages[k].Jitter = jitter
+	}
+	for k := range m.Hops {
+		m.Hops[k].Jitter = jitter
+	}
 }
 
 func (s *simulated) modelNames() []string {

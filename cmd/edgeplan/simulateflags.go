@@ -63,7 +63,7 @@ func (f *simulateFlags) setJitter(text string) error {
 	if err != nil || share > maxJitter {
 		return fmt.Errorf("write a share from 0%% to %s, as 10%%", quantity.FormatPercent(maxJitter))
 	}
-	f.jitter = share
+	f.jitter = &share
 	return nil
 }
 

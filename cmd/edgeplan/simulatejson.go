@@ -13,7 +13,7 @@ type (
 	simulationJSON struct {
 		FormatVersion  int             `json:"format_version"`
 		Seed           uint64          `json:"seed"`
-		Jitter         float64         `json:"jitter"`
+		Jitter         float64         `json:"jitter"`          // as given for all times; 0 without -jitter, see the stages then
 		ElapsedSeconds float64         `json:"elapsed_seconds"` // simulated
 		Models         []simulatedJSON `json:"models"`
 		Bottleneck     string          `json:"bottleneck"`
@@ -37,7 +37,8 @@ type (
 	}
 	simulatedStage struct {
 		stageLoad
-		Queue levelJSON `json:"queue"`
+		Jitter float64   `json:"jitter"` // as given or measured
+		Queue  levelJSON `json:"queue"`
 	}
 	simulatedHop struct {
 		From        string    `json:"from"`
@@ -59,8 +60,11 @@ type (
 )
 
 func newSimulationJSON(s *simulated, f *simulateFlags, r *simulation.Result) simulationJSON {
-	out := simulationJSON{FormatVersion: observeFormat, Seed: f.seed, Jitter: f.jitter, ElapsedSeconds: r.Seconds,
+	out := simulationJSON{FormatVersion: observeFormat, Seed: f.seed, ElapsedSeconds: r.Seconds,
 		Bottleneck: s.busiest(r).Name, Resources: s.busy(r)}
+	if f.jitter != nil {
+		out.Jitter = *f.jitter
+	}
 	for i := range s.models {
 		out.Models = append(out.Models, s.modelJSON(i, &r.Models[i]))
 	}
@@ -80,7 +84,7 @@ func (s *simulated) modelJSON(i int, r *simulation.ModelResult) simulatedJSON {
 		out.SimulatedOfPredicted = &ratio
 	}
 	for k, st := range r.Stages {
-		out.Stages = append(out.Stages, simulatedStage{stageLoad{s.devices[system.Stages[k].Device], k, st.Utilisation, st.ComputeSeconds, st.WaitSeconds, st.SentBytes}, levelJSON(st.Queue)})
+		out.Stages = append(out.Stages, simulatedStage{stageLoad{s.devices[system.Stages[k].Device], k, st.Utilisation, st.ComputeSeconds, st.WaitSeconds, st.SentBytes}, system.Stages[k].Jitter, levelJSON(st.Queue)})
 	}
 	for k, h := range m.hops {
 		if h.over != "" {

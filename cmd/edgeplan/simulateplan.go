@@ -34,7 +34,7 @@ func (s *simulated) addPlanned(p *plan.Plan, m plan.Model) error {
 		to := m.Gateway
 		if i < len(m.Stages) {
 			to = m.Stages[i].Node
-			system.Stages = append(system.Stages, simulation.Stage{Device: s.addDevice(to, to), Seconds: m.Stages[i].Seconds})
+			system.Stages = append(system.Stages, simulation.Stage{Device: s.addDevice(to, to), Seconds: m.Stages[i].Seconds, Jitter: m.Stages[i].Deviation})
 		}
 		switch {
 		case at == to:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/edgeplan/edgeplan/internal/quantity"
 	"github.com/edgeplan/edgeplan/internal/simulation"
@@ -9,15 +10,31 @@ import (
 
 // The layout is that of bench, with what only a simulation sees behind.
 
-func (c *cli) printSimulation(s *simulated, r *simulation.Result) {
+func (c *cli) printSimulation(s *simulated, f *simulateFlags, r *simulation.Result) {
 	for i := range s.models {
 		c.printSimulated(s, r, i)
 		fmt.Fprintln(c.stdout)
 	}
 	busiest := s.busiest(r)
-	c.printFacts([][2]string{
+	facts := [][2]string{
 		{"bottleneck", fmt.Sprintf("%s, busy for %s of the time; predicted %s", busiest.Name, busyShare(busiest.Utilisation), s.models[0].bottleneck)},
-	})
+	}
+	if least, most := s.engineJitter(); most > 0 && f.jitter == nil {
+		facts = append(facts, [2]string{"jitter", fmt.Sprintf("engines %s to %s, as measured; transfers none, without -jitter",
+			quantity.FormatPercent(least), quantity.FormatPercent(most))})
+	}
+	c.printFacts(facts)
+}
+
+// engineJitter is by how much the times of stages vary at the least, and at the most.
+func (s *simulated) engineJitter() (least, most float64) {
+	least = math.Inf(1)
+	for _, m := range s.system.Models {
+		for _, st := range m.Stages {
+			least, most = min(least, st.Jitter), max(most, st.Jitter)
+		}
+	}
+	return least, most
 }
 
 func (c *cli) printSimulated(s *simulated, r *simulation.Result, i int) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/quantity"
 	"github.com/edgeplan/edgeplan/internal/watching"
 )
 
@@ -24,9 +25,12 @@ It carries out nothing but what is deployed: where the configuration asks for
 something that was not applied yet, it waits for that apply. It takes the lock of
 the state only while it applies, and takes in what others apply meanwhile.
 
--min-throughput also leaves out a device whose stage takes so long that the
-pipeline is held below that share of its prediction; use it once the predictions
-were measured. docs/watch.md says more, also what to do at two in the morning.
+-min-throughput also looks at how much is answered under load: where that stays
+below the share of the prediction, it leaves out the device whose stage takes so
+long, and where no stage does, it measures the links of the pipeline anew, as
+` + "`edgeplan probe`" + ` does, into measurements.edgeplan.json, and plans with that. Use it
+once the predictions were measured. docs/watch.md says more, also what to do at
+two in the morning.
 
 Examples:
   edgeplan watch                    # says what it would do
@@ -43,6 +47,8 @@ type watchFlags struct {
 	interval time.Duration
 	settings watching.Settings
 	least    float64 // share of the prediction; 0 does not look
+	measure  bool
+	traffic  string
 	log      string
 	metrics  string
 	unit     bool
@@ -56,8 +62,10 @@ func (f *watchFlags) add(c *cli, flags *flag.FlagSet) {
 	flags.DurationVar(&f.settings.Grace, "grace", 30*time.Second, "how long a device is gone, or its worker ill, before something is done: `TIME`")
 	flags.DurationVar(&f.settings.Settle, "settle", time.Minute, "how long a device is back before it is used again: `TIME`; doubles when it keeps leaving")
 	flags.DurationVar(&f.settings.Period, "period", 2*time.Minute, "change at most once in this `TIME`")
-	flags.Float64Var(&f.least, "min-throughput", 0, "leave out a device that holds the pipeline below this `SHARE` of the prediction, as 0.7; 0 does not look")
+	flags.Float64Var(&f.least, "min-throughput", 0, "do something about a pipeline that stays below this `SHARE` of the prediction, as 0.7; 0 does not look")
 	flags.DurationVar(&f.settings.Slow, "for", time.Minute, "how long that lasts before something is done: `TIME`")
+	flags.BoolVar(&f.measure, "measure", true, "measure the links of such a pipeline anew; -measure=false does not")
+	flags.StringVar(&f.traffic, "link-traffic", quantity.FormatBytes(8<<20), "send at most `BYTES` over each direction of a link for that")
 	flags.StringVar(&f.log, "log", "", "append what happens to `FILE`, an event a line as JSON; at 10 MiB it becomes FILE.1")
 	flags.StringVar(&f.metrics, "metrics", "", "serve Prometheus metrics at this `ADDRESS`, as 127.0.0.1:9464")
 	flags.BoolVar(&f.unit, "print-unit", false, "print a systemd unit that runs this command, and end")
@@ -84,8 +92,13 @@ func (f *watchFlags) check() error {
 	if _, _, err := net.SplitHostPort(f.metrics); f.metrics != "" && err != nil {
 		return fmt.Errorf("-metrics=%s: write an address and a port, as 127.0.0.1:9464", f.metrics)
 	}
+	if _, err := quantity.ParseBytes(f.traffic); err != nil {
+		return fmt.Errorf("-link-traffic: %w", err)
+	}
 	if f.least == 0 {
 		f.settings.Slow = 0
+	} else if f.measure {
+		f.settings.Again = measureAgain
 	}
 	f.settings.Gap = 2*f.interval + answerLimit(f.interval)
 	return nil
@@ -109,6 +122,9 @@ func runWatch(ctx context.Context, c *cli, args []string) error {
 	}
 	c.input = false // nobody is there to be asked
 	w, err := c.newWatch(ctx, f)
+	if err != nil && ctx.Err() != nil {
+		return nil // ended before it began, as when the machine shuts down
+	}
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (w *watch) look(ctx context.Context) bool {
 // take goes on from a state that somebody else has made, and from the folder as it is now.
 func (w *watch) take(ctx context.Context, now *statefile.State) {
 	w.tell(event{Event: eventTaken, Serial: now.Serial, Message: fmt.Sprintf("somebody else has changed the state: it was at serial %d", w.state.Serial)})
-	w.state, w.failure, w.speeds = now, "", speeds{}
+	w.state, w.failure, w.speeds, w.evaded = now, "", speeds{}, map[string][]string{}
 	w.machine.Taken(inUse(now))
 	if err := w.read(ctx, w.quietly()); err != nil && ctx.Err() == nil {
 		w.say("the folder cannot be read anew, so it is as it was before: " + err.Error())
@@ -137,10 +137,11 @@ func (w *watch) act(ctx context.Context, d watching.Decision) error {
 	if w.state.Serial != serial {
 		return nil // somebody else was quicker: look at what is there now
 	}
-	made, err := w.plan(ctx, w.state, d.Exclude, refreshQuick)
-	if err == nil {
-		err = w.speeds.worthwhile(made, d.Leave)
+	if len(d.Measure) > 0 && !w.flags.auto {
+		w.proposeMeasuring(d)
+		return nil
 	}
+	made, err := w.planFor(ctx, d)
 	switch {
 	case ctx.Err() != nil:
 		return nil
@@ -148,8 +149,7 @@ func (w *watch) act(ctx context.Context, d watching.Decision) error {
 		w.fail(d, unplanned(err), fmt.Errorf("there is no plan %s: %w", aim(d), err))
 		return nil
 	case made.Empty():
-		w.tell(event{Event: eventUnchanged, Excluded: made.Excluded, Message: "nothing has to change " + aim(d)})
-		w.done(d, watching.Unchanged)
+		w.unchanged(d, made)
 		return nil
 	}
 	w.printPlan(made)
@@ -160,6 +160,32 @@ func (w *watch) act(ctx context.Context, d watching.Decision) error {
 		return nil
 	}
 	return w.apply(ctx, d, made)
+}
+
+// planFor makes the plan for a decision, with new measurements where these are part of it.
+func (w *watch) planFor(ctx context.Context, d watching.Decision) (*plan.Plan, error) {
+	if len(d.Measure) > 0 {
+		if err := w.measure(ctx, d.Measure); err != nil {
+			return nil, err
+		}
+	}
+	made, err := w.plan(ctx, w.state, d.Exclude, refreshQuick)
+	if err != nil {
+		return nil, err
+	}
+	return made, w.speeds.worthwhile(made, d.Leave)
+}
+
+// unchanged tells that a plan had nothing to do. What it predicts with new measurements is
+// what the pipeline is compared with from now on.
+func (w *watch) unchanged(d watching.Decision, made *plan.Plan) {
+	text := "nothing has to change " + aim(d)
+	if len(d.Measure) > 0 {
+		w.speeds.explained(made)
+		text += contradicted(made, w.project.config.Measured)
+	}
+	w.tell(event{Event: eventUnchanged, Excluded: made.Excluded, Message: text})
+	w.done(d, watching.Unchanged)
 }
 
 // aim is what a decision is for, as part of a sentence.
@@ -174,13 +200,16 @@ func aim(d watching.Decision) string {
 	if len(d.Repair) > 0 {
 		parts = append(parts, "to repair "+strings.Join(d.Repair, ", "))
 	}
+	for _, name := range d.Measure {
+		parts = append(parts, "with new measurements for model."+name)
+	}
 	return strings.Join(parts, " and ")
 }
 
 // apply carries a plan out, under the lock of the state.
 func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan) error {
 	w.tell(event{Event: eventApplying, Excluded: made.Excluded, Serial: w.state.Serial, UploadBytes: made.UploadBytes(), Message: "applying the plan " + aim(d)})
-	begun, tried := time.Now(), watching.NoPlan
+	begun, tried, devices := time.Now(), watching.NoPlan, w.nodesOf(d.Measure)
 	err := w.locked(ctx, w.states, "watch", 0, func() error {
 		now, err := w.states.Load(ctx)
 		if err == nil {
@@ -211,11 +240,15 @@ func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan)
 		Seconds: time.Since(begun).Seconds(), Message: "applied the plan " + aim(d)})
 	w.failure = ""
 	w.speeds.left(d.Leave)
+	w.evade(d.Measure, devices)
 	w.done(d, watching.Changed)
 	return nil
 }
 
 func (w *watch) done(d watching.Decision, outcome watching.Outcome) {
+	if outcome == watching.Changed || outcome == watching.Unchanged {
+		w.measuring = time.Time{}
+	}
 	w.machine.Done(time.Since(w.begun), d, outcome)
 	w.metrics.done(outcome)
 }

@@ -21,6 +21,8 @@ const (
 	eventWaiting   = "waiting"    // nothing is done, and why
 	eventPending   = "pending"    // the configuration asks for what is not deployed
 	eventReady     = "ready"      // it no longer does
+	eventMeasuring = "measuring"  // links are being measured
+	eventMeasured  = "measured"   // they were, and what has changed
 	eventProposed  = "proposed"   // a plan for somebody to carry out
 	eventApplying  = "applying"   // a plan is being carried out
 	eventApplied   = "applied"    // it was

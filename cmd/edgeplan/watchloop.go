@@ -24,6 +24,9 @@ type watch struct {
 	journal *journal
 	metrics *watchMetrics
 	speeds  speeds
+	evaded  map[string][]string // devices that are measured along with a pipeline, by model
+	// measuring is when the measurement began that no plan has been made with yet.
+	measuring time.Time
 
 	project *project // the folder as it was when what is deployed was applied
 	folder  string   // how the folder looked when it was read
@@ -46,7 +49,7 @@ const judgeEvery = time.Minute
 func stateEvery(interval time.Duration) time.Duration { return min(3*interval, 15*time.Second) }
 
 func (c *cli) newWatch(ctx context.Context, f watchFlags) (*watch, error) {
-	w := &watch{cli: c, flags: f, machine: watching.New(f.settings), begun: time.Now(), speeds: speeds{}}
+	w := &watch{cli: c, flags: f, machine: watching.New(f.settings), begun: time.Now(), speeds: speeds{}, evaded: map[string][]string{}}
 	var err error
 	if w.states, err = c.state(ctx); err != nil {
 		return nil, err
@@ -117,8 +120,9 @@ func (w *watch) round(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	w.found = w.judge(answers)
-	w.machine.Observe(time.Since(w.begun), w.found)
+	stages := w.speeds.measure(w.state, answers, w.flags.least)
+	w.found = w.judge(answers, stages)
+	w.machine.Observe(time.Since(w.begun), w.found, w.speeds.flows(w.state, answers, stages, w.flags.least, time.Now()))
 	w.metrics.observe(w, time.Since(begun))
 	if w.machine.AllAway() {
 		w.say("no device answers: waiting, since it is more likely that this machine is cut off")
@@ -147,9 +151,8 @@ func (w *watch) nodes() map[string]statefile.Node {
 }
 
 // judge says how each device was found, and tells what changed.
-func (w *watch) judge(answers map[string]deployer.Health) map[string]watching.Seen {
+func (w *watch) judge(answers map[string]deployer.Health, slow map[string]stagePace) map[string]watching.Seen {
 	used := inUse(w.state)
-	slow := w.speeds.measure(w.state, answers, w.flags.least)
 	found, reasons := map[string]watching.Seen{}, map[string]string{}
 	othersWell := true
 	for node, answer := range answers {

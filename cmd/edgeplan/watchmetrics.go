@@ -43,7 +43,7 @@ func newWatchMetrics() *watchMetrics {
 	m.up = prometheus.NewGaugeVec(gauge("edgeplan_watch_device_up", "1 when the device and its workers are well, else 0."), []string{"node"})
 	m.excluded = prometheus.NewGaugeVec(gauge("edgeplan_watch_device_excluded", "1 while plans leave the device out, else 0."), []string{"node"})
 	m.ready = prometheus.NewGauge(gauge("edgeplan_watch_ready", "1 when watch may change something; 0 while the configuration asks for what is not deployed, or the state cannot be read."))
-	m.ratio = prometheus.NewGaugeVec(gauge("edgeplan_watch_throughput_ratio", "What the slowest stage can do by its measured times, over the predicted throughput."), []string{"model"})
+	m.ratio = prometheus.NewGaugeVec(gauge("edgeplan_watch_throughput_ratio", "What the pipeline answers under load, or could by its slowest stage, over the predicted throughput."), []string{"model"})
 	m.events = prometheus.NewCounterVec(counter("edgeplan_watch_events_total", "Events, by what happened."), []string{"event"})
 	m.outcome = prometheus.NewCounterVec(counter("edgeplan_watch_plans_total", "Plans made, by what became of them."), []string{"outcome"})
 	start := prometheus.NewGauge(gauge("edgeplan_watch_start_time_seconds", "When watch started, in Unix time."))
@@ -105,8 +105,8 @@ func (m *watchMetrics) observe(w *watch, took time.Duration) {
 	m.ready.Set(asFloat(w.judged && w.pending == "" && w.lost == ""))
 	m.ratio.Reset()
 	for name, v := range w.speeds {
-		if reached := v.reached(); reached > 0 && v.predicted > 0 {
-			m.ratio.WithLabelValues(name).Set(reached / v.predicted)
+		if ratio := v.ratio(); ratio > 0 {
+			m.ratio.WithLabelValues(name).Set(ratio)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/quantity"
+	"github.com/edgeplan/edgeplan/internal/watching"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
 )
@@ -18,12 +19,17 @@ type speeds map[string]*speed
 type speed struct {
 	release   string
 	predicted float64            // inferences per second
+	latency   float64            // predicted, in seconds
 	sums      map[string]float64 // seconds in the engine, by node
 	counts    map[string]float64 // requests, by node
 	reaches   map[string]float64 // inferences per second that a node's stage can do
 	// before is what the pipeline reached when a slow device was last left out; 0 where
 	// none was. Where that has not helped, the predictions are wrong, and not the devices.
 	before float64
+
+	flow    flow          // what was counted when pace was last judged
+	pace    watching.Pace // of the whole pipeline
+	answers float64       // inferences per second that it gave under load; 0 where that was not measured
 }
 
 // of gives the speed of a model, begun anew with every release.
@@ -32,7 +38,7 @@ func (s speeds) of(name string, m statefile.Model) *speed {
 	if last != nil && last.release == m.Release {
 		return last
 	}
-	s[name] = &speed{release: m.Release, predicted: m.Prediction.ThroughputPerSecond,
+	s[name] = &speed{release: m.Release, predicted: m.Prediction.ThroughputPerSecond, latency: m.Prediction.LatencySeconds,
 		sums: map[string]float64{}, counts: map[string]float64{}, reaches: map[string]float64{}}
 	if last != nil {
 		s[name].before = last.before
@@ -93,6 +99,28 @@ func (v *speed) reached() float64 {
 		}
 	}
 	return least
+}
+
+// ratio is what the pipeline answers under load, or could by its slowest stage, over the
+// prediction; 0 when that was not measured.
+func (v *speed) ratio() float64 {
+	least := v.reached()
+	if v.answers > 0 && (least == 0 || v.answers < least) {
+		least = v.answers
+	}
+	if v.predicted <= 0 {
+		return 0
+	}
+	return least / v.predicted
+}
+
+// explained takes in what is predicted of what is deployed with new measurements.
+func (s speeds) explained(made *plan.Plan) {
+	for _, m := range made.Models {
+		if v := s[m.Name]; v != nil {
+			v.predicted, v.latency = m.ThroughputPerSecond, m.LatencySeconds
+		}
+	}
 }
 
 // bounds says whether one of some devices answers and holds the pipeline back: it leaves

@@ -29,6 +29,7 @@ start)
 		exit 1
 	fi
 	echo 0 >"$dir/worker.lock"
+	[ -e "$HOME/end-once-ready" ] && { status false; exit; }
 	touch "$dir/running"
 	status true
 	;;

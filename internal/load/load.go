@@ -4,6 +4,7 @@ package load
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -55,6 +56,17 @@ func (r Result) Quantile(q float64) time.Duration {
 		rank++
 	}
 	return r.Latencies[min(max(rank, 1), n)-1]
+}
+
+// Interval bounds the quantile q with 95 % confidence, by the order of the answers and as if
+// they were independent of each other (the normal approximation of a binomial rank).
+func (r Result) Interval(q float64) (low, high time.Duration) {
+	n := float64(len(r.Latencies))
+	if n == 0 {
+		return 0, 0
+	}
+	off := 1.96 * math.Sqrt(q*(1-q)/n)
+	return r.Quantile(max(0, q-off)), r.Quantile(min(1, q+off))
 }
 
 // Run calls request until the time is over or ctx ends, and waits for the

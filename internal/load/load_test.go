@@ -89,3 +89,29 @@ func testWarmUpAndPauses(t *testing.T) {
 		t.Errorf("%+v, want the two that were due at 150 and 190 ms", r)
 	}
 }
+
+// The interval of a quantile is wide where answers are few.
+func TestInterval(t *testing.T) {
+	ramp := func(n int) (r load.Result) {
+		for i := range n {
+			r.Latencies = append(r.Latencies, time.Duration(i+1)*time.Millisecond)
+		}
+		return r
+	}
+	for _, c := range []struct {
+		answers   int
+		q         float64
+		low, high time.Duration // in milliseconds
+	}{
+		{0, 0.99, 0, 0},
+		{1, 0.99, 1, 1},
+		{100, 0.99, 98, 100},
+		{1000, 0.99, 984, 997},
+		{1000, 0.5, 470, 531},
+	} {
+		low, high := ramp(c.answers).Interval(c.q)
+		if low != c.low*time.Millisecond || high != c.high*time.Millisecond {
+			t.Errorf("%d answers: p%v is from %v to %v, want %d to %d ms", c.answers, 100*c.q, low, high, c.low, c.high)
+		}
+	}
+}

@@ -85,6 +85,9 @@ type Profile struct {
 	// throughput is made of.
 	Seconds float64 `json:"seconds"`
 	Spread  float64 `json:"spread"` // half of the 95 % confidence interval as a share of Seconds
+	// Deviation is the standard deviation of single inferences as a share of Seconds; 0 where it
+	// was not measured.
+	Deviation float64 `json:"deviation,omitempty"`
 	// PeakMemoryBytes is resident memory of a worker that runs the range, at its highest;
 	// 0 where it was not measured.
 	PeakMemoryBytes int64 `json:"peak_memory_bytes,omitempty"`

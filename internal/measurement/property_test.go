@@ -27,7 +27,7 @@ func anyProfile() *rapid.Generator[Profile] {
 			Digest: sum, Dimensions: rapid.SampledFrom([]string{"", "batch=1", "batch=8"}).Draw(t, "dimensions"), Optimization: rapid.SampledFrom([]string{"disabled", "all"}).Draw(t, "level"),
 			Threads: rapid.IntRange(0, 2).Draw(t, "threads"), FirstSegment: first, LastSegment: first + rapid.IntRange(0, 3).Draw(t, "more"),
 			Seconds: rapid.Float64Range(leastSeconds, mostSeconds).Draw(t, "seconds"),
-			Spread:  rapid.Float64Range(0, mostSpread).Draw(t, "spread"), PeakMemoryBytes: rapid.Int64Range(0, mostBytes).Draw(t, "peak"),
+			Spread:  rapid.Float64Range(0, mostSpread).Draw(t, "spread"), Deviation: rapid.Float64Range(0, mostSpread).Draw(t, "deviation"), PeakMemoryBytes: rapid.Int64Range(0, mostBytes).Draw(t, "peak"),
 			MeasuredAt: anyTime().Draw(t, "at"),
 		}
 	})

@@ -8,6 +8,8 @@ type Estimate struct {
 	// Spread is half of the 95 % confidence interval as a share of the mean; 1 where
 	// there are too few samples to tell.
 	Spread float64 `json:"spread"`
+	// Deviation is the standard deviation of the samples as a share of the mean.
+	Deviation float64 `json:"deviation"`
 	// Samples that the mean is of, behind those that were dropped at the start.
 	Samples int `json:"samples"`
 	Dropped int `json:"dropped"`
@@ -37,6 +39,7 @@ func Steady(samples []float64) Estimate {
 	if len(batches) < leastBatches || e.Mean <= 0 {
 		return e
 	}
+	e.Deviation = math.Sqrt(variance(kept)) / e.Mean
 	n := float64(len(batches))
 	half := studentT(len(batches)-1) * math.Sqrt(variance(batches)/n)
 	e.Spread = min(1, half/e.Mean)

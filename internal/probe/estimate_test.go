@@ -26,21 +26,26 @@ func TestSteady(t *testing.T) {
 		samples []float64
 		mean    float64 // within 1 %
 		spread  float64 // at most
+		// deviation is within 40 %
+		deviation float64
 	}{
-		{"nothing", nil, 0, 1},
-		{"one", []float64{7}, 7, 1},
-		{"too few to tell", []float64{7, 7, 7}, 7, 1},
-		{"all alike", []float64{5, 5, 5, 5, 5, 5}, 5, 0},
-		{"noise of 2 %", noisy(50, 100, 2), 100, 0.015},
-		{"slow start is dropped", slowStart, 100, 0.015},
-		{"a bucket of tokens is dropped", burst, 100, 0.015},
-		{"zeros", []float64{0, 0, 0, 0, 0}, 0, 1},
+		{"nothing", nil, 0, 1, 0},
+		{"one", []float64{7}, 7, 1, 0},
+		{"too few to tell", []float64{7, 7, 7}, 7, 1, 0},
+		{"all alike", []float64{5, 5, 5, 5, 5, 5}, 5, 0, 0},
+		{"noise of 2 %", noisy(50, 100, 2), 100, 0.015, 0.02},
+		{"slow start is dropped", slowStart, 100, 0.015, 0.02},
+		{"a bucket of tokens is dropped", burst, 100, 0.015, 0.02},
+		{"zeros", []float64{0, 0, 0, 0, 0}, 0, 1, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			e := Steady(test.samples)
 			if math.Abs(e.Mean-test.mean) > 0.01*test.mean || e.Spread > test.spread || e.Spread < 0 {
 				t.Errorf("%+v, want a mean of %v and a spread of at most %v", e, test.mean, test.spread)
+			}
+			if math.Abs(e.Deviation-test.deviation) > 0.4*test.deviation {
+				t.Errorf("%+v, want a deviation of %v", e, test.deviation)
 			}
 			if e.Samples+e.Dropped != len(test.samples) {
 				t.Errorf("%d kept and %d dropped of %d", e.Samples, e.Dropped, len(test.samples))

@@ -19,6 +19,8 @@ const (
 	mostBytes   = 1 << 30
 	MostSeconds = 60
 	mostSpread  = 1 // of Estimate
+	// MostDeviation is what the deviation of single runs is said to be at most.
+	MostDeviation = 10
 )
 
 // DefaultLimits are fit for links from 1 Mbit/s to 10 Gbit/s.
@@ -86,7 +88,7 @@ func (b Base) Check() error {
 
 // Check refuses what no range takes.
 func (r RangeResult) Check() error {
-	if !sensible(r.Seconds) || !sensible(r.ServingSeconds) || !sensible(r.Spread) || r.Spread > mostSpread || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
+	if !sensible(r.Seconds) || !sensible(r.ServingSeconds) || !sensible(r.Spread) || r.Spread > mostSpread || !(r.Deviation >= 0 && r.Deviation <= MostDeviation) || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
 		return fmt.Errorf("the device's answer makes no sense: %+v", r)
 	}
 	return nil

@@ -16,3 +16,12 @@ func TestResultsOfNoDevice(t *testing.T) {
 		}
 	}
 }
+
+func TestDeviationOfNoDevice(t *testing.T) {
+	for deviation, refused := range map[float64]bool{0: false, 0.3: false, MostDeviation: false, MostDeviation + 1: true, -0.1: true} {
+		timed := RangeResult{Seconds: 1e-3, Deviation: deviation, Runs: 10}
+		if err := timed.Check(); (err != nil) != refused {
+			t.Errorf("range with deviation %g: %v", deviation, err)
+		}
+	}
+}

@@ -142,8 +142,10 @@ type RangeRequest struct {
 
 // RangeResult is the time and memory of a range.
 type RangeResult struct {
-	Seconds     float64 `json:"seconds"` // of one run, the mean
-	Spread      float64 `json:"spread"`
+	Seconds float64 `json:"seconds"` // of one run, the mean
+	Spread  float64 `json:"spread"`
+	// Deviation is the standard deviation of single runs as a share of Seconds; 0 is not known.
+	Deviation   float64 `json:"deviation,omitempty"`
 	Runs        int     `json:"runs"`
 	LoadSeconds float64 `json:"load_seconds"`
 	PeakBytes   int64   `json:"peak_bytes"` // resident at its highest

@@ -7,6 +7,8 @@
 // modelled and what is not. The same system, options and seed give the same result.
 package simulation
 
+import "fmt"
+
 // System is a cluster with the pipelines that run on it. Times are in seconds.
 type System struct {
 	Devices []Device
@@ -93,6 +95,13 @@ type Load struct {
 	// Even lets an open loop send at even distances; else requests come at random and
 	// independently, a Poisson process.
 	Even bool
+}
+
+func (l Load) String() string {
+	if l.Rate > 0 {
+		return fmt.Sprintf("open, %.1f/s", l.Rate)
+	}
+	return fmt.Sprintf("closed, %d", l.Concurrency)
 }
 
 // Loss is a device that is away: what it had in hand is gone, and nothing reaches it until

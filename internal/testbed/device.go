@@ -203,23 +203,3 @@ func (d *Device) end() {
 	}
 	d.run = nil
 }
-
-// childOf is the one child of a process. Not every kernel lists them, so all
-// processes are asked for their parent.
-func childOf(parent int) (int, error) {
-	files, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		return 0, err
-	}
-	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		_, rest, _ := strings.Cut(string(content), ") ") // the name before may hold anything else
-		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
-			return strconv.Atoi(filepath.Base(filepath.Dir(file)))
-		}
-	}
-	return 0, fmt.Errorf("process %d has no child", parent)
-}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 )
@@ -127,68 +126,16 @@ func (d *Device) FreeDisk() error { return os.Remove(filepath.Join(d.disk(), bal
 func (d *Device) FailDisk() error { return d.ask("abort") }
 
 // LimitMemory leaves workers next to no memory, so that the kernel ends each that
-// wants more, and ends the largest at once.
+// wants more, and ends the one that was started last at once.
 func (d *Device) LimitMemory() error {
-	d.memory = startMemoryLimit(d.HostKeyLine, d.workers)
-	largest, most := 0, 0
-	for _, pid := range d.workers() {
-		if size := resident(pid); size > most {
-			largest, most = pid, size
-		}
-	}
-	return killProcess(largest)
+	others := map[int]bool{}
+	last := lastStarted(d.workersBut(others))
+	d.memory = startMemoryLimit(d.HostKeyLine, func() []int { return d.workersBut(others) })
+	return killProcess(last)
 }
 
 // UnlimitMemory lifts the limit.
 func (d *Device) UnlimitMemory() error { return d.memory.end() }
-
-// workers are the processes of workers that run now.
-func (d *Device) workers() []int {
-	return slices.DeleteFunc(d.processes(), func(pid int) bool {
-		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		return !bytes.Contains(line, []byte("/edgeplan-worker\x00run\x00"))
-	})
-}
-
-// resident is the memory of a process in pages.
-func resident(pid int) int {
-	var size, resident int
-	statm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	_, _ = fmt.Sscan(string(statm), &size, &resident)
-	return resident
-}
-
-// killProcess kills one, if there is one.
-func killProcess(pid int) error {
-	if pid == 0 {
-		return nil
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); !errors.Is(err, syscall.ESRCH) {
-		return err
-	}
-	return nil
-}
-
-// processes are those of the device, by their ids on this machine.
-func (d *Device) processes() []int {
-	if d.plain != nil {
-		return d.plain.processes()
-	}
-	own, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", d.first))
-	if err != nil {
-		return nil
-	}
-	links, _ := filepath.Glob("/proc/[0-9]*/ns/pid")
-	var pids []int
-	for _, link := range links {
-		if target, err := os.Readlink(link); err == nil && target == own {
-			var pid int
-			_, _ = fmt.Sscanf(link, "/proc/%d/", &pid)
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
 
 // Become makes the device one of another architecture, as if its disk were put into
 // another board: `uname -m` says so, and its kernel runs none of edgeplan's programs.

@@ -26,7 +26,7 @@ type memoryLimit struct {
 
 const (
 	fewBytes   = "4194304"
-	limitEvery = 50 * time.Millisecond
+	limitEvery = 10 * time.Millisecond // a worker has its memory a tenth of a second after it began
 	// mostPages is the memory that no worker with an engine does without.
 	mostPages = 24 << 20 / 4096
 )
@@ -87,6 +87,16 @@ func (l *memoryLimit) end() error {
 	if err := os.WriteFile(filepath.Join(l.dir, l.limit), []byte(l.none), 0); err != nil {
 		return err
 	}
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(limitEvery) {
+		err := l.empty()
+		if err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
+// empty removes the group. A process that starts or ends just now keeps it for a moment.
+func (l *memoryLimit) empty() error {
 	pids, err := os.ReadFile(filepath.Join(l.dir, "cgroup.procs"))
 	if err != nil {
 		return err

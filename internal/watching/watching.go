@@ -1,10 +1,11 @@
 // Package watching decides when a watched deployment is to be planned anew: without a
-// device that is gone, with one that has come back, or to repair what runs. It looks at
-// nothing and does nothing itself. Time is given to it, as the time since any fixed
+// device that is gone, with one that has come back, with new measurements, or to repair what
+// runs. It looks at nothing and does nothing itself. Time is given to it, as the time since any fixed
 // moment by a clock that does not jump.
 package watching
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -14,7 +15,10 @@ type Settings struct {
 	Grace  time.Duration // how long a device is gone or its worker ill before something is done
 	Settle time.Duration // how long it is back before it is used again
 	Period time.Duration // from one change to the next, at least
-	Slow   time.Duration // how long a device is too slow before something is done
+	Slow   time.Duration // how long a device or a pipeline is too slow before something is done
+	// Again is how long a pipeline is left after it was measured, at least; it doubles. 0
+	// measures none.
+	Again time.Duration
 	// Gap is the longest time that one observation stands for. What was not looked at,
 	// because an apply was under way or the machine slept, says nothing of devices.
 	Gap time.Duration
@@ -52,13 +56,17 @@ type Decision struct {
 	// Leave and Return are how that differs from what is left out now, and Repair are
 	// devices whose worker is ill.
 	Leave, Return, Repair []string
+	// Measure are pipelines whose links are to be measured before. Then nothing else is due.
+	Measure []string
 }
 
-func (d Decision) empty() bool { return len(d.Leave)+len(d.Return)+len(d.Repair) == 0 }
+func (d Decision) empty() bool {
+	return len(d.Leave)+len(d.Return)+len(d.Repair)+len(d.Measure) == 0
+}
 
 func (d Decision) equal(o Decision) bool {
 	return slices.Equal(d.Exclude, o.Exclude) && slices.Equal(d.Leave, o.Leave) && slices.Equal(d.Return, o.Return) &&
-		slices.Equal(d.Repair, o.Repair)
+		slices.Equal(d.Repair, o.Repair) && slices.Equal(d.Measure, o.Measure)
 }
 
 // Outcome is what became of a decision.
@@ -75,22 +83,23 @@ const (
 
 // Machine remembers what was seen and done. The zero value is not usable.
 type Machine struct {
-	settings Settings
-	devices  map[string]*device
-	seen     time.Duration // when the last observation was
-	any      bool          // whether there was one
-	pace     pace
+	settings  Settings
+	devices   map[string]*device
+	pipelines map[string]*pipeline
+	seen      time.Duration // when the last observation was
+	any       bool          // whether there was one
+	pace      pace
 }
 
 // New makes a machine that has seen nothing yet.
 func New(s Settings) *Machine {
-	return &Machine{settings: s, devices: map[string]*device{}, pace: pace{period: s.Period}}
+	return &Machine{settings: s, devices: map[string]*device{}, pipelines: map[string]*pipeline{}, pace: pace{period: s.Period}}
 }
 
-// Observe takes in how all devices were found at a time. A device that carries nothing
-// when it is first seen counts as left out, so that it is used once it has settled. One
-// that is not among those found any more is forgotten.
-func (m *Machine) Observe(now time.Duration, found map[string]Seen) {
+// Observe takes in how all devices and pipelines were found at a time. A device that carries
+// nothing when it is first seen counts as left out, so that it is used once it has settled.
+// What is not among those found any more is forgotten.
+func (m *Machine) Observe(now time.Duration, found map[string]Seen, paces map[string]Pace) {
 	var step time.Duration
 	if m.any {
 		step = min(max(0, now-m.seen), m.settings.Gap)
@@ -104,11 +113,24 @@ func (m *Machine) Observe(now time.Duration, found map[string]Seen) {
 		}
 		d.observe(seen, step, m.settings)
 	}
-	for name := range m.devices {
-		if _, still := found[name]; !still {
-			delete(m.devices, name)
+	for name, pace := range paces {
+		p, known := m.pipelines[name]
+		if !known {
+			p = &pipeline{}
+			m.pipelines[name] = p
 		}
+		p.observe(pace, step)
 	}
+	keepKeys(m.devices, found)
+	keepKeys(m.pipelines, paces)
+}
+
+// keepKeys deletes what is not in the other map.
+func keepKeys[A, B any](of map[string]A, other map[string]B) {
+	maps.DeleteFunc(of, func(name string, _ A) bool {
+		_, still := other[name]
+		return !still
+	})
 }
 
 // AllAway says that no device answers: it is more likely that this side is cut off.
@@ -130,6 +152,9 @@ func (m *Machine) Excluded() []string {
 // too early for it.
 func (m *Machine) Next(now time.Duration) (d Decision, ok bool) {
 	d, waits := m.wanted()
+	if d.empty() && !waits {
+		d.Measure = m.toMeasure(now)
+	}
 	if d.empty() && !waits && !m.AllAway() {
 		m.pace.proposed = false // what was proposed is not wanted any more
 	}
@@ -172,6 +197,11 @@ func (m *Machine) Done(now time.Duration, d Decision, outcome Outcome) {
 		for _, name := range d.Return {
 			m.with(name, (*device).comeBack)
 		}
+		for _, name := range d.Measure {
+			if p, known := m.pipelines[name]; known {
+				p.measured(now, outcome == Changed, m.settings)
+			}
+		}
 	}
 	m.pace.done(now, d, outcome)
 }
@@ -187,6 +217,7 @@ func (m *Machine) Taken(inUse map[string]bool) {
 			d.excluded, d.good = true, 0
 		}
 	}
+	clear(m.pipelines)
 	m.pace.forget()
 }
 

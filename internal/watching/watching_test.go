@@ -1,108 +1,13 @@
 package watching
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 )
-
-const second = time.Second
-
-var patient = Settings{Grace: 30 * second, Settle: time.Minute, Period: 2 * time.Minute, Slow: time.Minute, Gap: 10 * second}
-
-// world is what a machine watches in a test: what it decides is done at once.
-type world struct {
-	machine *Machine
-	every   time.Duration
-	now     time.Duration
-	health  func(name string, now time.Duration) Health
-	slow    func(name string, now time.Duration) bool
-	outcome func(Decision) Outcome
-	inUse   map[string]bool
-	made    []string // "31s leave roof"
-	changes []time.Duration
-	tries   int
-}
-
-func newWorld(s Settings, devices ...string) *world {
-	w := &world{machine: New(s), every: 2 * second, inUse: map[string]bool{},
-		health:  func(string, time.Duration) Health { return Well },
-		slow:    func(string, time.Duration) bool { return false },
-		outcome: func(Decision) Outcome { return Changed }}
-	for _, name := range devices {
-		w.inUse[name] = true
-	}
-	return w
-}
-
-// run goes on until a time.
-func (w *world) run(until time.Duration) *world {
-	for ; w.now < until; w.now += w.every {
-		found := map[string]Seen{}
-		for name, used := range w.inUse {
-			found[name] = Seen{Health: w.health(name, w.now), InUse: used, Measured: used, Slow: w.slow(name, w.now)}
-		}
-		w.machine.Observe(w.now, found)
-		if d, ok := w.machine.Next(w.now); ok {
-			w.act(d)
-		}
-	}
-	return w
-}
-
-func (w *world) act(d Decision) {
-	w.tries++
-	outcome := w.outcome(d)
-	w.made = append(w.made, fmt.Sprintf("%s %s", w.now, words(d)))
-	w.machine.Done(w.now, d, outcome)
-	if outcome != Changed {
-		return
-	}
-	w.changes = append(w.changes, w.now)
-	for name := range w.inUse {
-		w.inUse[name] = !slices.Contains(d.Exclude, name)
-	}
-}
-
-func words(d Decision) string {
-	var parts []string
-	for _, p := range []struct {
-		verb  string
-		names []string
-	}{{"leave", d.Leave}, {"return", d.Return}, {"repair", d.Repair}} {
-		if len(p.names) > 0 {
-			parts = append(parts, p.verb+" "+strings.Join(p.names, "+"))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-// offBetween is a device that is away for some times.
-func offBetween(device string, times ...time.Duration) func(string, time.Duration) Health {
-	return func(name string, now time.Duration) Health {
-		for i := 0; i+1 < len(times); i += 2 {
-			if name == device && now >= times[i] && now < times[i+1] {
-				return Away
-			}
-		}
-		return Well
-	}
-}
-
-// flapping is a link that is up and down for a time each, for as long as it lasts.
-func flapping(device string, up, down, lasts time.Duration) func(string, time.Duration) Health {
-	return func(name string, now time.Duration) Health {
-		if name == device && now < lasts && now%(up+down) >= up {
-			return Away
-		}
-		return Well
-	}
-}
 
 func TestDecisions(t *testing.T) {
 	tests := map[string]struct {
@@ -188,8 +93,6 @@ func TestDecisions(t *testing.T) {
 		})
 	}
 }
-
-func minute(n int) time.Duration { return time.Duration(n) * time.Minute }
 
 // A plan that there is not, or that cannot be carried out, is tried ever more rarely.
 func TestFailuresBackOff(t *testing.T) {
@@ -293,68 +196,15 @@ func TestGapsDoNotCount(t *testing.T) {
 	found := func(h Health) map[string]Seen {
 		return map[string]Seen{"hall": {InUse: true}, "roof": {Health: h, InUse: true}}
 	}
-	m.Observe(0, found(Well))
+	m.Observe(0, found(Well), nil)
 	for i, now := range []time.Duration{time.Hour, 0, 2 * time.Hour} { // 10 s, none, 10 s
-		m.Observe(now, found(Away))
+		m.Observe(now, found(Away), nil)
 		if d, ok := m.Next(now); ok {
 			t.Fatalf("observation %d: %s", i, words(d))
 		}
 	}
-	m.Observe(2*time.Hour+10*second, found(Away))
+	m.Observe(2*time.Hour+10*second, found(Away), nil)
 	if d, ok := m.Next(2*time.Hour + 10*second); !ok || words(d) != "leave roof" {
 		t.Errorf("after the grace time: %q, %v", words(d), ok)
 	}
-}
-
-// For any pattern of devices that come and go, and any outcomes: there is never more than one change in a
-// period, no plan is asked for while all are away, and nothing is done to no end.
-func TestNeverFlaps(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		seconds := func(least, most int, name string) time.Duration {
-			return time.Duration(rapid.IntRange(least, most).Draw(t, name)) * second
-		}
-		s := Settings{Grace: seconds(1, 60, "grace"), Settle: seconds(1, 120, "settle"), Period: seconds(1, 300, "period"),
-			Slow: seconds(0, 60, "slow"), Gap: seconds(2, 20, "gap")}
-		w := newWorld(s, "a", "b", "c")
-		states := map[string]Health{}
-		w.health = func(name string, _ time.Duration) Health {
-			if rapid.IntRange(0, 9).Draw(t, "turn") == 0 {
-				states[name] = Health(rapid.IntRange(0, 2).Draw(t, "health"))
-			}
-			return states[name]
-		}
-		w.outcome = func(d Decision) Outcome {
-			if d.empty() || len(d.Exclude) == 3 && w.machine.AllAway() {
-				t.Fatalf("%s: a plan for nothing: %+v", w.now, d)
-			}
-			return Outcome(rapid.IntRange(int(Changed), int(NoPlan)).Draw(t, "outcome"))
-		}
-		w.run(20 * time.Minute)
-		for i := 1; i < len(w.changes); i++ {
-			if w.changes[i]-w.changes[i-1] < s.Period {
-				t.Fatalf("changes at %s and %s, and the period is %s", w.changes[i-1], w.changes[i], s.Period)
-			}
-		}
-	})
-}
-
-// Whatever the rhythm of a flapping link, as long as it is never seen up for as long as it
-// takes to settle: the device leaves at most once, and comes back at most once.
-func TestFlappingLinkChangesTwice(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		every := rapid.IntRange(1, 5).Draw(t, "every")
-		up, down := rapid.IntRange(1, 55).Draw(t, "up"), rapid.IntRange(every, 120).Draw(t, "down")
-		s := patient
-		s.Grace = time.Duration(rapid.IntRange(2, 60).Draw(t, "grace")) * second
-		w := newWorld(s, "gate", "hall", "roof")
-		w.every = time.Duration(every) * second
-		w.health = flapping("roof", time.Duration(up)*second, time.Duration(down)*second, minute(30))
-		w.run(minute(40))
-		if len(w.changes) > 2 {
-			t.Fatalf("%d changes: %q", len(w.changes), w.made)
-		}
-		if excluded := w.machine.Excluded(); len(excluded) > 0 {
-			t.Fatalf("%v are still left out ten minutes after the link is steady", excluded)
-		}
-	})
 }

@@ -199,6 +199,48 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// The answer to giving a lock back can get lost as well: the repetition finds no lock,
+// or somebody else's. A lock of another run is not taken for gone.
+func TestLostAnswerToUnlock(t *testing.T) {
+	for name, after := range map[string]http.HandlerFunc{
+		"no lock": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) },
+		"somebody else's": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusLocked)
+			_, _ = w.Write([]byte(`{"ID":"theirs"}`))
+		},
+	} {
+		var locked, lost atomic.Bool
+		b := serve(t, nil, func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == "LOCK":
+				locked.Store(true)
+			case locked.CompareAndSwap(true, false):
+				if lost.Load() {
+					panic(http.ErrAbortHandler)
+				}
+			default:
+				after(w, r)
+			}
+		})
+		lost.Store(true)
+		if err := errors.Join(b.Lock(t.Context(), statefile.LockInfo{ID: "mine"}), b.Unlock(t.Context(), "mine")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		lost.Store(false)
+		if err := errors.Join(b.Lock(t.Context(), statefile.LockInfo{ID: "mine"}), b.Unlock(t.Context(), "mine")); err != nil {
+			t.Errorf("%s: without a loss: %v", name, err)
+		}
+		if err := b.Unlock(t.Context(), "mine"); err == nil {
+			t.Errorf("%s: given back twice", name)
+		}
+		lost.Store(true)
+		locked.Store(true)
+		if err := b.Unlock(t.Context(), "another run's"); err == nil {
+			t.Errorf("%s: another run's is taken for given back", name)
+		}
+	}
+}
+
 // What a write carries: method, digest, lock ID, user, headers.
 func TestRequestsAreAsConfigured(t *testing.T) {
 	var got []*http.Request

@@ -172,6 +172,8 @@ func (s *server) Lock(ctx context.Context, info statefile.LockInfo) error {
 	return nil
 }
 
+// Unlock gives the lock back. Where only the answer of an earlier attempt was lost, it is
+// gone by the next one, or somebody else's.
 func (s *server) Unlock(ctx context.Context, id string) error {
 	if s.lockAddress == "" {
 		return nil
@@ -181,16 +183,21 @@ func (s *server) Unlock(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	switch a.status {
+	switch gone := a.repeated && s.holds(id); a.status {
 	case http.StatusOK, http.StatusNoContent:
-		s.setLockID("")
-		return nil
 	case http.StatusNotFound:
-		return statefile.ErrNotLocked
+		if !gone {
+			return statefile.ErrNotLocked
+		}
 	case http.StatusLocked, http.StatusConflict:
-		return s.locked(a)
+		if held := s.locked(a); !gone || held.Info.ID == "" || held.Info.ID == id {
+			return held
+		}
+	default:
+		return s.refused(doing, a)
 	}
-	return s.refused(doing, a)
+	s.setLockID("")
+	return nil
 }
 
 func (s *server) sendLock(ctx context.Context, doing, method, address string, info statefile.LockInfo) (answer, error) {
@@ -199,6 +206,13 @@ func (s *server) sendLock(ctx context.Context, doing, method, address string, in
 		return answer{}, err
 	}
 	return s.do(ctx, doing, method, address, body)
+}
+
+// holds says whether this run has taken the lock.
+func (s *server) holds(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lockID == id
 }
 
 func (s *server) setLockID(id string) {

@@ -27,6 +27,7 @@ type answer struct {
 	status   int
 	location string // where a redirect leads
 	body     []byte
+	repeated bool // an attempt before this one may have been carried out
 }
 
 // do sends a request until it is answered. What may pass, as a connection that
@@ -34,11 +35,14 @@ type answer struct {
 // when it arrives twice.
 func (s *server) do(ctx context.Context, doing, method, address string, body []byte) (answer, error) {
 	var last answer
+	tries := 0
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = s.retries.wait, s.retries.most
 	_, err := backoff.Retry(ctx, func() (answer, error) {
 		var err error
 		last, err = s.attempt(ctx, method, address, body)
+		tries++
+		last.repeated = tries > 1
 		return last, err
 	}, backoff.WithBackOff(pause), backoff.WithMaxTries(uint(s.retries.max)+1), backoff.WithMaxElapsedTime(0))
 	var failed *serverFailure
@@ -84,7 +88,7 @@ func (s *server) attempt(ctx context.Context, method, address string, body []byt
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{response.StatusCode, response.Header.Get("Location"), content}
+	a := answer{status: response.StatusCode, location: response.Header.Get("Location"), body: content}
 	if a.status >= 500 && a.status != http.StatusNotImplemented || a.status == http.StatusTooManyRequests {
 		return a, &serverFailure{a.status}
 	}

@@ -3,20 +3,14 @@ package agent
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/peer"
 	"github.com/edgeplan/edgeplan/internal/probe"
 )
-
-// greetTimeout is how long the other end may take to show that it knows the secret.
-const greetTimeout = 5 * time.Second
-
-// errStranger is that the other end of a connection does not know the secret.
-var errStranger = errors.New("it does not know the secret of this test")
 
 // greet shows both ends of a connection that the other knows the secret, without
 // telling it: each signs the other's random bytes, as the end that it is. What
@@ -25,7 +19,7 @@ func greet(conn net.Conn, secret []byte, listening bool) error {
 	if len(secret) != probe.SecretBytes {
 		return fmt.Errorf("a secret of %d bytes, not %d", len(secret), probe.SecretBytes)
 	}
-	_ = conn.SetDeadline(time.Now().Add(greetTimeout))
+	_ = conn.SetDeadline(time.Now().Add(peer.GreetTimeout))
 	own, other := probe.NewSecret(), make([]byte, probe.SecretBytes)
 	if _, err := conn.Write(own); err != nil {
 		return err
@@ -38,10 +32,10 @@ func greet(conn net.Conn, secret []byte, listening bool) error {
 	}
 	proof := make([]byte, sha256.Size)
 	if _, err := io.ReadFull(conn, proof); err != nil {
-		return fmt.Errorf("%w: %w", errStranger, err)
+		return fmt.Errorf("%w: %w", peer.ErrStranger, err)
 	}
 	if !hmac.Equal(proof, sign(secret, !listening, other, own)) {
-		return errStranger
+		return peer.ErrStranger
 	}
 	return conn.SetDeadline(time.Time{})
 }

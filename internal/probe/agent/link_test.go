@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/peer"
 	"github.com/edgeplan/edgeplan/internal/probe"
 )
 
@@ -138,7 +139,7 @@ func TestStrangers(t *testing.T) {
 			go func() { io.Copy(conn, conn); conn.Close() }() // echoes what it is sent
 		}
 	}()
-	if _, err := Send(ctx, impostor.Addr().String(), probe.NewSecret(), probe.DefaultLimits()); err == nil || !strings.Contains(err.Error(), errStranger.Error()) {
+	if _, err := Send(ctx, impostor.Addr().String(), probe.NewSecret(), probe.DefaultLimits()); err == nil || !strings.Contains(err.Error(), peer.ErrStranger.Error()) {
 		t.Errorf("an echo was taken for the peer: %v", err)
 	}
 	secret := probe.NewSecret()
@@ -175,7 +176,7 @@ func TestStopWhileAStrangerIsSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	stop()
-	_ = silent.SetReadDeadline(time.Now().Add(greetTimeout / 2))
+	_ = silent.SetReadDeadline(time.Now().Add(peer.GreetTimeout / 2))
 	if _, err := silent.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("the connection is held after the listener was stopped: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -134,6 +135,8 @@ func (r *ranged) measure(request probe.RangeRequest) (probe.RangeResult, error) 
 	}
 	e := probe.Steady(samples)
 	result.Seconds, result.Spread, result.Runs = e.Mean, e.Spread, len(samples)*together
+	// Samples are means of some runs, which count as independent.
+	result.Deviation = min(probe.MostDeviation, e.Deviation*math.Sqrt(float64(together)))
 	return result, nil
 }
 

@@ -1,0 +1,184 @@
+package gift
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/edgeplan/edgeplan/internal/peer"
+)
+
+const prefix = ".tmp-12345678-"
+
+// blob writes a blob of random bytes and describes it.
+func blob(t *testing.T, folder string, seed uint64, size int) File {
+	t.Helper()
+	random, content := rand.New(rand.NewPCG(seed, 1)), make([]byte, size)
+	for i := range content {
+		content[i] = byte(random.Uint32())
+	}
+	sum := sha256.Sum256(content)
+	f := File{Digest: hex.EncodeToString(sum[:]), Size: int64(size)}
+	write(t, filepath.Join(folder, f.Digest), content)
+	return f
+}
+
+func write(t *testing.T, name string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(name, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func line(t *testing.T, request any) []byte {
+	t.Helper()
+	text, err := json.Marshal(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(text, '\n')
+}
+
+// program is one end, as the operator has it in an SSH session.
+type program struct {
+	in   *io.PipeWriter
+	out  *json.Decoder
+	done chan error
+}
+
+func start(t *testing.T, request any, run func(in io.Reader, out io.Writer) error) *program {
+	t.Helper()
+	in, feed := io.Pipe()
+	told, out := io.Pipe()
+	p := &program{in: feed, out: json.NewDecoder(told), done: make(chan error, 1)}
+	go func() {
+		err := run(in, out)
+		out.CloseWithError(io.EOF)
+		p.done <- err
+	}()
+	go func() { _, _ = feed.Write(line(t, request)) }()
+	t.Cleanup(func() { feed.Close(); told.Close() })
+	return p
+}
+
+func startTaker(t *testing.T, folder string, request TakeRequest) (*program, Report) {
+	t.Helper()
+	p := start(t, request, func(in io.Reader, out io.Writer) error { return Take(context.Background(), folder, in, out) })
+	var where Report
+	if err := p.out.Decode(&where); err != nil {
+		t.Fatal(err, <-p.done)
+	}
+	return p, where
+}
+
+func startGiver(t *testing.T, folder string, request GiveRequest) *program {
+	t.Helper()
+	return start(t, request, func(in io.Reader, out io.Writer) error { return Give(context.Background(), folder, in, out) })
+}
+
+// last reads reports until the last one.
+func (p *program) last(t *testing.T) (r Report) {
+	t.Helper()
+	for {
+		var next Report
+		if err := p.out.Decode(&next); err != nil {
+			return r
+		}
+		if next.Bytes < r.Bytes {
+			t.Errorf("first %d bytes had come, then %d", r.Bytes, next.Bytes)
+		}
+		r = next
+	}
+}
+
+func at(where Report) string { return net.JoinHostPort("127.0.0.1", fmt.Sprint(where.Port)) }
+
+func firstPort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return min(l.Addr().(*net.TCPAddr).Port, 65500)
+}
+
+func TestGift(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	files := []File{blob(t, from, 1, 3<<20+7), blob(t, from, 2, 1), blob(t, from, 3, 0), blob(t, from, 4, blockBytes)}
+	write(t, filepath.Join(to, prefix+files[0].Digest), bytes.Repeat([]byte{1}, 9<<20)) // left by an earlier run
+	secret := NewSecret()
+	taker, where := startTaker(t, to, TakeRequest{Host: "127.0.0.1", Port: firstPort(t), Secret: secret, Prefix: prefix, Files: files})
+	giver := startGiver(t, from, GiveRequest{Address: at(where), Key: where.Key, Secret: secret, Files: files})
+	if end := taker.last(t); !end.Done || end.Bytes != 3<<20+8+blockBytes {
+		t.Errorf("in the end %+v", end)
+	}
+	if err := errors.Join(<-taker.done, <-giver.done); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		content, err := os.ReadFile(filepath.Join(to, prefix+f.Digest))
+		if sum := sha256.Sum256(content); err != nil || hex.EncodeToString(sum[:]) != f.Digest {
+			t.Errorf("%s: %d bytes of another content, %v", f.Digest, len(content), err)
+		}
+	}
+	if conn, err := net.Dial("tcp", at(where)); err == nil {
+		conn.Close()
+		t.Error("the port is still open")
+	}
+}
+
+// Either program ends with the operator's connection.
+func TestEndsWithOperator(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	files := []File{blob(t, from, 1, 1000)}
+	secret := NewSecret()
+	taker, where := startTaker(t, to, TakeRequest{Host: "127.0.0.1", Port: firstPort(t), Secret: secret, Prefix: prefix, Files: files})
+	taker.in.Close()
+	if err := <-taker.done; !errors.Is(err, errLeft) {
+		t.Errorf("the taker says %v", err)
+	}
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	giver := startGiver(t, from, GiveRequest{Address: mute.Addr().String(), Key: where.Key, Secret: secret, Files: files})
+	conn, err := mute.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	giver.in.Close()
+	if err := <-giver.done; !errors.Is(err, errLeft) {
+		t.Errorf("the giver says %v", err)
+	}
+}
+
+// Many strangers, and then nobody: the taker does not wait for ever. It is told who did not come.
+func TestNobodyComes(t *testing.T) {
+	t.Parallel()
+	to := t.TempDir()
+	taker, where := startTaker(t, to, TakeRequest{Host: "127.0.0.1", Port: firstPort(t), Secret: NewSecret(), Prefix: prefix, Files: []File{{strings.Repeat("a", 64), 1}}})
+	for range 16 {
+		conn, err := net.Dial("tcp", at(where))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
+	if err := <-taker.done; !errors.Is(err, peer.ErrStranger) || !strings.Contains(err.Error(), "did not come to port") {
+		t.Errorf("the taker says %v", err)
+	}
+}

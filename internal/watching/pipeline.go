@@ -1,0 +1,73 @@
+package watching
+
+import (
+	"slices"
+	"time"
+)
+
+// Pace is one observation of a pipeline.
+type Pace struct {
+	// Slow says that it answers much less than predicted although no stage is slow by
+	// itself, where that was Measured: few requests tell nothing.
+	Slow, Measured bool
+}
+
+// pipeline is what is remembered of one.
+type pipeline struct {
+	slow time.Duration // for how long it was too slow
+	calm time.Duration // for how long it was not
+
+	wait time.Duration // after the last measurement; 0 where there was none lately
+	next time.Duration // it is not measured before
+	// evaded is set while a plan is deployed that keeps away from a link that has become
+	// slow: it is looked at again now and then, since nobody uses it who would notice.
+	evaded bool
+}
+
+// longestAgain is the longest that a pipeline is left unmeasured.
+const longestAgain = 6 * time.Hour
+
+func (p *pipeline) observe(seen Pace, step time.Duration) {
+	switch {
+	case !seen.Measured:
+	case seen.Slow:
+		p.slow, p.calm = p.slow+step, 0
+	default:
+		p.slow, p.calm = 0, p.calm+step
+	}
+	if p.calm >= forgiven*p.wait && !p.evaded {
+		p.wait = 0
+	}
+}
+
+// due says whether it is to be measured.
+func (p *pipeline) due(now time.Duration, s Settings) bool {
+	return s.Again > 0 && now >= p.next && (p.evaded || s.Slow > 0 && p.slow >= s.Slow)
+}
+
+// measured takes in that it was, and whether the plan has changed by that. Each time
+// doubles the time to the next, until it was well for long.
+func (p *pipeline) measured(now time.Duration, changed bool, s Settings) {
+	wasSlow := p.slow > 0
+	if changed {
+		p.evaded = wasSlow
+	}
+	p.wait = min(max(s.Again, 2*p.wait), max(s.Again, longestAgain))
+	p.next, p.slow, p.calm = now+p.wait, 0, 0
+}
+
+// toMeasure are the pipelines to be measured now, sorted; none while a device is not well,
+// since that may be why.
+func (m *Machine) toMeasure(now time.Duration) []string {
+	if len(m.filter(func(d *device) bool { return !d.excluded && d.seen.Health != Well })) > 0 {
+		return nil
+	}
+	var names []string
+	for name, p := range m.pipelines {
+		if p.due(now, m.settings) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,227 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
+)
+
+const (
+	// leastGiven is the size from which on a blob may come from another device. Smaller
+	// ones travel from the operator many at a time.
+	leastGiven = 256 << 10
+	// giftSeconds is what asking two devices takes, beside what the bytes do.
+	giftSeconds = 0.25
+)
+
+// spread decides for every upload where it comes from: from the operator, whose line carries
+// rate bytes per second to all devices together, or from a device that has the blob by then,
+// whichever has it there first. A rate of 0 is not known, and everything comes from the
+// operator.
+//
+// It is list scheduling (Graham 1969): the copies of a batch of blobs are placed one after the
+// other, each where it ends soonest, so that they double from round to round where devices
+// are near each other. A device gives one batch at a time and takes one at a time. The worker
+// program does both: where there is none yet, and no shell that can get it, it comes from the
+// operator.
+func spread(uploads []Upload, t trading, n network, rate float64) {
+	if rate <= 0 {
+		return
+	}
+	s := newSpreading(t.nodes, n, rate)
+	for _, b := range s.batches(uploads, t) {
+		for to, from := range s.place(b) {
+			for _, i := range b.uploads[to] {
+				uploads[i].From = s.nodes[from]
+			}
+		}
+	}
+}
+
+// spreading is how far the lines and devices are taken. Nodes are numbers, times seconds.
+type spreading struct {
+	nodes []string
+	links [][]road // from, to
+	rate  float64  // of the operator's line, in bytes per second
+
+	line  float64            // when the operator's line is free
+	ready []float64          // when a device has all that comes from the operator
+	gives []float64          // when it is done with giving
+	takes []float64          // when it is done with taking
+	media map[string]float64 // when a shared network is free
+}
+
+// road is a connection between two devices; a rate of 0 is none.
+type road struct {
+	rate   float64 // bytes per second
+	medium string  // shared by other roads; "" is none
+}
+
+// batch is blobs that the same devices lack and the same ones have.
+type batch struct {
+	bytes   int64
+	uploads map[int][]int   // by who lacks them
+	lacking []int           // who has no place yet
+	holders []int           // who has them, or will have
+	since   map[int]float64 // when the holders have them
+}
+
+func newSpreading(nodes []string, n network, rate float64) *spreading {
+	s := &spreading{nodes: nodes, rate: rate, media: map[string]float64{},
+		ready: make([]float64, len(nodes)), gives: make([]float64, len(nodes)), takes: make([]float64, len(nodes))}
+	for _, from := range nodes {
+		row := make([]road, len(nodes))
+		for i, to := range nodes {
+			c := n.connections[pair{from, to}]
+			row[i].rate = c.bandwidth
+			if n.isShared(c.via) {
+				row[i].medium = c.via
+			}
+		}
+		s.links = append(s.links, row)
+	}
+	return s
+}
+
+// batches sorts out what may come from elsewhere, biggest first, and lets the rest take the
+// operator's line.
+func (s *spreading) batches(uploads []Upload, t trading) []*batch {
+	alike := map[string]*batch{}
+	var list []*batch
+	for _, c := range s.candidates(uploads, t) {
+		key := fmt.Sprint(c.lacking, c.holders)
+		b := alike[key]
+		if b == nil {
+			b = &batch{uploads: map[int][]int{}, lacking: c.lacking, holders: c.holders, since: c.since}
+			alike[key], list = b, append(list, b)
+		}
+		b.bytes += uploads[c.uploads[0]].Blob.Size
+		for i, node := range c.lacking {
+			b.uploads[node] = append(b.uploads[node], c.uploads[i])
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *batch) int { return -cmp.Compare(a.bytes, b.bytes) })
+	return list
+}
+
+// candidate is a blob that may come from elsewhere.
+type candidate struct {
+	lacking, uploads []int // who lacks it, and by which upload it comes
+	holders          []int
+	since            map[int]float64
+}
+
+func (s *spreading) candidates(uploads []Upload, t trading) []*candidate {
+	byDigest := map[string]*candidate{}
+	var list []*candidate
+	for i, u := range uploads {
+		node := slices.Index(s.nodes, u.Node)
+		if node < 0 || u.Blob.Size < leastGiven {
+			s.send(node, u.Blob.Size)
+			continue
+		}
+		c := byDigest[u.Blob.Digest]
+		if c == nil {
+			c = &candidate{holders: s.holders(u.Blob, t), since: map[int]float64{}}
+			byDigest[u.Blob.Digest], list = c, append(list, c)
+		}
+		if u.Blob.Name == worker.ProgramFile && !t.able[u.Node] {
+			c.holders, c.since[node] = append(c.holders, node), s.send(node, u.Blob.Size)
+			continue
+		}
+		c.lacking, c.uploads = append(c.lacking, node), append(c.uploads, i)
+	}
+	return slices.DeleteFunc(list, func(c *candidate) bool { return len(c.lacking) == 0 })
+}
+
+func (s *spreading) holders(blob statefile.Blob, t trading) []int {
+	var list []int
+	for i, node := range s.nodes {
+		if size, ok := t.have[node][blob.Digest]; ok && size == blob.Size {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// send takes the operator's line for some bytes to a device, and gives the time when they
+// are there; -1 is a device that gives and takes nothing else.
+func (s *spreading) send(to int, bytes int64) float64 {
+	s.line += float64(bytes) / s.rate
+	if to >= 0 {
+		s.ready[to] = s.line
+	}
+	return s.line
+}
+
+// fromOperator stands for the operator as a giver.
+const fromOperator = -1
+
+// way is one way of bringing a batch to a device.
+type way struct {
+	from, to int
+	end      float64
+}
+
+// place chooses where every device gets a batch from; those that get it from the operator are
+// left out.
+func (s *spreading) place(b *batch) map[int]int {
+	givers := map[int]int{}
+	for len(b.lacking) > 0 {
+		next := s.direct(b)
+		for _, from := range b.holders {
+			for _, to := range b.lacking {
+				if w, ok := s.across(b, from, to); ok && w.end < next.end {
+					next = w
+				}
+			}
+		}
+		s.take(b, next)
+		if next.from != fromOperator {
+			givers[next.to] = next.from
+		}
+	}
+	return givers
+}
+
+// direct is the way from the operator, to the device that passes the batch on best.
+func (s *spreading) direct(b *batch) way {
+	best, most := b.lacking[0], -1.0
+	for _, node := range b.lacking {
+		onward := 0.0
+		for _, other := range b.lacking {
+			onward += s.links[node][other].rate
+		}
+		if onward > most {
+			best, most = node, onward
+		}
+	}
+	return way{fromOperator, best, s.line + float64(b.bytes)/s.rate}
+}
+
+// across is the way from a device that has the batch.
+func (s *spreading) across(b *batch, from, to int) (way, bool) {
+	r := s.links[from][to]
+	if r.rate <= 0 || from == to {
+		return way{}, false
+	}
+	begin := max(b.since[from], s.ready[from], s.ready[to], s.gives[from], s.takes[to], s.media[r.medium])
+	return way{from, to, begin + giftSeconds + float64(b.bytes)/r.rate}, true
+}
+
+// take carries out a way.
+func (s *spreading) take(b *batch, w way) {
+	if w.from == fromOperator {
+		s.send(w.to, b.bytes)
+	} else {
+		s.gives[w.from], s.takes[w.to] = w.end, w.end
+		if medium := s.links[w.from][w.to].medium; medium != "" {
+			s.media[medium] = w.end
+		}
+	}
+	b.holders, b.since[w.to] = append(b.holders, w.to), w.end
+	b.lacking = slices.DeleteFunc(slices.Clone(b.lacking), func(node int) bool { return node == w.to })
+}
