@@ -133,9 +133,12 @@ fault-matrix: engine
 
 # Probe shaped links (10, 50 and 100 Mbit/s) between devices in network namespaces, and all
 # pairs of 16 devices: errors against what TCP delivers, and seconds. As root. Then predict ranges
-# of three models that probe did not choose to run. Three minutes of a quiet machine.
+# of three models that probe did not choose to run, and last, predicted against measured
+# throughput and memory of three models on five random clusters that the calibration has not
+# seen, of devices with shares of a core; smaller with PREDICT='-predict-clusters 1
+# -predict-models resnet18'. A quarter of an hour of a quiet machine.
 bench-probe: engine
-	$(GO) test -run '^$$' -bench '^BenchmarkProbe(Bed|PredictsRanges)$$' -benchtime 1x -timeout 20m ./cmd/edgeplan
+	$(GO) test -run '^$$' -bench '^BenchmarkProbe(Bed|PredictsRanges|Predicts)$$' -benchtime 1x -v -timeout 30m ./cmd/edgeplan $(PREDICT)
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:

@@ -17,8 +17,10 @@ import (
 // profiled is what was measured of a model on a node, or on the node whose profile it
 // has, and what follows for ranges that were not measured.
 type profiled struct {
+	list   []*measurement.Profile
 	ranges map[[2]int]*measurement.Profile // by first and last segment
 	times  *profile.Times                  // nil: nothing was measured
+	solver []solver.Range                  // what stages take
 }
 
 // profilesOf finds the measurements of a model on a node. Nodes that share a profile
@@ -28,7 +30,7 @@ func (b *builder) profilesOf(node *config.Node, model *config.Model) *profiled {
 		key := [2]string{source, model.Name}
 		found, known := b.profiles[key]
 		if !known {
-			found = newProfiled(b.matching(source, model), b.in.Chains[model.Name])
+			found = newProfiled(b.matching(source, model), b.in.Chains[model.Name], model.Optimization)
 			b.profiles[key] = found
 		}
 		if found.times != nil {
@@ -51,8 +53,8 @@ func (b *builder) matching(node string, model *config.Model) []*measurement.Prof
 	return list
 }
 
-func newProfiled(list []*measurement.Profile, chain *onnx.Chain) *profiled {
-	p := &profiled{ranges: map[[2]int]*measurement.Profile{}}
+func newProfiled(list []*measurement.Profile, chain *onnx.Chain, optimization string) *profiled {
+	p := &profiled{list: list, ranges: map[[2]int]*measurement.Profile{}}
 	var timed []profile.Timed
 	for _, m := range list {
 		p.ranges[[2]int{m.FirstSegment, m.LastSegment}] = m
@@ -63,25 +65,34 @@ func newProfiled(list []*measurement.Profile, chain *onnx.Chain) *profiled {
 		segments = append(segments, profile.Segment{FLOPs: float64(s.FLOPs), WeightBytes: float64(s.WeightBytes), ActivationBytes: float64(s.ActivationBytes)})
 	}
 	p.times = profile.FitTimes(segments, timed)
+	if p.times != nil {
+		p.solver = p.solverRanges(append(append([]int{0}, AllowedCuts(chain, optimization)...), len(chain.Segments)))
+	}
 	return p
 }
 
-// solverRanges are the measured ranges in order.
-func (p *profiled) solverRanges() []solver.Range {
+// mostRanges is how many ranges of a node have times of their own: those of a chain of 200
+// cuts.
+const mostRanges = 20_000
+
+// solverRanges are the times of all ranges that a stage may have, between bounds: as measured,
+// else with what ranges like it gain, which makes them other than the sums of segments. Of a
+// chain with too many they are the measured ones.
+func (p *profiled) solverRanges(bounds []int) []solver.Range {
 	var list []solver.Range
-	for _, key := range sortedRanges(p.ranges) {
-		list = append(list, solver.Range{First: key[0], Last: key[1], Seconds: p.ranges[key].Seconds})
+	all := len(bounds)*(len(bounds)-1)/2 <= mostRanges
+	for i, first := range bounds {
+		for _, next := range bounds[i+1:] {
+			last := next - 1
+			switch m := p.ranges[[2]int{first, last}]; {
+			case m != nil:
+				list = append(list, solver.Range{First: first, Last: last, Seconds: m.Seconds})
+			case all && p.times.Covers(first, last):
+				list = append(list, solver.Range{First: first, Last: last, Seconds: p.times.Seconds(first, last)})
+			}
+		}
 	}
 	return list
-}
-
-func sortedRanges[V any](m map[[2]int]V) [][2]int {
-	var keys [][2]int
-	for key := range m {
-		keys = append(keys, key)
-	}
-	slices.SortFunc(keys, func(a, b [2]int) int { return slices.Compare(a[:], b[:]) })
-	return keys
 }
 
 // addTimes gives a node of the problem its times: of ranges as measured, of segments by
@@ -99,11 +110,47 @@ func (b *builder) addTimes(n *solver.Node, node *config.Node, model *config.Mode
 		n.SegmentSeconds = append(n.SegmentSeconds, max(leastSeconds, seconds))
 	}
 	if p.times != nil {
-		n.StageSeconds, n.RangeSeconds = p.times.Stage, p.solverRanges()
+		n.StageSeconds, n.RangeSeconds = p.times.Stage, slices.Clone(p.solver)
 	}
+	b.addMessages(n, node, model, p)
+}
+
+// addMessages gives a node what messages cost there: their bytes, each request, and by how
+// much they slow the engine down.
+func (b *builder) addMessages(n *solver.Node, node *config.Node, model *config.Model, p *profiled) {
 	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerByte > 0 }); measured != nil {
 		n.CPUSecondsPerByte = measured.CPUSecondsPerByte
 	}
+	request := 0.0
+	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerRequest > 0 }); measured != nil {
+		request = measured.CPUSecondsPerRequest
+	}
+	chain := b.in.Chains[model.Name]
+	slower := p.slower(chain, request, n.CPUSecondsPerByte)
+	for i, r := range n.RangeSeconds {
+		n.RangeSeconds[i].Seconds += request + slower*bytesAround(chain, r.First, r.Last)
+	}
+	n.StageSeconds += request
+}
+
+// slower is by how much more a byte slows a stage down whose engine runs meanwhile, in
+// seconds, which the ranges say that were timed alone and as a stage: the mean, each between
+// nothing and what the engine takes alone, since what is beyond was disturbed.
+func (p *profiled) slower(chain *onnx.Chain, request, perByte float64) float64 {
+	sum, n := 0.0, 0
+	for _, m := range p.list {
+		bytes := bytesAround(chain, m.FirstSegment, m.LastSegment)
+		if m.ServingSeconds > 0 && bytes > 0 {
+			more := m.ServingSeconds - m.Seconds - request - perByte*bytes
+			sum, n = sum+min(max(0, more), m.Seconds)/bytes, n+1
+		}
+	}
+	return sum / max(1, float64(n))
+}
+
+// bytesAround are those that a stage of a range receives and sends for a request.
+func bytesAround(chain *onnx.Chain, first, last int) float64 {
+	return float64(chain.Cuts[first].Bytes + chain.Cuts[last+1].Bytes)
 }
 
 // measuredLike is what was measured of a node, or of the node whose profile it has, the

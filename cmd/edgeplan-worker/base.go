@@ -29,34 +29,40 @@ const (
 // slice, which it makes gateway and only stage of a pipeline of its own, and sends it
 // some requests. It gives the worker's highest resident memory, and the time from its
 // start until it is ready.
-func measureBase(ctx context.Context, dir string, request probe.BaseRequest) (bytes int64, loadSeconds float64, err error) {
+func measureBase(ctx context.Context, dir string, model probe.Passing) (bytes int64, loadSeconds float64, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, baseTimeout, fmt.Errorf("a worker with next to nothing to load was not done within %v", baseTimeout))
 	defer cancel()
-	if err := writeAlone(dir, request.Inputs, request.Outputs); err != nil {
+	if err := writeAlone(dir, model); err != nil {
 		return 0, 0, err
 	}
-	program, err := os.Executable()
+	begun := time.Now()
+	command, end, err := runWorker(ctx, dir)
 	if err != nil {
 		return 0, 0, err
 	}
-	command := exec.CommandContext(ctx, program, "run", "-key", filepath.Join(dir, worker.KeyFile), dir)
-	command.SysProcAttr = agent.EndsWithParent()
-	begun := time.Now()
-	if err := command.Start(); err != nil {
-		return 0, 0, err
-	}
-	defer func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		_ = command.Wait()
-	}()
+	defer end()
 	if err := awaitReady(ctx, dir); err != nil {
 		return 0, 0, err
 	}
 	loadSeconds = time.Since(begun).Seconds()
-	if err := askAlone(ctx, dir, request.Inputs); err != nil {
+	if err := askAlone(ctx, dir, model.Input); err != nil {
 		return 0, 0, err
 	}
 	return agent.PeakBytes(command.Process.Pid), loadSeconds, nil
+}
+
+// runWorker runs this program as the worker of a folder.
+func runWorker(ctx context.Context, dir string) (command *exec.Cmd, end func(), err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	command = exec.CommandContext(ctx, program, "run", "-key", filepath.Join(dir, worker.KeyFile), dir)
+	command.SysProcAttr = agent.EndsWithParent()
+	return command, func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		_ = command.Wait()
+	}, command.Start()
 }
 
 // awaitReady waits for a worker; one that ends instead does so within a moment.
@@ -73,13 +79,12 @@ func awaitReady(ctx context.Context, dir string) error {
 }
 
 // writeAlone writes the manifest of a pipeline of one worker.
-func writeAlone(dir string, inputs, outputs []tensor.Info) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func writeAlone(dir string, model probe.Passing) error {
+	inputs, outputs := []tensor.Info{model.Input}, []tensor.Info{model.Output}
+	address, err := unusedAddress()
 	if err != nil {
 		return err
 	}
-	address := listener.Addr().String()
-	listener.Close()
 	if _, err := worker.EnsureKey(filepath.Join(dir, worker.KeyFile)); err != nil {
 		return err
 	}
@@ -90,6 +95,15 @@ func writeAlone(dir string, inputs, outputs []tensor.Info) error {
 			Stage:   &worker.Stage{Count: 1, Optimization: "disabled", Threads: 1, Inputs: inputs, Outputs: outputs, Previous: self, Next: self},
 			Gateway: &worker.Gateway{Inputs: inputs, Outputs: outputs, First: self, Last: self, Stages: 1, TimeoutSeconds: 10}},
 	})
+}
+
+// unusedAddress is one at which nothing listens now.
+func unusedAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 func writeJSONFiles(dir string, files map[string]any) error {
@@ -106,28 +120,29 @@ func writeJSONFiles(dir string, files map[string]any) error {
 }
 
 // askAlone sends requests of zeros.
-func askAlone(ctx context.Context, dir string, inputs []tensor.Info) error {
-	conn, err := net.Dial("unix", filepath.Join(dir, worker.SocketFile))
-	if err != nil {
-		return err
-	}
-	client, err := worker.NewClient(conn)
+func askAlone(ctx context.Context, dir string, input tensor.Info) error {
+	client, err := clientOf(dir)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	var zeros []tensor.Tensor
-	for _, info := range inputs {
-		zero, err := info.Zeros()
-		if err != nil {
-			return err
-		}
-		zeros = append(zeros, zero)
+	zeros, err := input.Zeros()
+	if err != nil {
+		return err
 	}
 	for range baseRequests {
-		if _, err := client.Infer(ctx, baseModel, baseRelease, zeros); err != nil {
+		if _, err := client.Infer(ctx, baseModel, baseRelease, []tensor.Tensor{zeros}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// clientOf talks to the worker of a folder.
+func clientOf(dir string) (*worker.Client, error) {
+	conn, err := net.Dial("unix", filepath.Join(dir, worker.SocketFile))
+	if err != nil {
+		return nil, err
+	}
+	return worker.NewClient(conn)
 }

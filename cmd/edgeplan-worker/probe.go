@@ -16,7 +16,7 @@ func serveProbe(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 		return err
 	}
 	return agent.Serve(ctx, stdin, stdout, agent.Options{
-		Root: ".", Program: program, Base: measureBase,
+		Root: ".", Program: program, Base: measureBase, Hop: measureHop,
 		Workers: func(root string) ([]string, int64) {
 			models, bytes, _ := worker.RunningIn(root) // what cannot be read does not count as busy
 			return models, bytes

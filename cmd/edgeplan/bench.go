@@ -19,6 +19,9 @@ Sends requests through a deployed pipeline for a while, and compares the measure
 throughput with the predicted one. The requests go through the SSH connection to
 the gateway, like those of infer.
 
+Requests are sent for a tenth of the -duration before that, which fills the pipeline
+and does not count.
+
 Without -rate the loop is closed: a new request follows each answer, with
 -concurrency of them under way. With -rate it is open: requests come at that
 rate whether or not earlier ones are answered, and latencies count from when a
@@ -131,12 +134,15 @@ func (c *cli) bench(ctx context.Context, state *statefile.State, name string, o 
 	if _, err := c.patientInfer(ctx, client, name, m.Release, inputs); err != nil {
 		return nil, err
 	}
+	o.load.WarmUp = o.load.Duration / 10
+	o.load.Duration += o.load.WarmUp
 	before := c.stageMetrics(ctx, state, name)
-	r := &benchResult{model: name, predicted: m.Prediction.ThroughputPerSecond}
+	r, begun := &benchResult{model: name, predicted: m.Prediction.ThroughputPerSecond}, time.Now()
 	r.load = load.Run(ctx, o.load, request)
+	elapsed := time.Since(begun)
 	after := c.stageMetrics(ctx, state, name)
 	for i, slice := range m.Slices {
-		r.stages = append(r.stages, loadOf(slice.Node, i, before[slice.Node], after[slice.Node], r.load.Elapsed.Seconds()))
+		r.stages = append(r.stages, loadOf(slice.Node, i, before[slice.Node], after[slice.Node], elapsed.Seconds()))
 	}
 	return r, ctx.Err()
 }

@@ -8,12 +8,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/edgeplan/edgeplan/internal/cpushare"
 	"github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/internal/measurement"
 )
@@ -47,11 +49,17 @@ type netBed struct {
 	prefix string
 	dir    string
 	n      int
+	shares map[int]string // groups that hold devices to a share of a core; none is no limit
+	limits *cpushare.Limits
+	// operator is in whose namespace edgeplan runs.
+	operator int
 }
 
-func newNetBed(t testing.TB, n int, mbps int) *netBed {
+// newNetBed makes devices that each send at a rate.
+func newNetBed(t testing.TB, mbps ...int) *netBed {
 	t.Helper()
-	b := &netBed{t: t, prefix: fmt.Sprintf("epb%d", os.Getpid()%100000), dir: t.TempDir(), n: n}
+	n := len(mbps)
+	b := &netBed{t: t, prefix: fmt.Sprintf("epb%d", os.Getpid()%100000), dir: t.TempDir(), n: n, operator: n + 1, limits: &cpushare.Limits{}, shares: map[int]string{}}
 	b.ip("netns add " + b.space(0))
 	t.Cleanup(func() { b.remove() })
 	b.ip("-n " + b.space(0) + " link add br0 type bridge forward_delay 0")
@@ -59,7 +67,7 @@ func newNetBed(t testing.TB, n int, mbps int) *netBed {
 	for i := 1; i <= n+1; i++ { // the last one is the operator's
 		b.join(i)
 		if i <= n {
-			b.shape(i, mbps)
+			b.shape(i, mbps[i-1])
 		}
 	}
 	return b
@@ -105,6 +113,19 @@ func (b *netBed) remove() {
 // start starts the devices and writes the operator's folder with the configuration.
 func (b *netBed) start() (folder string) {
 	b.t.Helper()
+	folder, hostKeys := b.startDevices()
+	var nodes strings.Builder
+	for i, hostKey := range hostKeys {
+		fmt.Fprintf(&nodes, "node \"n%02d\" {\n  address      = %q\n  port         = 2222\n  user         = \"pi\"\n  host_key     = %q\n"+
+			"  architecture = %q\n  memory       = \"256MiB\"\n  compute      = \"1GFLOPS\"\n}\n", i+1, b.address(i+1), hostKey, "linux/"+runtime.GOARCH)
+	}
+	b.write("folder/main.edgeplan.hcl", []byte("ssh {\n  identity_file = \"id\"\n}\n"+nodes.String()))
+	return folder
+}
+
+// startDevices starts the devices and makes the operator's folder, with the key to them.
+func (b *netBed) startDevices() (folder string, hostKeys []string) {
+	b.t.Helper()
 	key := newKey(b.t)
 	folder = filepath.Join(b.dir, "folder")
 	if err := os.Mkdir(folder, 0o755); err != nil {
@@ -112,14 +133,10 @@ func (b *netBed) start() (folder string) {
 	}
 	b.write("authorized", ssh.MarshalAuthorizedKey(key.public))
 	b.write("folder/id", key.private)
-	var nodes strings.Builder
 	for i := 1; i <= b.n; i++ {
-		hostKey := b.startDevice(i)
-		fmt.Fprintf(&nodes, "node \"n%02d\" {\n  address      = %q\n  port         = 2222\n  user         = \"pi\"\n  host_key     = %q\n"+
-			"  architecture = %q\n  memory       = \"256MiB\"\n  compute      = \"1GFLOPS\"\n}\n", i, b.address(i), hostKey, "linux/"+runtime.GOARCH)
+		hostKeys = append(hostKeys, b.startDevice(i))
 	}
-	b.write("folder/main.edgeplan.hcl", []byte("ssh {\n  identity_file = \"id\"\n}\n"+nodes.String()))
-	return folder
+	return folder, hostKeys
 }
 
 func (b *netBed) write(name string, content []byte) {
@@ -132,7 +149,8 @@ func (b *netBed) write(name string, content []byte) {
 func (b *netBed) startDevice(i int) (hostKey string) {
 	b.t.Helper()
 	home := filepath.Join(b.dir, fmt.Sprintf("home%d", i))
-	command := exec.Command("ip", "netns", "exec", b.space(i), os.Args[0])
+	// Unlike ip, nsenter leaves the device its view of control groups.
+	command := b.limits.Command(b.shares[i], "nsenter", "--net=/run/netns/"+b.space(i), os.Args[0])
 	command.Env = append(os.Environ(), bedDevice+"="+b.address(i)+":2222 "+home)
 	command.Stderr = os.Stderr
 	in, err := command.StdinPipe()
@@ -158,7 +176,7 @@ func (b *netBed) startDevice(i int) (hostKey string) {
 // edgeplan runs the program in the operator's namespace.
 func (b *netBed) edgeplan(folder string, args ...string) string {
 	b.t.Helper()
-	command := exec.Command("ip", append([]string{"netns", "exec", b.space(b.n + 1), filepath.Join(program, "edgeplan"), "-chdir=" + folder}, args...)...)
+	command := exec.Command("ip", append([]string{"netns", "exec", b.space(b.operator), filepath.Join(program, "edgeplan"), "-chdir=" + folder}, args...)...)
 	out, err := command.CombinedOutput()
 	if err != nil {
 		b.t.Fatalf("edgeplan %v: %v\n%s", args, err, out)
@@ -189,7 +207,7 @@ func BenchmarkProbeBed(b *testing.B) {
 // rate, and of the rate with its headers.
 func probeBed(b *testing.B, devices, mbps int) {
 	b.Helper()
-	bed := newNetBed(b, devices, mbps)
+	bed := newNetBed(b, slices.Repeat([]int{mbps}, devices)...)
 	folder := bed.start()
 	initFolder(b, folder)
 	bed.edgeplan(folder, "probe", "-only", "nodes") // brings the worker

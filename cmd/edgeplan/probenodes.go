@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -32,7 +33,8 @@ func (p *probing) look(ctx context.Context, nodes []string) {
 }
 
 func (p *probing) lookAt(ctx context.Context, node string) error {
-	facts, offset, err := p.probes.Facts(ctx, node, true)
+	_, engine := p.engine(node)
+	facts, offset, err := p.probes.Facts(ctx, node, !engine)
 	if err != nil {
 		return err
 	}
@@ -45,6 +47,7 @@ func (p *probing) lookAt(ctx context.Context, node string) error {
 	p.warnOf(node, facts, offset)
 	if base, err := p.baseOf(ctx, node); err == nil {
 		m.EngineBaseBytes, m.EngineLoadSeconds = base.WorkerBytes, base.LoadSeconds
+		m.CPUSecondsPerRequest, m.CPUSecondsPerByte = base.RequestSeconds, cmp.Or(base.ByteSeconds, m.CPUSecondsPerByte)
 	} else {
 		p.fail(err)
 	}
@@ -101,12 +104,15 @@ func (p *probing) baseOf(ctx context.Context, node string) (probe.Base, error) {
 	if err := p.probes.Upload(ctx, node, p.blobs, []statefile.Blob{blob}); err != nil {
 		return known, err
 	}
-	graph, info, output, err := tinyModel()
-	if err != nil {
+	request := probe.BaseRequest{Engine: probe.File{Name: blob.Name, Digest: blob.Digest}}
+	var err error
+	if request.Tiny, err = passing(tinyValues); err != nil {
 		return known, err
 	}
-	base, err := p.probes.Base(ctx, node, probe.BaseRequest{Engine: probe.File{Name: blob.Name, Digest: blob.Digest}, Graph: graph,
-		Inputs: []tensor.Info{info}, Outputs: []tensor.Info{output}})
+	if request.Large, err = passing(largeValues); err != nil {
+		return known, err
+	}
+	base, err := p.probes.Base(ctx, node, request)
 	if err != nil {
 		return known, err
 	}
@@ -116,17 +122,22 @@ func (p *probing) baseOf(ctx context.Context, node string) (probe.Base, error) {
 	return base, nil
 }
 
-// tinyModel has one operator and no weights.
-func tinyModel() (graph []byte, input, output tensor.Info, err error) {
+// Values of the tensors with which a worker is measured: 16 bytes, and 256 KiB.
+const tinyValues, largeValues = 4, 64 << 10
+
+// passing is a model of one operator and no weights.
+func passing(values int64) (probe.Passing, error) {
 	b := modelbuilder.New("probe", 1)
-	x := b.Input("x", tensor.Float32, 1, 4)
+	x := b.Input("x", tensor.Float32, 1, values)
 	y := b.Node("Relu", []string{x})
 	b.Output(y)
 	model, err := b.Model()
 	if err != nil {
-		return nil, input, output, err
+		return probe.Passing{}, err
 	}
-	graph, err = model.Bytes()
-	shape := []int64{1, 4}
-	return graph, tensor.Info{Name: x, Type: tensor.Float32, Shape: shape}, tensor.Info{Name: y, Type: tensor.Float32, Shape: shape}, err
+	graph, err := model.Bytes()
+	info := func(name string) tensor.Info {
+		return tensor.Info{Name: name, Type: tensor.Float32, Shape: []int64{1, values}}
+	}
+	return probe.Passing{Graph: graph, Input: info(x), Output: info(y)}, err
 }

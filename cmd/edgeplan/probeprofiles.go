@@ -103,6 +103,8 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 		return err
 	}
 	request.MemoryBytes = free
+	room := float64(need+base.WorkerBytes) <= memoryShare*float64(free)
+	request.Serve = room && request.Threads == 1 && slices.Contains(rangesToServe(chain, t.model.Optimization), t.segmentRange)
 	result, err := p.probes.Range(ctx, t.node, request)
 	if err != nil {
 		return err
@@ -110,6 +112,10 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 	profile := p.profileOf(t)
 	profile.Seconds, profile.Spread, profile.MeasuredAt = max(result.Seconds, leastSeconds), result.Spread, p.now()
 	profile.Deviation = result.Deviation
+	profile.ServingSeconds = result.ServingSeconds
+	if result.ServingProblem != "" {
+		p.warn("%s of %s on %s was not timed as a stage: %s", t.name(), t.model.Address, t.node, result.ServingProblem)
+	}
 	if result.PeakBytes > 0 { // a worker takes more than the process that timed it
 		profile.PeakMemoryBytes = result.PeakBytes + max(0, base.WorkerBytes-base.RunnerBytes)
 	}

@@ -32,6 +32,16 @@ func rangesToMeasure(chain *onnx.Chain, optimization string) []segmentRange {
 	return distinctRanges(ranges)
 }
 
+// rangesToServe are those that a real worker runs as well: quarters but the first and the last.
+func rangesToServe(chain *onnx.Chain, optimization string) []segmentRange {
+	bounds := divide(chain, plan.AllowedCuts(chain, optimization), 4)
+	var ranges []segmentRange
+	for i := range len(bounds) - 1 {
+		ranges = append(ranges, segmentRange{bounds[i], bounds[i+1] - 1})
+	}
+	return ranges
+}
+
 // distinctRanges are the ranges in order, long ones first, each once.
 func distinctRanges(ranges []segmentRange) []segmentRange {
 	slices.SortFunc(ranges, func(a, b segmentRange) int {

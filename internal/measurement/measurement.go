@@ -43,6 +43,9 @@ type Node struct {
 	ComputeFLOPPerSecond float64 `json:"compute_flop_per_second,omitempty"`
 	// CPUSecondsPerByte is what one byte sent or received over TLS costs a processor.
 	CPUSecondsPerByte float64 `json:"cpu_seconds_per_byte,omitempty"`
+	// CPUSecondsPerRequest is what a request costs the processor of a worker beside the
+	// engine and its bytes.
+	CPUSecondsPerRequest float64 `json:"cpu_seconds_per_request,omitempty"`
 	// EngineBaseBytes is resident memory of a worker with the engine loaded and a session
 	// of next to no weights open; 0 where it was not measured.
 	EngineBaseBytes int64 `json:"engine_base_bytes,omitempty"`
@@ -87,8 +90,11 @@ type Profile struct {
 	Deviation float64 `json:"deviation,omitempty"`
 	// PeakMemoryBytes is resident memory of a worker that runs the range, at its highest;
 	// 0 where it was not measured.
-	PeakMemoryBytes int64     `json:"peak_memory_bytes,omitempty"`
-	MeasuredAt      time.Time `json:"measured_at"`
+	PeakMemoryBytes int64 `json:"peak_memory_bytes,omitempty"`
+	// ServingSeconds of a request at a worker that runs the range as a stage, messages and all;
+	// 0 where it was not measured.
+	ServingSeconds float64   `json:"serving_seconds,omitempty"`
+	MeasuredAt     time.Time `json:"measured_at"`
 }
 
 // BoundDimensions writes sizes of symbolic dimensions in order of their names, as

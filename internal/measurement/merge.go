@@ -35,6 +35,7 @@ func merged[T any, P entry[T]](older, newer []T, keep func(later, earlier P)) []
 func (n *Node) keep(earlier *Node) {
 	orEarlier(&n.ComputeFLOPPerSecond, earlier.ComputeFLOPPerSecond)
 	orEarlier(&n.CPUSecondsPerByte, earlier.CPUSecondsPerByte)
+	orEarlier(&n.CPUSecondsPerRequest, earlier.CPUSecondsPerRequest)
 	orEarlier(&n.EngineBaseBytes, earlier.EngineBaseBytes)
 	orEarlier(&n.EngineLoadSeconds, earlier.EngineLoadSeconds)
 }

@@ -50,7 +50,7 @@ func anyNodes() *rapid.Generator[Node] {
 			Node: anyNode().Draw(t, "node"), Architecture: "linux/arm", Cores: rapid.IntRange(0, mostCount).Draw(t, "cores"),
 			MemoryBytes: rapid.Int64Range(0, mostBytes).Draw(t, "memory"), MemoryTotalBytes: rapid.Int64Range(0, mostBytes).Draw(t, "total"),
 			MemoryLimitBytes: rapid.Int64Range(0, mostBytes).Draw(t, "limit"), DiskFreeBytes: rapid.Int64Range(0, math.MaxInt64).Draw(t, "disk"),
-			ComputeFLOPPerSecond: rapid.Float64Range(0, mostCompute).Draw(t, "compute"), CPUSecondsPerByte: rapid.Float64Range(0, 1).Draw(t, "cpu"),
+			ComputeFLOPPerSecond: rapid.Float64Range(0, mostCompute).Draw(t, "compute"), CPUSecondsPerByte: rapid.Float64Range(0, 1).Draw(t, "cpu"), CPUSecondsPerRequest: rapid.Float64Range(0, 1).Draw(t, "request"),
 			ClockOffsetSeconds: rapid.Float64().Filter(func(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }).Draw(t, "offset"),
 			MeasuredAt:         anyTime().Draw(t, "at"),
 		}

@@ -148,6 +148,7 @@ func (n *Node) fields() []field {
 		number("disk_free_bytes", &n.DiskFreeBytes, 0, math.MaxInt64),
 		optional(number("compute_flop_per_second", &n.ComputeFLOPPerSecond, 0, mostCompute)),
 		optional(number("cpu_seconds_per_byte", &n.CPUSecondsPerByte, 0, 1)),
+		optional(number("cpu_seconds_per_request", &n.CPUSecondsPerRequest, 0, mostSeconds)),
 		optional(number("engine_base_bytes", &n.EngineBaseBytes, 0, mostBytes)),
 		optional(number("engine_load_seconds", &n.EngineLoadSeconds, 0, mostSeconds)),
 		number("clock_offset_seconds", &n.ClockOffsetSeconds, -math.MaxFloat64, math.MaxFloat64),
@@ -180,6 +181,7 @@ func (p *Profile) fields() []field {
 		number("spread", &p.Spread, 0, mostSpread),
 		optional(number("deviation", &p.Deviation, 0, mostSpread)),
 		optional(number("peak_memory_bytes", &p.PeakMemoryBytes, 0, mostBytes)),
+		optional(number("serving_seconds", &p.ServingSeconds, 0, mostSeconds)),
 		moment("measured_at", &p.MeasuredAt),
 	}
 }

@@ -80,7 +80,7 @@ func NewSecret() []byte {
 
 // Check refuses what no worker costs.
 func (b Base) Check() error {
-	if b.WorkerBytes < 0 || b.RunnerBytes < 0 || b.WorkerBytes > mostMemory || b.RunnerBytes > mostMemory || !sensible(b.LoadSeconds) {
+	if b.WorkerBytes < 0 || b.RunnerBytes < 0 || b.WorkerBytes > mostMemory || b.RunnerBytes > mostMemory || !sensible(b.LoadSeconds) || !sensible(b.RequestSeconds) || !sensible(1e6*b.ByteSeconds) {
 		return fmt.Errorf("the device's answer makes no sense: %+v", b)
 	}
 	return nil
@@ -88,7 +88,7 @@ func (b Base) Check() error {
 
 // Check refuses what no range takes.
 func (r RangeResult) Check() error {
-	if !sensible(r.Seconds) || !sensible(r.Spread) || r.Spread > mostSpread || !(r.Deviation >= 0 && r.Deviation <= MostDeviation) || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
+	if !sensible(r.Seconds) || !sensible(r.ServingSeconds) || !sensible(r.Spread) || r.Spread > mostSpread || !(r.Deviation >= 0 && r.Deviation <= MostDeviation) || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
 		return fmt.Errorf("the device's answer makes no sense: %+v", r)
 	}
 	return nil

@@ -87,11 +87,30 @@ type File struct {
 
 // BaseRequest asks what a worker costs beside its slice.
 type BaseRequest struct {
-	Engine File   `json:"engine"`
-	Graph  []byte `json:"graph"` // a model of next to no weights
-	// Inputs and Outputs of it.
-	Inputs  []tensor.Info `json:"inputs"`
-	Outputs []tensor.Info `json:"outputs"`
+	Engine File `json:"engine"`
+	// Tiny and Large are models of one operator and no weights, with tensors of a few and of
+	// many bytes.
+	Tiny  Passing `json:"tiny"`
+	Large Passing `json:"large"`
+}
+
+// Passing is a model whose result is as large as its input.
+type Passing struct {
+	Graph  []byte      `json:"graph"`
+	Input  tensor.Info `json:"input"`
+	Output tensor.Info `json:"output"`
+}
+
+// Stage is the model as the only stage of a pipeline.
+func (p Passing) Stage() Stage {
+	return Stage{Optimization: "disabled", Threads: 1, Inputs: []tensor.Info{p.Input}, Outputs: []tensor.Info{p.Output}}
+}
+
+// Stage is a slice that a worker runs.
+type Stage struct {
+	Optimization    string
+	Threads         int
+	Inputs, Outputs []tensor.Info
 }
 
 // Base is what a worker costs beside its slice.
@@ -99,6 +118,11 @@ type Base struct {
 	WorkerBytes int64   `json:"worker_bytes"` // resident at its highest, with the engine and a tiny model under load
 	RunnerBytes int64   `json:"runner_bytes"` // likewise of the process that times ranges
 	LoadSeconds float64 `json:"load_seconds"` // from the start of a worker until it is ready
+	// RequestSeconds are what the worker of a stage takes for a request beside the engine and
+	// beside ByteSeconds, which it takes for every byte in and out: the time of a processor,
+	// or more where a control group grants less than one.
+	RequestSeconds float64 `json:"request_seconds"`
+	ByteSeconds    float64 `json:"byte_seconds"`
 }
 
 // RangeRequest asks to run a range of a model.
@@ -112,6 +136,8 @@ type RangeRequest struct {
 	MemoryBytes int64   `json:"memory_bytes"`
 	Goal        float64 `json:"goal"`        // spread at which it stops
 	Cap         float64 `json:"cap_seconds"` // that it runs at most
+	// Serve asks for ServingSeconds too.
+	Serve bool `json:"serve,omitempty"`
 }
 
 // RangeResult is the time and memory of a range.
@@ -123,4 +149,8 @@ type RangeResult struct {
 	Runs        int     `json:"runs"`
 	LoadSeconds float64 `json:"load_seconds"`
 	PeakBytes   int64   `json:"peak_bytes"` // resident at its highest
+	// ServingSeconds are what a request takes a real worker that runs the range as a stage.
+	ServingSeconds float64 `json:"serving_seconds,omitempty"`
+	// ServingProblem is why they are not known although they were asked for.
+	ServingProblem string `json:"serving_problem,omitempty"`
 }

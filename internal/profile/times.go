@@ -32,6 +32,9 @@ type Times struct {
 	// Spread is twice the root mean square of what the measured ranges differ from this,
 	// as a share, and at least the middle one of their own spreads.
 	Spread float64
+
+	before []float64 // the seconds of all segments before each
+	gains  []gain
 }
 
 const (
@@ -72,18 +75,22 @@ func FitTimes(segments []Segment, ranges []Timed) *Times {
 			t.Segments[s], t.Covered[s] = factors[i]*expected[s], true
 		}
 	}
+	t.before = make([]float64, len(segments)+1)
+	for s, seconds := range t.Segments {
+		t.before[s+1] = t.before[s] + seconds
+	}
+	t.gains = t.gainsOf(ranges)
 	t.Spread = t.misfit(ranges)
 	return t
 }
 
-// Seconds of a range.
+// Seconds of a range: the sum of its segments, and what ranges that are like it have gained.
 func (t *Times) Seconds(first, last int) float64 {
-	sum := t.Stage
-	for _, seconds := range t.Segments[first : last+1] {
-		sum += seconds
-	}
-	return sum
+	return t.summed(first, last) * t.gain(first, last)
 }
+
+// summed is the time of a range without a gain.
+func (t *Times) summed(first, last int) float64 { return t.Stage + t.before[last+1] - t.before[first] }
 
 // Covers says whether every segment of a range is in one that was measured.
 func (t *Times) Covers(first, last int) bool { return !slices.Contains(t.Covered[first:last+1], false) }

@@ -21,9 +21,12 @@ type Options struct {
 	Program string // this program, which it runs for ranges and workers
 	// Workers tells of running workers of edgeplan in the folder.
 	Workers func(root string) (models []string, bytes int64)
-	// Base starts a real worker in a folder with a slice and an engine, drives it, and
-	// gives its highest resident memory and how long it took to be ready.
-	Base func(ctx context.Context, dir string, request probe.BaseRequest) (bytes int64, loadSeconds float64, err error)
+	// Base starts a real worker in a folder with an engine and drives it with a model: its
+	// highest resident memory, and how long it took to be ready.
+	Base func(ctx context.Context, dir string, model probe.Passing) (bytes int64, loadSeconds float64, err error)
+	// Hop starts a real worker of a stage in such a folder and another one that sends
+	// and receives for a while, and gives the processors' time of a request at the stage.
+	Hop func(ctx context.Context, dir string, stage probe.Stage, d time.Duration) (seconds float64, err error)
 	// Idle is how long it waits for a request; 0 is ten minutes. A connection that is
 	// gone without a word leaves it waiting.
 	Idle time.Duration

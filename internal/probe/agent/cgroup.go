@@ -49,25 +49,33 @@ func upwards(top, below string) []string {
 	}
 }
 
-// quota is how many processors' time the groups allow; 0 is no limit.
-func (g controlGroups) quota() float64 {
-	least := math.Inf(1)
-	note := func(quota, period string) {
-		q, err1 := strconv.ParseFloat(quota, 64)
+// quota is the time of processors that control groups grant.
+type quota struct {
+	processors float64 // 0 is no limit
+	period     float64 // seconds: how often what is granted begins anew
+}
+
+// quota is the least that the groups allow.
+func (g controlGroups) quota() quota {
+	least := quota{processors: math.Inf(1)}
+	note := func(granted, period string) {
+		q, err1 := strconv.ParseFloat(granted, 64)
 		p, err2 := strconv.ParseFloat(period, 64)
 		if err1 == nil && err2 == nil && q > 0 && p > 0 {
-			least = min(least, q/p)
+			if q/p < least.processors {
+				least = quota{q / p, p / 1e6}
+			}
 		}
 	}
 	for _, dir := range g.unified {
-		quota, period, _ := strings.Cut(g.read(dir+"/cpu.max"), " ")
-		note(quota, period)
+		granted, period, _ := strings.Cut(g.read(dir+"/cpu.max"), " ")
+		note(granted, period)
 	}
 	for _, dir := range g.processorV1 {
 		note(g.read(dir+"/cpu.cfs_quota_us"), g.read(dir+"/cpu.cfs_period_us"))
 	}
-	if math.IsInf(least, 1) {
-		return 0
+	if math.IsInf(least.processors, 1) {
+		return quota{}
 	}
 	return least
 }

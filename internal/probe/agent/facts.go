@@ -62,8 +62,8 @@ func (s system) facts() probe.Facts {
 		}
 	}
 	groups := s.groups()
-	if quota := groups.quota(); quota > 0 {
-		f.Cores = min(f.Cores, max(1, int(quota+0.999)))
+	if q := groups.quota(); q.processors > 0 {
+		f.Cores = min(f.Cores, max(1, int(q.processors+0.999)))
 	}
 	f.MemoryLimitBytes, f.MemoryLeftBytes = groups.memory()
 	return f
@@ -72,8 +72,8 @@ func (s system) facts() probe.Facts {
 // share is how much of one processor there is at least: what takes its time takes longer
 // where a control group grants less than one.
 func (s system) share() float64 {
-	if quota := s.groups().quota(); quota > 0 {
-		return min(1, quota)
+	if q := s.groups().quota(); q.processors > 0 {
+		return min(1, q.processors)
 	}
 	return 1
 }

@@ -71,3 +71,25 @@ func TestWireCost(t *testing.T) {
 		t.Errorf("%g seconds, %v", cost, err)
 	}
 }
+
+// The tightest quota counts, with the period in which it is granted.
+func TestQuota(t *testing.T) {
+	root := t.TempDir() + "/"
+	for name, content := range map[string]string{
+		"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/cpu.max": "150000 100000\n", "sys/fs/cgroup/a/cpu.max": "2000 10000\n",
+	} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := (system{root}).groups().quota(), (quota{processors: 0.2, period: 0.01}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := (system{t.TempDir() + "/"}).groups().quota(); got != (quota{}) {
+		t.Errorf("without groups %+v", got)
+	}
+}

@@ -24,6 +24,10 @@ const (
 
 	// What more time and more runs than these do not mend is not noise of the runs.
 	enoughTime, enoughRuns = 1.0, 25
+
+	// Where a control group grants less than the device has, time passes in bursts, at full
+	// speed and not at all. A mean over fewer periods than these depends on where it ends.
+	leastPeriods, enoughPeriods = 50, 200
 )
 
 // Run is the process that runs a range: it reads a probe.RangeRequest, loads what is in the
@@ -121,9 +125,11 @@ func (r *ranged) measure(request probe.RangeRequest) (probe.RangeResult, error) 
 		return result, err
 	}
 	result.PeakBytes = PeakBytes(os.Getpid())
-	request.Cap = min(request.Cap, max(enoughTime, enoughRuns*second))
+	period := system{"/"}.groups().quota().period
+	request.Cap = min(request.Cap, max(enoughTime, enoughRuns*second, enoughPeriods*period))
+	least := min(max(leastTime, leastPeriods*period), request.Cap)
 	together := max(1, min(1000, int(sampleTime/max(second, 1e-7))))
-	samples, err := r.gather(together, first+second, request)
+	samples, err := r.gather(together, first+second, least, request)
 	if err != nil {
 		return result, err
 	}
@@ -134,10 +140,9 @@ func (r *ranged) measure(request probe.RangeRequest) (probe.RangeResult, error) 
 	return result, nil
 }
 
-// gather times runs, some together, until their mean is known or the time is over. It
-// looks when there are a tenth more than when it last did.
-func (r *ranged) gather(together int, spent float64, request probe.RangeRequest) (samples []float64, err error) {
-	least := min(leastTime, request.Cap)
+// gather times runs, some together, for the least time and until their mean is known or
+// the time is over. It looks when there are a tenth more than when it last did.
+func (r *ranged) gather(together int, spent, least float64, request probe.RangeRequest) (samples []float64, err error) {
 	for look := leastRuns; len(samples) < mostRuns; {
 		if len(samples) >= look && spent >= least {
 			if probe.Steady(samples).Spread <= request.Goal {

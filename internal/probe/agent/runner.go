@@ -40,28 +40,29 @@ func (a *agent) timeRange(request probe.RangeRequest) (*probe.RangeResult, error
 		return nil, err
 	}
 	defer remove()
-	return a.runIn(dir, request)
+	result, err := a.runIn(dir, request)
+	if err == nil && request.Serve && result.Seconds > 0 {
+		var problem error
+		if result.ServingSeconds, problem = a.serving(dir, request, result.Seconds); problem != nil {
+			result.ServingProblem = problem.Error()
+		}
+	}
+	return result, err
 }
 
-// base measures what a worker costs beside its slice.
-func (a *agent) base(request probe.BaseRequest) (*probe.Base, error) {
-	a.engine.Lock()
-	defer a.engine.Unlock()
-	dir, remove, err := a.folder([]probe.File{request.Engine})
-	if err != nil {
-		return nil, err
-	}
-	defer remove()
-	if err := os.WriteFile(dir+"/"+graphFile, request.Graph, 0o600); err != nil {
-		return nil, err
-	}
-	run, err := a.runIn(dir, probe.RangeRequest{Optimization: "disabled", Threads: 1, Inputs: request.Inputs, Outputs: request.Outputs, Goal: 1, Cap: 0.1, MemoryBytes: 1 << 40})
-	if err != nil {
-		return nil, err
-	}
-	b := &probe.Base{RunnerBytes: run.PeakBytes}
-	b.WorkerBytes, b.LoadSeconds, err = a.Base(a.ctx, dir, request)
-	return b, err
+// Requests are sent to a stage for so many times what one takes, within these bounds.
+const (
+	servedRequests            = 60
+	leastServing, mostServing = time.Second, 5 * time.Second
+)
+
+// serving is what a request takes the worker of a stage: engine, messages, and what the one
+// costs the other, since messages take the engine's caches.
+func (a *agent) serving(dir string, request probe.RangeRequest, alone float64) (float64, error) {
+	d := min(max(seconds(servedRequests*alone), leastServing), mostServing)
+	stage := probe.Stage{Optimization: request.Optimization, Threads: request.Threads, Inputs: request.Inputs, Outputs: request.Outputs}
+	used, err := a.Hop(a.ctx, dir, stage, d)
+	return used / system{"/"}.share(), err
 }
 
 // runIn starts this program as the runner of a folder, and guards its memory.
