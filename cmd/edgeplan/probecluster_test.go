@@ -171,6 +171,9 @@ func (p *prediction) calibrate(b *testing.B) {
 func (p *prediction) keep(b *testing.B, name string, content []byte) {
 	b.Helper()
 	if *predictKeep != "" {
+		if err := os.MkdirAll(*predictKeep, 0o700); err != nil {
+			b.Fatal(err)
+		}
 		if err := os.WriteFile(filepath.Join(*predictKeep, name), content, 0o600); err != nil {
 			b.Fatal(err)
 		}
