@@ -148,7 +148,6 @@ func converse(terminal io.ReadWriter, question string, answers []string) (string
 			if asked == len(answers) {
 				return shown.String(), fmt.Errorf("it asks once more:\n%s", shown.String())
 			}
-			time.Sleep(50 * time.Millisecond) // until what is typed is hidden
 			if _, err := io.WriteString(terminal, answers[asked]); err != nil {
 				return shown.String(), err
 			}
