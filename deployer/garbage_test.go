@@ -50,6 +50,7 @@ func TestNoSSHServer(t *testing.T) {
 		"one endless line":  {func(c net.Conn) { endless(c, "a") }, "is no SSH server"},
 		"garbage after SSH": {func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-x\r\n"); endless(c, string(noise)) }, "cannot be reached"},
 		"closes at once":    {func(net.Conn) {}, "closed the connection before it said anything"},
+		"resets at once":    {func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) }, "closed the connection before it said anything"},
 		"SSH 1":             {func(c net.Conn) { _, _ = io.WriteString(c, "SSH-1.5-old\r\n") }, "cannot be reached"},
 	}
 	for name, test := range tests {
