@@ -29,6 +29,8 @@ func (a *applying) give(ctx context.Context, g *passing) error {
 	rest := slices.Clone(g.lacking)
 	at := slices.IndexFunc(rest, func(b statefile.Blob) bool { return b.Name == worker.ProgramFile })
 	if errors.Is(err, errNoProgram) && at >= 0 {
+		giver.employ(ctx, rest[at]) // which gives nothing but itself to a shell
+		gives = giver.helperProgram()
 		if err := newHanding(giver, taker, gives, "", rest[at]).bring(ctx, (*handing).fetch); err != nil {
 			return err
 		}

@@ -25,8 +25,8 @@ const (
 // It is list scheduling (Graham 1969): the copies of a batch of blobs are placed one after the
 // other, each where it ends soonest, so that they double from round to round where devices
 // are near each other. A device gives one batch at a time and takes one at a time. The worker
-// program does both: where there is none yet, and no shell that can get it, it comes from the
-// operator.
+// program does both, so that a new one goes before all else; where there is none yet, and no shell
+// that can get it, it comes from the operator.
 func spread(uploads []Upload, t trading, n network, rate float64) {
 	if rate <= 0 {
 		return
@@ -48,7 +48,7 @@ type spreading struct {
 	rate  float64  // of the operator's line, in bytes per second
 
 	line  float64            // when the operator's line is free
-	ready []float64          // when a device has all that comes from the operator
+	ready []float64          // when a device has all that comes from the operator, and its worker program
 	gives []float64          // when it is done with giving
 	takes []float64          // when it is done with taking
 	media map[string]float64 // when a shared network is free
@@ -62,6 +62,7 @@ type road struct {
 
 // batch is blobs that the same devices lack and the same ones have.
 type batch struct {
+	program bool // whether that is worker programs
 	bytes   int64
 	uploads map[int][]int   // by who lacks them
 	lacking []int           // who has no place yet
@@ -86,16 +87,16 @@ func newSpreading(nodes []string, n network, rate float64) *spreading {
 	return s
 }
 
-// batches sorts out what may come from elsewhere, biggest first, and lets the rest take the
+// batches sorts out what may come from elsewhere, programs and then the biggest first, and lets the rest take the
 // operator's line.
 func (s *spreading) batches(uploads []Upload, t trading) []*batch {
 	alike := map[string]*batch{}
 	var list []*batch
 	for _, c := range s.candidates(uploads, t) {
-		key := fmt.Sprint(c.lacking, c.holders)
+		key := fmt.Sprint(c.program, c.lacking, c.holders)
 		b := alike[key]
 		if b == nil {
-			b = &batch{uploads: map[int][]int{}, lacking: c.lacking, holders: c.holders, since: c.since}
+			b = &batch{program: c.program, uploads: map[int][]int{}, lacking: c.lacking, holders: c.holders, since: c.since}
 			alike[key], list = b, append(list, b)
 		}
 		b.bytes += uploads[c.uploads[0]].Blob.Size
@@ -103,12 +104,21 @@ func (s *spreading) batches(uploads []Upload, t trading) []*batch {
 			b.uploads[node] = append(b.uploads[node], c.uploads[i])
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *batch) int { return -cmp.Compare(a.bytes, b.bytes) })
+	slices.SortStableFunc(list, func(a, b *batch) int {
+		switch {
+		case a.program == b.program:
+			return cmp.Compare(b.bytes, a.bytes)
+		case a.program:
+			return -1
+		}
+		return 1
+	})
 	return list
 }
 
 // candidate is a blob that may come from elsewhere.
 type candidate struct {
+	program          bool
 	lacking, uploads []int // who lacks it, and by which upload it comes
 	holders          []int
 	since            map[int]float64
@@ -125,10 +135,10 @@ func (s *spreading) candidates(uploads []Upload, t trading) []*candidate {
 		}
 		c := byDigest[u.Blob.Digest]
 		if c == nil {
-			c = &candidate{holders: s.holders(u.Blob, t), since: map[int]float64{}}
+			c = &candidate{program: u.Blob.Name == worker.ProgramFile, holders: s.holders(u.Blob, t), since: map[int]float64{}}
 			byDigest[u.Blob.Digest], list = c, append(list, c)
 		}
-		if u.Blob.Name == worker.ProgramFile && !t.able[u.Node] {
+		if c.program && !t.able[u.Node] {
 			c.holders, c.since[node] = append(c.holders, node), s.send(node, u.Blob.Size)
 			continue
 		}
@@ -221,6 +231,9 @@ func (s *spreading) take(b *batch, w way) {
 		if medium := s.links[w.from][w.to].medium; medium != "" {
 			s.media[medium] = w.end
 		}
+	}
+	if b.program {
+		s.ready[w.to] = max(s.ready[w.to], w.end)
 	}
 	b.holders, b.since[w.to] = append(b.holders, w.to), w.end
 	b.lacking = slices.DeleteFunc(slices.Clone(b.lacking), func(node int) bool { return node == w.to })
