@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,22 +66,34 @@ func TestHostileNeighbours(t *testing.T) {
 }
 
 // A plan that somebody edited to go in a circle, or to take from who is not there, or twice, is
-// carried out from here.
+// carried out all the same.
 func TestCirclesOfNeighbours(t *testing.T) {
 	t.Parallel()
-	n := newNeighbourhood(t, withSSHD, "a", "b")
-	layer := n.blobs.add("", noise(1, 2_000_000))
-	m := n.sharing("1", 7433, []statefile.Blob{layer}, "a", "b")
-	p := n.planned(m, map[string]string{"a": "b", "b": "a"}, layer)
-	for _, u := range p.Uploads {
-		if u.From != "" {
-			p.Uploads = append(p.Uploads, u, plan.Upload{Node: "nobody", Blob: layer, From: "a"}, plan.Upload{Node: u.Node, Blob: u.Blob, From: "nobody"})
-		}
+	for name, from := range map[string][]plan.Upload{
+		"a circle":                     {{Node: "a", From: "b"}, {Node: "b", From: "c"}, {Node: "c", From: "a"}},
+		"a circle, and a way out":      {{Node: "a", From: "b"}, {Node: "a", From: "c"}, {Node: "b", From: "a"}, {Node: "c"}},
+		"a way out, and a circle":      {{Node: "a", From: "c"}, {Node: "a", From: "b"}, {Node: "b", From: "a"}, {Node: "c"}},
+		"said twice":                   {{Node: "a"}, {Node: "b", From: "a"}, {Node: "b", From: "a"}, {Node: "c", From: "b"}},
+		"from nobody, to nobody":       {{Node: "a"}, {Node: "b", From: "nobody"}, {Node: "nobody", From: "a"}, {Node: "c"}},
+		"from nobody, and from a node": {{Node: "a"}, {Node: "b", From: "nobody"}, {Node: "b", From: "a"}, {Node: "c", From: "c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNeighbourhood(t, func(c *cluster, name string) { c.addDevice(name, embedded.Options{}) }, "a", "b", "c")
+			layer := n.blobs.add("", noise(1, 2_000_000))
+			m := n.sharing("1", 7433, []statefile.Blob{layer}, "a", "b", "c")
+			p := n.planned(m, nil)
+			p.Uploads = slices.DeleteFunc(p.Uploads, func(u plan.Upload) bool { return u.Blob == layer })
+			for _, u := range from {
+				u.Blob = layer
+				p.Uploads = append(p.Uploads, u)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := Apply(ctx, p, n.recorder, n.options); err != nil {
+				t.Fatal(err)
+			}
+			n.whole(m)
+		})
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := Apply(ctx, p, n.recorder, n.options); err != nil {
-		t.Fatal(err)
-	}
-	n.whole(m)
 }
