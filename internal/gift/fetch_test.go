@@ -66,6 +66,15 @@ func TestFetch(t *testing.T) {
 	if out, err := fetch(NewSecret()); err == nil || !strings.Contains(out, "stopped in the middle") {
 		t.Errorf("with another secret: %q, %v", out, err)
 	}
+	write(t, filepath.Join(to, prefix+own.Digest), []byte("left by an upload"))
+	closed := exec.Command("bash", "-c", Fetch, "fetch", to, prefix+own.Digest, "127.0.0.1", "1", fmt.Sprint(own.Size))
+	closed.Stdin = strings.NewReader(hex.EncodeToString(secret) + "\n")
+	if out, err := closed.CombinedOutput(); err == nil || !strings.Contains(string(out), "the other device is not reached") {
+		t.Errorf("at a port where nobody is: %q, %v", out, err)
+	}
+	if left, err := os.ReadFile(filepath.Join(to, prefix+own.Digest)); err != nil || string(left) != "left by an upload" {
+		t.Errorf("of the upload is left %q, %v", left, err)
+	}
 	write(t, filepath.Join(to, prefix+own.Digest), []byte("left by an earlier run"))
 	if out, err := fetch(secret); err != nil || !strings.HasSuffix(out, fmt.Sprintf("{\"bytes\":%d,\"done\":true}\n", own.Size)) {
 		t.Errorf("%q, %v", out, err)
