@@ -169,7 +169,7 @@ func (a *applying) takeOrSend(ctx context.Context, n *exchange, g *passing) erro
 		return err
 	}
 	s := a.sites[g.to]
-	s.emit("warning", "%s could not give it %s, now sent from here: %s", g.from, count(len(g.lacking), "file"), oneLine(err.Error()))
+	s.emit("warning", "could not get %s from %s, now sent from here: %s", count(len(g.lacking), "file"), g.from, oneLine(err.Error()))
 	missing, err := s.missing(ctx, g.lacking)
 	if err != nil {
 		return err

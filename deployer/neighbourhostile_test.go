@@ -36,9 +36,9 @@ func TestHostileNeighbours(t *testing.T) {
 		{"more than all, it says", "b", `echo '{"port":9,` + key + `}'; echo '{"done":true,"bytes":900000}'; sleep 60`, "a: the other device is not reached"},
 		{"bytes that go back", "b", `echo '{"port":9,` + key + `}'; yes '{"bytes":-5}'`, "a: the other device is not reached"},
 		{"lines of an error", "b", `printf 'a\nb\033[2J' >&2; exit 1`, "b: a b [2J"},
-		{"a giver that says nothing", "a", "sleep 60", " 3s"},
+		{"a giver that says nothing", "a", "sleep 60", "nothing came for 3s"},
 		{"a giver that fails", "a", "echo bus error >&2; exit 3", "a: bus error"},
-		{"a giver that talks", "a", "yes", "a: its worker said \"y\""},
+		{"a giver that talks", "a", "yes", "a: its program said \"y\""},
 	} {
 		_ = os.Remove(filepath.Join(n.root("b"), "blobs", "sha256", layer.Digest))
 		script := filepath.Join(n.homes[test.node], map[string]string{"a": "give.sh", "b": "take.sh"}[test.node])
@@ -48,15 +48,11 @@ func TestHostileNeighbours(t *testing.T) {
 		if strings.Contains(test.says, "3s") {
 			n.options.passSilence = 3 * time.Second
 		}
-		begun := time.Now()
 		if err := n.passOnce(p, func() {}); err != nil {
 			t.Errorf("%s: %v", test.name, err)
 		}
 		if told := strings.Join(warnings(n.told()), "\n"); !strings.Contains(told, test.says) {
 			t.Errorf("%s: told %q, want %q", test.name, told, test.says)
-		}
-		if took := time.Since(begun); took > 50*time.Second {
-			t.Errorf("%s: it took %s", test.name, took)
 		}
 		n.sound("b", layer)
 		if err := os.Remove(script); err != nil {

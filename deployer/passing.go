@@ -37,8 +37,11 @@ func (a *applying) give(ctx context.Context, g *passing) error {
 		rest = slices.Delete(rest, at, at+1)
 		takes, err = taker.employed(ctx, nil)
 	}
-	if err != nil || len(rest) == 0 {
-		return err
+	if err != nil {
+		return taker.failed(err)
+	}
+	if len(rest) == 0 {
+		return nil
 	}
 	return newHanding(giver, taker, gives, takes, rest...).bring(ctx, (*handing).move)
 }
@@ -124,7 +127,7 @@ func (h *handing) move(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer taking.end()
+	defer taking.stop()
 	where, err := taking.next(ctx, h.taker.o.passSilence)
 	if err != nil {
 		return err
@@ -162,7 +165,7 @@ func (h *handing) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer taking.end()
+	defer taking.stop()
 	return h.watch(ctx, taking, giving)
 }
 
