@@ -18,7 +18,8 @@ type exchange struct {
 	arrived  map[copyOf]chan struct{} // closed when the copy is in its place
 	programs map[string][]copyOf      // by node: worker programs that come from a device
 	giving   map[string]chan struct{} // by node: one passes on at a time,
-	taking   map[string]chan struct{} // and takes one
+	taking   map[string]chan struct{} // and takes one,
+	media    map[string]chan struct{} // by shared network: of which one goes over that
 }
 
 // copyOf is a blob on a node.
@@ -27,7 +28,8 @@ type copyOf struct{ node, digest string }
 // passing is what one device gets from another at once.
 type passing struct {
 	from, to string
-	program  bool // whether that is worker programs, which all else is passed on by
+	over     string // the shared network between them; "" is none
+	program  bool   // whether that is worker programs, which all else is passed on by
 	blobs    []statefile.Blob
 	lacking  []statefile.Blob // of these, known once the rest has come to the device
 }
@@ -36,7 +38,8 @@ type passing struct {
 // there, as a circle, comes from here.
 func newExchange(p *plan.Plan, nodes []string) *exchange {
 	n := &exchange{passings: map[string]*passing{}, givers: map[copyOf]string{}, uploaded: map[string]chan struct{}{},
-		arrived: map[copyOf]chan struct{}{}, programs: map[string][]copyOf{}, giving: map[string]chan struct{}{}, taking: map[string]chan struct{}{}}
+		arrived: map[copyOf]chan struct{}{}, programs: map[string][]copyOf{}, giving: map[string]chan struct{}{}, taking: map[string]chan struct{}{},
+		media: map[string]chan struct{}{}}
 	for _, node := range nodes {
 		n.uploaded[node], n.giving[node], n.taking[node] = make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)
 	}
@@ -80,8 +83,11 @@ func (n *exchange) add(u plan.Upload, steps int) {
 	title := fmt.Sprintf("%s from %s, %d, program: %t", u.Node, u.From, steps, program)
 	g := n.passings[title]
 	if g == nil {
-		g = &passing{from: u.From, to: u.Node, program: program}
+		g = &passing{from: u.From, to: u.Node, over: u.Over, program: program}
 		n.passings[title] = g
+	}
+	if u.Over != "" && n.media[u.Over] == nil {
+		n.media[u.Over] = make(chan struct{}, 1)
 	}
 	if program {
 		n.programs[u.Node] = append(n.programs[u.Node], at)
@@ -160,9 +166,9 @@ func (a *applying) takeOrSend(ctx context.Context, n *exchange, g *passing) erro
 	if err != nil {
 		return err
 	}
-	if err = take(ctx, n.taking[g.to]); err == nil { // whoever has that waits for nobody
+	if err = take(ctx, n.taking[g.to]); err == nil { // whoever has that waits for the network alone
 		defer func() { <-n.taking[g.to] }()
-		err = a.give(ctx, g)
+		err = a.giveAlone(ctx, n.media[g.over], g)
 	}
 	<-n.giving[g.from]
 	if err == nil || ctx.Err() != nil {
@@ -175,4 +181,15 @@ func (a *applying) takeOrSend(ctx context.Context, n *exchange, g *passing) erro
 		return err
 	}
 	return s.upload(ctx, a.plan.Blobs, missing)
+}
+
+// giveAlone waits for a shared network, and whoever has that for nobody; nil is none.
+func (a *applying) giveAlone(ctx context.Context, network chan struct{}, g *passing) error {
+	if network != nil {
+		if err := take(ctx, network); err != nil {
+			return err
+		}
+		defer func() { <-network }()
+	}
+	return a.give(ctx, g)
 }

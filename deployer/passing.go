@@ -169,14 +169,10 @@ func (h *handing) fetch(ctx context.Context) error {
 	return h.watch(ctx, taking, giving)
 }
 
-// leastRate is how slowly something may come, in bytes per second: a device that lets others
-// wait for each byte does not hold them up for ever.
-const leastRate = 64 << 10
-
 // watch tells of what has come, and ends when all has, either program ends, or it takes too long.
 func (h *handing) watch(ctx context.Context, taking, giving *talk) error {
 	quiet := h.taker.o.passSilence
-	limit := quiet + time.Duration(h.total/leastRate)*time.Second
+	limit := quiet + time.Duration(h.total/plan.LeastRate)*time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not all came within %s", limit))
 	defer cancel()
 	silence := time.NewTimer(quiet)

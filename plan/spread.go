@@ -35,7 +35,7 @@ func spread(uploads []Upload, t trading, n network, rate float64) {
 	for _, b := range s.batches(uploads, t) {
 		for to, from := range s.place(b) {
 			for _, i := range b.uploads[to] {
-				uploads[i].From = s.nodes[from]
+				uploads[i].From, uploads[i].Over = s.nodes[from], s.links[from][to].medium
 			}
 		}
 	}
@@ -54,7 +54,7 @@ type spreading struct {
 	media map[string]float64 // when a shared network is free
 }
 
-// road is a connection between two devices; a rate of 0 is none.
+// road is a connection between two devices; with less than LeastRate there is none.
 type road struct {
 	rate   float64 // bytes per second
 	medium string  // shared by other roads; "" is none
@@ -215,7 +215,7 @@ func (s *spreading) direct(b *batch) way {
 // across is the way from a device that has the batch.
 func (s *spreading) across(b *batch, from, to int) (way, bool) {
 	r := s.links[from][to]
-	if r.rate <= 0 || from == to {
+	if r.rate < LeastRate || from == to {
 		return way{}, false
 	}
 	begin := max(b.since[from], s.ready[from], s.ready[to], s.gives[from], s.takes[to], s.media[r.medium])

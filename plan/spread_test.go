@@ -103,6 +103,12 @@ func TestSpread(t *testing.T) {
 			c.lack(layer, "n01")
 			return c
 		}, nil},
+		{"a way that is too slow for a passing", 0.3, func() *spreadCase {
+			c := newSpreadCase(2).lan(0.5 * mbit) // faster than the operator's line
+			c.holds("n00", layer)
+			c.lack(layer, "n01")
+			return c
+		}, nil},
 		{"another size of that digest", 20, func() *spreadCase {
 			c := newSpreadCase(2).lan(100 * mbit)
 			c.have["n00"][layer.Digest] = 7
@@ -191,6 +197,11 @@ func TestSpreadOverRadio(t *testing.T) {
 	c.lack(thing(worker.EngineFile, 20e6), c.nodes...)
 	if n := len(c.spread(30 * mbit)); n < 2 || n > 3 {
 		t.Errorf("%d of 6 copies come over the radio, which is about as fast as the operator's line", n)
+	}
+	for _, u := range c.uploads {
+		if (u.From != "") != (u.Over == "network.lan") {
+			t.Errorf("what %s gets from %q goes over %q", u.Node, u.From, u.Over)
+		}
 	}
 }
 
