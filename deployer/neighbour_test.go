@@ -267,7 +267,9 @@ func TestOneAtATimeOverASharedNetwork(t *testing.T) {
 	if err := n.apply(p); err != nil {
 		t.Fatal(err)
 	}
-	n.whole(m)
+	if err := n.serves("net", m); err != nil {
+		t.Error(err)
+	}
 	under, came := "", 0
 	for _, e := range n.told() {
 		switch {

@@ -45,6 +45,7 @@ func spread(uploads []Upload, t trading, n network, rate float64) {
 type spreading struct {
 	nodes []string
 	links [][]road // from, to
+	best  []road   // by from: nothing goes sooner than over that
 	rate  float64  // of the operator's line, in bytes per second
 
 	line  float64            // when the operator's line is free
@@ -82,9 +83,23 @@ func newSpreading(nodes []string, n network, rate float64) *spreading {
 				row[i].medium = c.via
 			}
 		}
-		s.links = append(s.links, row)
+		s.links, s.best = append(s.links, row), append(s.best, bestOf(row))
 	}
 	return s
+}
+
+// bestOf is as fast as the fastest of some roads, and shared where they all are.
+func bestOf(roads []road) road {
+	best := road{}
+	for i, r := range slices.DeleteFunc(slices.Clone(roads), func(r road) bool { return r.rate < LeastRate }) {
+		if i == 0 {
+			best.medium = r.medium
+		} else if best.medium != r.medium {
+			best.medium = ""
+		}
+		best.rate = max(best.rate, r.rate)
+	}
+	return best
 }
 
 // batches sorts out what may come from elsewhere, programs and then the biggest first, and lets the rest take the
@@ -181,14 +196,7 @@ type way struct {
 func (s *spreading) place(b *batch) map[int]int {
 	givers := map[int]int{}
 	for len(b.lacking) > 0 {
-		next := s.direct(b)
-		for _, from := range b.holders {
-			for _, to := range b.lacking {
-				if w, ok := s.across(b, from, to); ok && w.end < next.end {
-					next = w
-				}
-			}
-		}
+		next := s.soonest(b)
 		s.take(b, next)
 		if next.from != fromOperator {
 			givers[next.to] = next.from
@@ -197,8 +205,29 @@ func (s *spreading) place(b *batch) map[int]int {
 	return givers
 }
 
-// direct is the way from the operator, to the device that passes the batch on best.
-func (s *spreading) direct(b *batch) way {
+// soonest is the way that ends first; of those that end together it is the operator's, or the one
+// from the first holder to the first that lacks the batch.
+func (s *spreading) soonest(b *batch) way {
+	next := way{from: fromOperator, end: s.line + float64(b.bytes)/s.rate}
+	for _, from := range b.holders {
+		begin := max(b.since[from], s.ready[from], s.gives[from], s.media[s.best[from].medium])
+		if s.best[from].rate == 0 || begin+giftSeconds+float64(b.bytes)/s.best[from].rate >= next.end {
+			continue // of a million pairs few are looked at
+		}
+		for _, to := range b.lacking {
+			if w, ok := s.across(b, from, to); ok && w.end < next.end {
+				next = w
+			}
+		}
+	}
+	if next.from == fromOperator {
+		next.to = s.central(b)
+	}
+	return next
+}
+
+// central is the device that passes a batch on best.
+func (s *spreading) central(b *batch) int {
 	best, most := b.lacking[0], -1.0
 	for _, node := range b.lacking {
 		onward := 0.0
@@ -209,7 +238,7 @@ func (s *spreading) direct(b *batch) way {
 			best, most = node, onward
 		}
 	}
-	return way{fromOperator, best, s.line + float64(b.bytes)/s.rate}
+	return best
 }
 
 // across is the way from a device that has the batch.

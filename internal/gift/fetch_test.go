@@ -86,3 +86,17 @@ func TestFetch(t *testing.T) {
 		t.Errorf("%d bytes of %d, %v", len(got), len(content), err)
 	}
 }
+
+// A bash without /dev/tcp says so in the operator's language.
+func TestCanFetchInAnyLanguage(t *testing.T) {
+	folder := t.TempDir()
+	bash := "#!/bin/sh\n[ \"$LC_ALL\" = C ] && echo No such file or directory || echo Datei oder Verzeichnis nicht gefunden\n"
+	if err := os.WriteFile(filepath.Join(folder, "bash"), []byte(bash), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("sh", "-c", CanFetch)
+	command.Env = []string{"PATH=" + folder + ":" + os.Getenv("PATH"), "LC_ALL=de_DE.UTF-8"}
+	if out, err := command.Output(); err != nil || len(out) > 0 {
+		t.Errorf("%q, %v", out, err)
+	}
+}
