@@ -25,7 +25,7 @@ func grpcClient(t *testing.T, address string) oippb.GRPCInferenceServiceClient {
 	}
 	t.Cleanup(func() { conn.Close() })
 	client := oippb.NewGRPCInferenceServiceClient(conn)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if _, err := client.ServerLive(ctx, &oippb.ServerLiveRequest{}); err != nil {
 		t.Fatal(err)

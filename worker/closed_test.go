@@ -100,7 +100,7 @@ func connected(t *testing.T) (a, b net.Conn) {
 func handshake(t *testing.T, client, server *tls.Config) (clientErr, serverErr error) {
 	t.Helper()
 	a, b := connected(t)
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	a.SetDeadline(deadline)
 	b.SetDeadline(deadline)
 	ended := make(chan error, 1)
@@ -130,7 +130,7 @@ func callStage(t *testing.T, m Manifest, key ed25519.PrivateKey, server ed25519.
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	stream, err := oippb.NewGRPCInferenceServiceClient(conn).ModelStreamInfer(ctx, grpc.WaitForReady(false))
 	if err != nil {
@@ -269,7 +269,7 @@ func TestWhatClientsAsk(t *testing.T) {
 		t.Errorf("live: %v, %v", live, err)
 	}
 	c.stopOne(1)
-	for range 100 {
+	for range 2000 {
 		if ready, err := client.ModelReady(ctx, testModel, testRelease); err == nil && !ready {
 			return
 		}

@@ -186,7 +186,7 @@ func (c *cluster) startOne(i int) {
 		cancel()
 		return <-ended
 	})
-	for range 500 {
+	for range 2000 {
 		if status, err := ReadStatus(c.workers[i].dir); err == nil && status.Ready {
 			return
 		}
@@ -323,7 +323,7 @@ func checkGoroutines(t testing.TB) {
 	before := runtime.NumGoroutine()
 	t.Cleanup(func() {
 		var after int
-		for range 200 {
+		for range 1000 {
 			if after = runtime.NumGoroutine(); after <= before {
 				return
 			}

@@ -28,7 +28,7 @@ func TestStrangersDoNotLockNeighboursOut(t *testing.T) {
 	if err := inferMany(c.client(2), 2, 8, 1); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); took > 2*time.Second {
+	if took := time.Since(begin); took > 20*time.Second {
 		t.Errorf("it took %v to connect again", took)
 	}
 }

@@ -33,7 +33,7 @@ func TestTurnsGoRound(t *testing.T) {
 			places.give()
 		})
 		waiting++
-		for range 1000 { // until it stands in its line
+		for range 10_000 { // until it stands in its line
 			places.mu.Lock()
 			n := 0
 			for _, line := range places.lines {

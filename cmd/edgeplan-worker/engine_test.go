@@ -129,7 +129,7 @@ func TestPipelineOfProcesses(t *testing.T) {
 	x := tensor.Tensor{Info: vector("x"), Data: randomBytes(64)}
 	want := expected(t, paths, x)
 	infer := func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		out, err := client.Infer(ctx, "toy", "r1", []tensor.Tensor{x})
 		if err == nil && !bytes.Equal(out[0].Data, want) {

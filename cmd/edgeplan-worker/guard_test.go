@@ -104,14 +104,14 @@ func TestGuardBringsBack(t *testing.T) {
 	stdin, ended := guarded(t, old)
 	next := beside(t, old)
 	stdin.Close()
-	becomes(t, "be started again", old, 15*time.Second, ready)
+	becomes(t, "be started again", old, 30*time.Second, ready)
 	if mustStatus(t, next).Running {
 		t.Errorf("the new release: %+v", mustStatus(t, next))
 	}
 	if _, errOut, err := program(t, "stop", old); err != nil {
 		t.Fatal(err, errOut)
 	}
-	becomes(t, "be started once more", old, 15*time.Second, ready)
+	becomes(t, "be started once more", old, 30*time.Second, ready)
 	writeLease(t, old, "lease.10", "second")
 	if err := <-ended; err != nil {
 		t.Fatal(err)
@@ -125,7 +125,7 @@ func TestGuardLeavesWhatWasPromised(t *testing.T) {
 	next := beside(t, old)
 	promise(t, next, worker.PromisedLink)
 	stdin.Close()
-	becomes(t, "be started again", old, 15*time.Second, ready)
+	becomes(t, "be started again", old, 30*time.Second, ready)
 	if !mustStatus(t, next).Ready {
 		t.Errorf("the new release: %+v", mustStatus(t, next))
 	}
@@ -160,7 +160,7 @@ func TestGuardHearsNothing(t *testing.T) {
 	ended := make(chan error, 1)
 	began := time.Now()
 	go func() { ended <- worker.Guard(ctx, dir, in, io.Discard, 300*time.Millisecond) }()
-	becomes(t, "be started again", dir, 15*time.Second, ready)
+	becomes(t, "be started again", dir, 30*time.Second, ready)
 	if took := time.Since(began); took < 300*time.Millisecond {
 		t.Errorf("after %s already", took)
 	}

@@ -278,7 +278,7 @@ func TestKilledWorkerStartsAgain(t *testing.T) {
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	for range 100 {
+	for range 2000 {
 		if !mustStatus(t, dir).Running {
 			break
 		}
@@ -315,7 +315,7 @@ func TestProxy(t *testing.T) {
 		if err != nil {
 			t.Errorf("the proxy: %v", err)
 		}
-	case <-time.After(5 * time.Second):
+	case <-time.After(20 * time.Second):
 		t.Error("the proxy does not end with its input")
 	}
 }

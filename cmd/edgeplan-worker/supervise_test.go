@@ -58,7 +58,7 @@ func TestDeadWorkerComesBack(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
 		before := status.PID
 		kill(t, before, signal)
-		status = becomes(t, "come back", dir, 15*time.Second, func(s worker.Status) bool { return s.Ready && s.PID != before })
+		status = becomes(t, "come back", dir, 30*time.Second, func(s worker.Status) bool { return s.Ready && s.PID != before })
 	}
 	log, _ := os.ReadFile(filepath.Join(dir, worker.LogFile))
 	if !strings.Contains(string(log), "the worker ended and is started again") || !strings.Contains(string(log), "signal: killed") {
@@ -94,7 +94,7 @@ func TestSupervisorAdoptsAWorker(t *testing.T) {
 	defer supervisor.Process.Signal(syscall.SIGTERM)
 	time.Sleep(time.Second)
 	kill(t, first.PID, syscall.SIGKILL)
-	becomes(t, "come back", dir, 15*time.Second, func(s worker.Status) bool { return s.Ready && s.PID != first.PID })
+	becomes(t, "come back", dir, 30*time.Second, func(s worker.Status) bool { return s.Ready && s.PID != first.PID })
 }
 
 func mustRun(t *testing.T, name string, args ...string) string {
@@ -129,12 +129,12 @@ func TestSupervisorEndsWithItsFolder(t *testing.T) {
 	if err := supervisor.Start(); err != nil {
 		t.Fatal(err)
 	}
-	status := becomes(t, "start", dir, 15*time.Second, func(s worker.Status) bool { return s.Ready })
+	status := becomes(t, "start", dir, 30*time.Second, func(s worker.Status) bool { return s.Ready })
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
 	kill(t, status.PID, syscall.SIGKILL)
-	limit := time.AfterFunc(10*time.Second, func() { supervisor.Process.Kill() })
+	limit := time.AfterFunc(30*time.Second, func() { supervisor.Process.Kill() })
 	defer limit.Stop()
 	if err := supervisor.Wait(); err != nil {
 		t.Errorf("got %v", err)
@@ -155,15 +155,20 @@ func TestSupervisorBacksOff(t *testing.T) {
 	if err := supervisor.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(4 * time.Second)
-	log, _ := os.ReadFile(filepath.Join(dir, worker.LogFile))
-	if n := strings.Count(string(log), "is started again"); n < 2 || n > 5 {
-		t.Errorf("%d starts in 4 seconds:\n%s", n, log)
+	var log []byte
+	starts, begun := 0, time.Now()
+	for took := time.Duration(0); took < 4*time.Second || starts < 2 && took < 30*time.Second; took = time.Since(begun) {
+		time.Sleep(50 * time.Millisecond)
+		log, _ = os.ReadFile(filepath.Join(dir, worker.LogFile))
+		starts = strings.Count(string(log), "is started again")
+	}
+	if starts < 2 || starts > 5 {
+		t.Errorf("%d starts in %s:\n%s", starts, time.Since(begun), log)
 	}
 	if err := os.WriteFile(filepath.Join(dir, worker.PeersFile), peers, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	becomes(t, "start", dir, 15*time.Second, func(s worker.Status) bool { return s.Ready })
+	becomes(t, "start", dir, 30*time.Second, func(s worker.Status) bool { return s.Ready })
 	supervisor.Process.Signal(syscall.SIGTERM)
 	if err := supervisor.Wait(); err != nil {
 		t.Errorf("an orderly stop is an error: %v", err)

@@ -44,5 +44,5 @@ func (c *cli) inferStage(ctx context.Context, state *statefile.State, name strin
 		return nil, err
 	}
 	defer closeClient()
-	return client.Infer(ctx, worker.StageName(name, index), m.Release, inputs)
+	return c.inferServed(ctx, client, worker.StageName(name, index), m.Release, inputs)
 }

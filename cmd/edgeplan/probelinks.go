@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -44,7 +45,7 @@ func (p *probing) testLink(ctx context.Context, d direction) error {
 	beside := p.beside(ctx, d)
 	result, err := p.linkTwice(ctx, d)
 	if err == nil {
-		result.BytesPerSecond += beside(ctx)
+		result, err = addBeside(result, d, beside(ctx))
 	}
 	var unreachable *deployer.UnreachableLinkError
 	if errors.As(err, &unreachable) && !unreachable.Elsewhere && ctx.Err() == nil {
@@ -76,6 +77,17 @@ func (p *probing) beside(ctx context.Context, d direction) func(context.Context)
 		}
 		return (after - before) / time.Since(begun).Seconds()
 	}
+}
+
+// addBeside adds what a device says that its workers sent during a test. It is the device's
+// word, and not what a test has shown.
+func addBeside(result probe.LinkResult, d direction, more float64) (probe.LinkResult, error) {
+	result.BytesPerSecond += more
+	if err := result.Check(); err != nil {
+		return probe.LinkResult{}, fmt.Errorf("%s -> %s is not measured: %s counts %g bytes/s that its workers sent that way during the test, which no link carries; look at the metrics of that device, and run `edgeplan apply -exclude %s` where it is not to be trusted",
+			d.from, d.to, d.from, more, shellWord(d.from))
+	}
+	return result, nil
 }
 
 // linkTwice tests a direction once more where it fails: a radio may have been away for a

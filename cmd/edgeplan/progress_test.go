@@ -120,7 +120,7 @@ func (s *terminal) shown() string {
 // waitFor waits until something was drawn since a place in the text.
 func (s *terminal) waitFor(t *testing.T, from int, pattern string) string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if got := regexp.MustCompile(pattern).FindString(s.shown()[from:]); got != "" {
 			return got
 		}

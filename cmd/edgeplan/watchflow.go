@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -74,39 +75,51 @@ func labelOf(metric *dto.Metric, name string) string {
 }
 
 // flows takes in what pipelines answer, and says which are slow for no stage's sake: where
-// one is, its device is.
+// one is, its device is. Each window counts once, in the round that ends it.
 func (s speeds) flows(state *statefile.State, answers map[string]deployer.Health, stages map[string]stagePace, least float64, now time.Time) map[string]watching.Pace {
 	paces := map[string]watching.Pace{}
 	for name, m := range state.Models {
 		v := s.of(name, m)
 		f, ok := flowOf(name, &m, answers, now)
+		v.excused = v.excused || slices.ContainsFunc(m.Slices, func(slice statefile.Slice) bool { return stages[slice.Node].slow })
+		var judged watching.Pace
 		switch {
 		case !ok: // the gateway does not answer
-			v.flow, v.pace, v.answers = flow{}, watching.Pace{}, 0
+			v.begin(flow{})
 		case v.flow.at.IsZero() || f.answered < v.flow.answered || f.seconds < v.flow.seconds: // or was started again
-			v.flow, v.pace, v.answers = f, watching.Pace{}, 0
+			v.begin(f)
 		case now.Sub(v.flow.at).Seconds()*v.predicted >= leastAnswers:
+			excused := v.excused
 			v.judge(f, least)
-		}
-		paces[name] = v.pace
-		for _, slice := range m.Slices {
-			if stages[slice.Node].slow {
-				paces[name] = watching.Pace{}
+			if !excused {
+				judged = v.pace
 			}
 		}
+		paces[name] = judged
 	}
 	return paces
 }
 
 // judge compares what was answered since the last time with the prediction.
 func (v *speed) judge(f flow, least float64) {
-	wall := f.at.Sub(v.flow.at).Seconds()
-	answers, loaded := (f.answered-v.flow.answered)/wall, v.loaded(f)
-	v.flow, v.answers = f, 0
+	window := f.at.Sub(v.flow.at)
+	answers, loaded := (f.answered-v.flow.answered)/window.Seconds(), v.loaded(f)
+	v.begin(f)
 	if loaded {
 		v.answers = answers
+		v.pace = watching.Pace{Measured: true, Slow: answers < least*v.predicted, Window: window}
 	}
-	v.pace = watching.Pace{Measured: loaded, Slow: loaded && answers < least*v.predicted}
+}
+
+// begin begins a window.
+func (v *speed) begin(f flow) { v.flow, v.excused, v.pace, v.answers = f, false, watching.Pace{}, 0 }
+
+// acted begins all windows anew: what was answered beside a measurement or an apply says
+// nothing of the pipeline by itself.
+func (s speeds) acted() {
+	for _, v := range s {
+		v.begin(flow{})
+	}
 }
 
 // loaded says whether there were so many requests that more would not be answered sooner.

@@ -28,7 +28,8 @@ func (c gatewayCounts) report() deployer.WorkerReport {
 func TestFlows(t *testing.T) {
 	state := &statefile.State{Models: map[string]statefile.Model{"m": {Release: "r1", Gateway: "a", Slices: []statefile.Slice{{Node: "b"}},
 		Prediction: statefile.Prediction{ThroughputPerSecond: 100, LatencySeconds: 0.02}}}}
-	few, slow, well := watching.Pace{}, watching.Pace{Slow: true, Measured: true}, watching.Pace{Measured: true}
+	few, well := watching.Pace{}, watching.Pace{Measured: true, Window: time.Second}
+	slow := watching.Pace{Slow: true, Measured: true, Window: time.Second}
 	gone := deployer.WorkerReport{Err: fmt.Errorf("gone")}
 	steps := []struct {
 		what   string
@@ -66,7 +67,51 @@ func TestFlows(t *testing.T) {
 	}
 	now = now.Add(leastAnswers * time.Second / 200)
 	again := map[string]deployer.Health{"a": {Workers: map[string]deployer.WorkerReport{"m": gatewayCounts{right: 80, seconds: 8}.report()}}}
-	if got := s.flows(state, again, nil, 0.7, now)["m"]; got != slow {
-		t.Errorf("after too short a time what was found does not stay: %+v", got)
+	if got := s.flows(state, again, nil, 0.7, now)["m"]; got != few || v.pace != slow {
+		t.Errorf("after too short a time %+v counts, and %+v is known", got, v.pace)
+	}
+	if s.acted(); v.flow.at != (time.Time{}) || v.pace != few {
+		t.Errorf("after an action the window goes on: %+v", v)
+	}
+}
+
+// A pipeline of 0.05 inferences/s is judged every 400 s: one slow window does not measure its
+// links, although it is longer than the patience; the next does. A stage that was slow at
+// any time of a window excuses all of it.
+func TestLongWindowCountsOnce(t *testing.T) {
+	const every, window = 5 * time.Second, 400 * time.Second
+	state := &statefile.State{Models: map[string]statefile.Model{"m": {Release: "r1", Gateway: "a", Slices: []statefile.Slice{{Node: "b"}},
+		Prediction: statefile.Prediction{ThroughputPerSecond: 0.05, LatencySeconds: 40}}}}
+	tests := map[string]struct {
+		slow    func(at time.Duration) bool // answers half of what is predicted
+		stage   func(at time.Duration) bool // has a slow stage
+		measure time.Duration               // when; 0 is never
+	}{
+		"one slow window": {slow: func(at time.Duration) bool { return at <= window }},
+		"two":             {slow: func(at time.Duration) bool { return at <= 2*window }, measure: 2 * window},
+		"a slow stage in the second": {slow: func(at time.Duration) bool { return at <= 3*window },
+			stage: func(at time.Duration) bool { return at == window+window/2 }, measure: 3 * window},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			machine := watching.New(watching.Settings{Grace: time.Minute, Slow: time.Minute, Gap: 15 * time.Second, Again: time.Hour})
+			s, counts, measured := speeds{}, gatewayCounts{inside: 8}, time.Duration(0)
+			for at := time.Duration(0); at <= 4*window && measured == 0; at += every {
+				answers := map[string]deployer.Health{"a": {Workers: map[string]deployer.WorkerReport{"m": counts.report()}}}
+				stages := map[string]stagePace{"b": {slow: test.stage != nil && test.stage(at)}}
+				machine.Observe(at, nil, s.flows(state, answers, stages, 0.7, time.Unix(0, 0).Add(at)))
+				if d, ok := machine.Next(at); ok {
+					measured = at
+					t.Logf("%s: %+v", at, d)
+				}
+				counts.right += 0.05 * every.Seconds()
+				if test.slow(at + every) {
+					counts.right -= 0.025 * every.Seconds()
+				}
+			}
+			if measured != test.measure {
+				t.Errorf("measured at %s, want %s", measured, test.measure)
+			}
+		})
 	}
 }

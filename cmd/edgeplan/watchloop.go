@@ -135,7 +135,9 @@ func (w *watch) round(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	return w.act(ctx, d)
+	err := w.act(ctx, d)
+	w.speeds.acted()
+	return err
 }
 
 // nodes are the devices that are watched, as they are reached now.

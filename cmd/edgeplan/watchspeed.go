@@ -28,6 +28,7 @@ type speed struct {
 	before float64
 
 	flow    flow          // what was counted when pace was last judged
+	excused bool          // whether a stage was slow since
 	pace    watching.Pace // of the whole pipeline
 	answers float64       // inferences per second that it gave under load; 0 where that was not measured
 }

@@ -10,12 +10,17 @@ type Pace struct {
 	// Slow says that it answers much less than predicted although no stage is slow by
 	// itself, where that was Measured: few requests tell nothing.
 	Slow, Measured bool
+	// Window is the time over which it was measured, since the last time that it was.
+	Window time.Duration
 }
 
 // pipeline is what is remembered of one.
 type pipeline struct {
 	slow time.Duration // for how long it was too slow
 	calm time.Duration // for how long it was not
+	// times is how often in a row it was found too slow: one window may be long, and slow for
+	// a reason that is over.
+	times int
 
 	wait time.Duration // after the last measurement; 0 where there was none lately
 	next time.Duration // it is not measured before
@@ -24,16 +29,20 @@ type pipeline struct {
 	evaded bool
 }
 
-// longestAgain is the longest that a pipeline is left unmeasured.
-const longestAgain = 6 * time.Hour
+// longestAgain is the longest that a pipeline is left unmeasured, and leastTimes is how often
+// it is found too slow before it is measured at all.
+const (
+	longestAgain = 6 * time.Hour
+	leastTimes   = 2
+)
 
-func (p *pipeline) observe(seen Pace, step time.Duration) {
+func (p *pipeline) observe(seen Pace) {
 	switch {
 	case !seen.Measured:
 	case seen.Slow:
-		p.slow, p.calm = p.slow+step, 0
+		p.slow, p.calm, p.times = p.slow+seen.Window, 0, p.times+1
 	default:
-		p.slow, p.calm = 0, p.calm+step
+		p.slow, p.calm, p.times = 0, p.calm+seen.Window, 0
 	}
 	if p.calm >= forgiven*p.wait && !p.evaded {
 		p.wait = 0
@@ -42,7 +51,7 @@ func (p *pipeline) observe(seen Pace, step time.Duration) {
 
 // due says whether it is to be measured.
 func (p *pipeline) due(now time.Duration, s Settings) bool {
-	return s.Again > 0 && now >= p.next && (p.evaded || s.Slow > 0 && p.slow >= s.Slow)
+	return s.Again > 0 && now >= p.next && (p.evaded || s.Slow > 0 && p.slow >= s.Slow && p.times >= leastTimes)
 }
 
 // measured takes in that it was, and whether the plan has changed by that. Each time
@@ -53,7 +62,7 @@ func (p *pipeline) measured(now time.Duration, changed bool, s Settings) {
 		p.evaded = wasSlow
 	}
 	p.wait = min(max(s.Again, 2*p.wait), max(s.Again, longestAgain))
-	p.next, p.slow, p.calm = now+p.wait, 0, 0
+	p.next, p.slow, p.calm, p.times = now+p.wait, 0, 0, 0
 }
 
 // toMeasure are the pipelines to be measured now, sorted; none while a device is not well,

@@ -19,7 +19,7 @@ type Settings struct {
 	// Again is how long a pipeline is left after it was measured, at least; it doubles. 0
 	// measures none.
 	Again time.Duration
-	// Gap is the longest time that one observation stands for. What was not looked at,
+	// Gap is the longest time that one observation of a device stands for. What was not looked at,
 	// because an apply was under way or the machine slept, says nothing of devices.
 	Gap time.Duration
 }
@@ -119,7 +119,7 @@ func (m *Machine) Observe(now time.Duration, found map[string]Seen, paces map[st
 			p = &pipeline{}
 			m.pipelines[name] = p
 		}
-		p.observe(pace, step)
+		p.observe(pace)
 	}
 	keepKeys(m.devices, found)
 	keepKeys(m.pipelines, paces)

@@ -45,7 +45,9 @@ func (w *world) run(until time.Duration) *world {
 		for name, used := range w.inUse {
 			found[name] = Seen{Health: w.health(name, w.now), InUse: used, Measured: used, Slow: w.slow(name, w.now)}
 		}
-		w.machine.Observe(w.now, found, map[string]Pace{"m": w.pace(w.now)})
+		pace := w.pace(w.now)
+		pace.Window = min(w.every, w.now) // the first observation stands for no time
+		w.machine.Observe(w.now, found, map[string]Pace{"m": pace})
 		if d, ok := w.machine.Next(w.now); ok {
 			w.act(d)
 		}
