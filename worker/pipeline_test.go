@@ -87,7 +87,11 @@ func TestBackpressureReachesTheGateway(t *testing.T) {
 	answers := make(chan error, 1)
 	client := c.client(3)
 	go func() { answers <- inferMany(client, 3, elements, requests) }()
-	passed := settled(func() int { return len(c.engines[0].order(0)) })
+	through := func() int { return len(c.engines[0].order(0)) }
+	for begun := time.Now(); through() < 3 && time.Since(begun) < time.Minute; {
+		time.Sleep(10 * time.Millisecond)
+	}
+	passed := settled(through)
 	// Between two engines: in hand 1, out queue 1, in hand 1, the transport 1, the
 	// window of 1 MiB 4, in hand 1, in queue 1. The last engine has one.
 	if limit := 2*10 + 2; passed > limit {
