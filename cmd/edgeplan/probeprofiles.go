@@ -104,7 +104,7 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 	}
 	request.MemoryBytes = free
 	room := float64(need+2*base.WorkerBytes) <= memoryShare*float64(free)
-	request.Serve = room && request.Threads == 1 && slices.Contains(rangesToServe(chain, t.model.Optimization), t.segmentRange)
+	request.Serve = room && p.served(t)
 	result, err := p.probes.Range(ctx, t.node, request)
 	if err != nil {
 		return err
