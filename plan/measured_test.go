@@ -250,6 +250,34 @@ func TestBuildWithoutMeasurements(t *testing.T) {
 	}
 }
 
+// Where real workers took more than ranges and queues do, every stage counts with it; where they
+// took less, nothing changes.
+func TestBuildCountsWhatServingTakes(t *testing.T) {
+	memory := func(more int64) (list []int64) {
+		dir := folder(t, bare)
+		probedCluster(t, dir, func(m *measurement.Measurements) {
+			whole, chain := &m.Profiles[0], input(t, dir, statefile.New()).Chains["m"]
+			queues := 3 * (chain.Cuts[0].Bytes + chain.Cuts[len(chain.Cuts)-1].Bytes)
+			if more != 0 {
+				whole.ServingPeakMemoryBytes = whole.PeakMemoryBytes + queues + more
+			}
+		})
+		for _, s := range mustBuild(t, dir, statefile.New()).Models[0].Stages {
+			list = append(list, s.MemoryBytes)
+		}
+		return list
+	}
+	without, below, above := memory(0), memory(-8<<20), memory(8<<20)
+	if !slices.Equal(without, below) {
+		t.Errorf("%d bytes become %d where workers took less", without, below)
+	}
+	for i := range above {
+		if more := above[i] - without[i]; more < 7<<20 || more > 9<<20 {
+			t.Errorf("stage %d takes %d bytes more, want 8 MiB", i, more)
+		}
+	}
+}
+
 // Two models on one measured cluster: each has times of its own, and an interval.
 func TestBuildTwoModelsFromMeasurements(t *testing.T) {
 	dir := folder(t, strings.Replace(bare, `model "m" { source = "m.onnx" }`, `

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/hashicorp/hcl/v2"
@@ -17,6 +16,7 @@ import (
 // profiled is what was measured of a model on a node, or on the node whose profile it
 // has, and what follows for ranges that were not measured.
 type profiled struct {
+	node   string // address
 	list   []*measurement.Profile
 	ranges map[[2]int]*measurement.Profile // by first and last segment
 	times  *profile.Times                  // nil: nothing was measured
@@ -30,7 +30,7 @@ func (b *builder) profilesOf(node *config.Node, model *config.Model) *profiled {
 		key := [2]string{source, model.Name}
 		found, known := b.profiles[key]
 		if !known {
-			found = newProfiled(b.matching(source, model), b.in.Chains[model.Name], model.Optimization)
+			found = newProfiled(source, b.matching(source, model), b.in.Chains[model.Name], model.Optimization)
 			b.profiles[key] = found
 		}
 		if found.times != nil {
@@ -53,8 +53,8 @@ func (b *builder) matching(node string, model *config.Model) []*measurement.Prof
 	return list
 }
 
-func newProfiled(list []*measurement.Profile, chain *onnx.Chain, optimization string) *profiled {
-	p := &profiled{list: list, ranges: map[[2]int]*measurement.Profile{}}
+func newProfiled(node string, list []*measurement.Profile, chain *onnx.Chain, optimization string) *profiled {
+	p := &profiled{node: node, list: list, ranges: map[[2]int]*measurement.Profile{}}
 	var timed []profile.Timed
 	for _, m := range list {
 		p.ranges[[2]int{m.FirstSegment, m.LastSegment}] = m
@@ -115,48 +115,15 @@ func (b *builder) addTimes(n *solver.Node, node *config.Node, model *config.Mode
 	b.addMessages(n, node, model, p)
 }
 
-// addMessages gives a node what messages cost there: their bytes, each request, and by how
-// much they slow the engine down.
-func (b *builder) addMessages(n *solver.Node, node *config.Node, model *config.Model, p *profiled) {
-	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerByte > 0 }); measured != nil {
-		n.CPUSecondsPerByte = measured.CPUSecondsPerByte
-	}
-	request := 0.0
-	if measured := b.measuredLike(node, func(m *measurement.Node) bool { return m.CPUSecondsPerRequest > 0 }); measured != nil {
-		request = measured.CPUSecondsPerRequest
-	}
-	chain := b.in.Chains[model.Name]
-	slower := p.slower(chain, request, n.CPUSecondsPerByte)
-	for i, r := range n.RangeSeconds {
-		n.RangeSeconds[i].Seconds += request + slower*bytesAround(chain, r.First, r.Last)
-	}
-	n.StageSeconds += request
-}
-
-// slower is by how much more a byte slows a stage down whose engine runs meanwhile, in
-// seconds, which the ranges say that were timed alone and as a stage: the mean, each between
-// nothing and what the engine takes alone, since what is beyond was disturbed.
-func (p *profiled) slower(chain *onnx.Chain, request, perByte float64) float64 {
-	sum, n := 0.0, 0
-	for _, m := range p.list {
-		bytes := bytesAround(chain, m.FirstSegment, m.LastSegment)
-		if m.ServingSeconds > 0 && bytes > 0 {
-			more := m.ServingSeconds - m.Seconds - request - perByte*bytes
-			sum, n = sum+min(max(0, more), m.Seconds)/bytes, n+1
-		}
-	}
-	return sum / max(1, float64(n))
-}
-
-// bytesAround are those that a stage of a range receives and sends for a request.
-func bytesAround(chain *onnx.Chain, first, last int) float64 {
-	return float64(chain.Cuts[first].Bytes + chain.Cuts[last+1].Bytes)
-}
-
 // measuredLike is what was measured of a node, or of the node whose profile it has, the
 // first that has what is asked for; nil where neither has.
 func (b *builder) measuredLike(node *config.Node, has func(*measurement.Node) bool) *measurement.Node {
-	for _, address := range []string{node.Address, node.ProfileOf} {
+	return b.measuredOf([]string{node.Address, node.ProfileOf}, has)
+}
+
+// measuredOf is what was measured of the first of some nodes that has what is asked for, or nil.
+func (b *builder) measuredOf(nodes []string, has func(*measurement.Node) bool) *measurement.Node {
+	for _, address := range nodes {
 		if m := b.in.Config.Measured.Node(address); m != nil && has(m) {
 			return m
 		}
@@ -170,77 +137,6 @@ func (b *builder) baseBytes(node *config.Node) int64 {
 		return m.EngineBaseBytes
 	}
 	return EngineBaseBytes
-}
-
-// memoryOf is what stages of a model need beside the base, fitted to the peaks measured
-// on all nodes; measured are the nodes that have some.
-func (b *builder) memoryOf(model *config.Model) (m profile.Memory, measured map[string]bool) {
-	if known, ok := b.memories[model.Name]; ok {
-		return known.memory, known.measured
-	}
-	chain := b.in.Chains[model.Name]
-	measured = map[string]bool{}
-	var peaks []profile.Peak
-	for _, node := range b.in.Config.Nodes {
-		for _, p := range b.matching(node.Address, model) {
-			if p.PeakMemoryBytes == 0 {
-				continue
-			}
-			measured[node.Address] = true
-			weights, activations := rangeBytes(chain, p.FirstSegment, p.LastSegment)
-			peaks = append(peaks, profile.Peak{Bytes: float64(p.PeakMemoryBytes), Base: float64(b.baseBytes(node)), Weights: weights, Activations: activations})
-		}
-	}
-	m = profile.FitMemory(peaks, weightFactor(model.Optimization))
-	b.memories[model.Name] = memoryFit{m, measured}
-	return m, measured
-}
-
-// memoryFit is what memoryOf has found.
-type memoryFit struct {
-	memory   profile.Memory
-	measured map[string]bool
-}
-
-// rangeBytes are the weights of a range, and the largest activations alive at once.
-func rangeBytes(chain *onnx.Chain, first, last int) (weights, activations float64) {
-	for _, s := range chain.Segments[first : last+1] {
-		weights += float64(s.WeightBytes)
-		activations = max(activations, float64(s.ActivationBytes))
-	}
-	return weights, activations
-}
-
-// addMemory gives the problem what the peaks say that stages need, where there are some.
-func (b *builder) addMemory(p *solver.Problem, model *config.Model, chain *onnx.Chain) {
-	memory, measured := b.memoryOf(model)
-	if len(measured) == 0 {
-		return
-	}
-	for i, s := range chain.Segments {
-		p.SegmentBytes[i] = scaledBytes(s.WeightBytes, memory.WeightFactor)
-		p.ActivationBytes[i] = scaledBytes(s.ActivationBytes, memory.ActivationFactor)
-	}
-}
-
-func scaledBytes(bytes int64, factor float64) int64 { return int64(math.Ceil(factor * float64(bytes))) }
-
-// weightFactor is what a byte of weights takes where that was not measured.
-func weightFactor(optimization string) float64 {
-	if optimization == "all" {
-		return allLevelWeights
-	}
-	return 1
-}
-
-// workerBaseBytes is what a worker with a stage of a model takes on a node beside weights,
-// activations and buffers.
-func (b *builder) workerBaseBytes(node *config.Node, model *config.Model) int64 {
-	memory, measured := b.memoryOf(model)
-	if len(measured) == 0 {
-		return b.baseBytes(node)
-	}
-	return b.baseBytes(node) + int64(math.Ceil(memory.Stage))
 }
 
 // checkProfiles warns of models whose measurements do not count: they are of another file

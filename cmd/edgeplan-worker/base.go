@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/edgeplan/edgeplan/internal/probe"
@@ -36,46 +34,19 @@ func measureBase(ctx context.Context, dir string, model probe.Passing) (bytes in
 		return 0, 0, err
 	}
 	begun := time.Now()
-	command, end, err := runWorker(ctx, dir)
+	process, err := start(ctx, dir)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer end()
-	if err := awaitReady(ctx, dir); err != nil {
+	defer process.end()
+	if err := process.awaitReady(ctx); err != nil {
 		return 0, 0, err
 	}
 	loadSeconds = time.Since(begun).Seconds()
 	if err := askAlone(ctx, dir, model.Input); err != nil {
 		return 0, 0, err
 	}
-	return agent.PeakBytes(command.Process.Pid), loadSeconds, nil
-}
-
-// runWorker runs this program as the worker of a folder.
-func runWorker(ctx context.Context, dir string) (command *exec.Cmd, end func(), err error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	command = exec.CommandContext(ctx, program, "run", "-key", filepath.Join(dir, worker.KeyFile), dir)
-	command.SysProcAttr = agent.EndsWithParent()
-	return command, func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		_ = command.Wait()
-	}, command.Start()
-}
-
-// awaitReady waits for a worker; one that ends instead does so within a moment.
-func awaitReady(ctx context.Context, dir string) error {
-	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-		status, err := worker.ReadStatus(dir)
-		if err == nil && status.Ready {
-			return nil
-		}
-		if ctx.Err() != nil || time.Since(begun) > baseTimeout {
-			return fmt.Errorf("a worker with next to nothing to load did not get ready: %w", context.Cause(ctx))
-		}
-	}
+	return agent.PeakBytes(process.pid), loadSeconds, nil
 }
 
 // writeAlone writes the manifest of a pipeline of one worker.

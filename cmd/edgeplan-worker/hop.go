@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,31 +33,41 @@ type hop struct {
 	to, back     *relay.Relay
 }
 
+// hopTimeout is how long the workers have to be ready, and then to answer.
+const hopTimeout = 2 * time.Minute
+
 // measureHop runs this program as the worker of a folder that holds an engine and a slice, and
-// once more as the gateway that sends it requests over links, and gives the processors' time of
-// a request at the stage.
-func measureHop(ctx context.Context, dir string, stage probe.Stage, d time.Duration) (seconds float64, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, baseTimeout, fmt.Errorf("a pipeline with next to nothing to do was not done within %v", baseTimeout))
+// once more as the gateway that sends it requests over links, and gives what the stage takes.
+func measureHop(ctx context.Context, dir string, stage probe.Stage, d time.Duration) (agent.HopResult, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, hopTimeout+d, fmt.Errorf("it was not done within %v", hopTimeout+d))
 	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	h, err := newHop(dir, stage)
 	if err != nil {
-		return 0, err
+		return agent.HopResult{}, err
 	}
 	defer h.close()
-	_, endGateway, err := runWorker(ctx, h.gateway)
+	gateway, err := start(ctx, h.gateway)
 	if err != nil {
-		return 0, err
+		return agent.HopResult{}, err
 	}
-	defer endGateway()
-	process, endStage, err := runWorker(ctx, dir)
+	defer gateway.end()
+	process, err := start(ctx, dir)
 	if err != nil {
-		return 0, err
+		return agent.HopResult{}, err
 	}
-	defer endStage()
-	if err := errors.Join(awaitReady(ctx, dir), awaitReady(ctx, h.gateway)); err != nil {
-		return 0, err
+	defer process.end()
+	if stage.MemoryBytes > 0 {
+		go agent.Guard(ctx, stage.MemoryBytes, stop, process.pid, gateway.pid)
 	}
-	return h.drive(ctx, process.Process.Pid, stage, d)
+	for _, s := range []*started{process, gateway} {
+		if err := s.awaitReady(ctx); err != nil {
+			return agent.HopResult{}, err
+		}
+	}
+	result, err := h.drive(ctx, process.pid, stage, d)
+	return result, cmp.Or(context.Cause(ctx), err) // what ended them is why it failed
 }
 
 // newHop writes both folders and opens the links between.
@@ -118,17 +129,17 @@ func (h *hop) write(stage probe.Stage, atStage, atGateway string) error {
 
 // drive sends requests and sees what they take the stage's process. The first ones, which make
 // connections and grow its heap, are not counted.
-func (h *hop) drive(ctx context.Context, pid int, stage probe.Stage, d time.Duration) (seconds float64, err error) {
+func (h *hop) drive(ctx context.Context, pid int, stage probe.Stage, d time.Duration) (result agent.HopResult, err error) {
 	client, err := clientOf(h.gateway)
 	if err != nil {
-		return 0, err
+		return result, err
 	}
 	defer client.Close()
 	var zeros []tensor.Tensor
 	for _, info := range stage.Inputs {
 		zero, err := info.Zeros()
 		if err != nil {
-			return 0, err
+			return result, err
 		}
 		zeros = append(zeros, zero)
 	}
@@ -137,14 +148,17 @@ func (h *hop) drive(ctx context.Context, pid int, stage probe.Stage, d time.Dura
 		return err
 	}
 	if err := infer(ctx); err != nil { // waits until the two have found each other
-		return 0, err
+		return result, err
 	}
 	warm := load.Run(ctx, load.Options{Duration: hopWarmUp, Concurrency: hopConcurrency}, infer)
 	used := agent.ProcessorSeconds(pid)
 	r := load.Run(ctx, load.Options{Duration: d, Concurrency: hopConcurrency}, infer)
-	used = agent.ProcessorSeconds(pid) - used
-	if err := errors.Join(warm.FirstError, r.FirstError, ctx.Err()); err != nil || r.Answered == 0 {
-		return 0, fmt.Errorf("a pipeline with next to nothing to do gave %d answers: %w", r.Answered, err)
+	used = max(0, agent.ProcessorSeconds(pid)-used) // threads that have ended count no more
+	if err := errors.Join(warm.FirstError, r.FirstError); err != nil {
+		return result, fmt.Errorf("of %d requests, %d failed; the first: %w", r.Answered+r.Failed, r.Failed, err)
 	}
-	return used / float64(r.Answered), nil
+	if r.Answered == 0 {
+		return result, errors.New("no request was answered")
+	}
+	return agent.HopResult{CPUSeconds: used / float64(r.Answered), PeakBytes: agent.PeakBytes(pid)}, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/enginetest"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
 	"github.com/edgeplan/edgeplan/internal/probe"
+	"github.com/edgeplan/edgeplan/internal/probe/agent"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/worker"
 )
@@ -47,9 +49,12 @@ func TestMeasureHop(t *testing.T) {
 	var took [2]float64
 	for i, values := range []int64{4, 256 << 10} {
 		dir, stage := hopFolder(t, values)
-		var err error
-		if took[i], err = measureHop(context.Background(), dir, stage, 200*time.Millisecond); err != nil {
+		result, err := measureHop(context.Background(), dir, stage, 200*time.Millisecond)
+		if err != nil {
 			t.Fatal(err)
+		}
+		if took[i] = result.CPUSeconds; result.PeakBytes < 16<<20 {
+			t.Errorf("its worker held %d bytes at its highest", result.PeakBytes)
 		}
 	}
 	if !(0 < took[0] && took[0] < took[1]) {
@@ -57,16 +62,23 @@ func TestMeasureHop(t *testing.T) {
 	}
 }
 
-// A slice that does not load is told, and no process is left.
+// Workers that hold more than they may are ended, and that is why.
+func TestMeasureHopOfTooMuchMemory(t *testing.T) {
+	dir, stage := hopFolder(t, 4)
+	stage.MemoryBytes = 1 << 20
+	if _, err := measureHop(context.Background(), dir, stage, time.Second); !errors.Is(err, agent.ErrMemory) {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// A slice that does not load is told at once, and no process is left.
 func TestMeasureHopOfDamage(t *testing.T) {
 	dir, stage := hopFolder(t, 4)
 	if err := os.WriteFile(filepath.Join(dir, worker.GraphFile), []byte("no model"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	_, err := measureHop(ctx, dir, stage, time.Second)
-	if err == nil || !strings.Contains(err.Error(), "did not get ready") {
+	_, err := measureHop(context.Background(), dir, stage, time.Second)
+	if err == nil || !strings.Contains(err.Error(), "ended before it was ready") || !strings.Contains(err.Error(), worker.GraphFile) {
 		t.Errorf("it ended with %v", err)
 	}
 	if status, err := worker.ReadStatus(filepath.Join(dir, "g")); err != nil || status.Running {

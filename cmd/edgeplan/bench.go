@@ -67,6 +67,9 @@ func runBench(ctx context.Context, c *cli, args []string) error {
 	if result.load.Failed > 0 {
 		return fmt.Errorf("%d requests failed; the first: %w", result.load.Failed, result.load.FirstError)
 	}
+	if result.load.Answered == 0 {
+		return fmt.Errorf("no request was answered in the %s that count: give it a longer -duration", quantity.FormatSeconds(result.load.Elapsed.Seconds()))
+	}
 	return nil
 }
 

@@ -47,7 +47,7 @@ func (p *probing) lookAt(ctx context.Context, node string) error {
 	p.warnOf(node, facts, offset)
 	if base, err := p.baseOf(ctx, node); err == nil {
 		m.EngineBaseBytes, m.EngineLoadSeconds = base.WorkerBytes, base.LoadSeconds
-		m.CPUSecondsPerRequest, m.CPUSecondsPerByte = base.RequestSeconds, cmp.Or(base.ByteSeconds, m.CPUSecondsPerByte)
+		m.CPUSecondsPerRequest, m.CPUSecondsPerByte = max(base.RequestSeconds, leastSeconds), cmp.Or(base.ByteSeconds, m.CPUSecondsPerByte)
 	} else {
 		p.fail(err)
 	}

@@ -103,8 +103,8 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 		return err
 	}
 	request.MemoryBytes = free
-	room := float64(need+base.WorkerBytes) <= memoryShare*float64(free)
-	request.Serve = room && request.Threads == 1 && slices.Contains(rangesToServe(chain, t.model.Optimization), t.segmentRange)
+	room := float64(need+2*base.WorkerBytes) <= memoryShare*float64(free)
+	request.Serve = room && p.served(t)
 	result, err := p.probes.Range(ctx, t.node, request)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 	profile := p.profileOf(t)
 	profile.Seconds, profile.Spread, profile.MeasuredAt = max(result.Seconds, leastSeconds), result.Spread, p.now()
 	profile.Deviation = result.Deviation
-	profile.ServingSeconds = result.ServingSeconds
+	profile.ServingCPUSeconds, profile.ServingPeakMemoryBytes = result.ServingCPUSeconds, result.ServingPeakBytes
 	if result.ServingProblem != "" {
 		p.warn("%s of %s on %s was not timed as a stage: %s", t.name(), t.model.Address, t.node, result.ServingProblem)
 	}

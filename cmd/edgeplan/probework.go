@@ -200,11 +200,11 @@ func (p *probing) toLook() []string {
 }
 
 // stale says whether a node is to be looked at: also where a worker could not be
-// measured there the last time.
+// measured there the last time, or was not by an earlier version.
 func (p *probing) stale(node string) bool {
 	n := p.knownNode(node)
 	_, engine := p.engine(node)
-	return !p.fresh(n.MeasuredAt) || engine && n.EngineBaseBytes == 0
+	return !p.fresh(n.MeasuredAt) || engine && (n.EngineBaseBytes == 0 || n.CPUSecondsPerRequest == 0)
 }
 
 // toTest are the directions to be tested, with their media.
@@ -263,7 +263,31 @@ func (p *probing) freshTiming(t timing) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	at := slices.IndexFunc(p.measured.Profiles, func(o measurement.Profile) bool { return sameProfile(o, wanted) })
-	return at >= 0 && p.fresh(p.measured.Profiles[at].MeasuredAt)
+	if at < 0 || !p.fresh(p.measured.Profiles[at].MeasuredAt) {
+		return false
+	}
+	return p.measured.Profiles[at].ServingCPUSeconds > 0 || !p.servable(t)
+}
+
+// servable says whether a range is also to be run by a real worker, for which there is memory
+// by what is known of the node.
+func (p *probing) servable(t timing) bool {
+	at := slices.IndexFunc(p.measured.Nodes, func(n measurement.Node) bool { return n.Node == t.node })
+	if at < 0 || !p.served(t) {
+		return false
+	}
+	known := p.measured.Nodes[at]
+	free := known.MemoryBytes
+	if n := p.nodes[t.node]; n.MemoryOrigin == config.Declared {
+		free = min(free, n.Memory)
+	}
+	need := rangeMemory(p.chains[t.model.Name], t.segmentRange, t.model.Optimization) + 3*known.EngineBaseBytes
+	return float64(need) <= memoryShare*float64(free)
+}
+
+// served says whether a range is one of those that a real worker runs as well.
+func (p *probing) served(t timing) bool {
+	return plan.Threads(t.model) == 1 && slices.Contains(rangesToServe(p.chains[t.model.Name], t.model.Optimization), t.segmentRange)
 }
 
 // profileOf is the profile of a range, of which nothing is measured yet.

@@ -35,7 +35,11 @@ func New() (Limits, error) {
 		if err := os.Mkdir(l.Root, 0o755); err != nil {
 			return Limits{}, err
 		}
-		return l, errors.Join(l.prepare(), l.enter())
+		if err := errors.Join(l.prepare(), l.enter()); err != nil {
+			l.Remove()
+			return Limits{}, err
+		}
+		return l, nil
 	}
 	return Limits{}, errors.New("no control groups for processors here")
 }

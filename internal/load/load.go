@@ -22,8 +22,9 @@ type Options struct {
 	// Pause gives the time before each request of an open loop; nil is always 1/Rate,
 	// with the first at once.
 	Pause func() time.Duration
-	// WarmUp leaves out what is answered within this time, and what is answered after
-	// Duration, so that neither filling nor emptying counts; 0 counts all.
+	// WarmUp leaves out what is answered within this time or after Duration, so that neither
+	// filling nor emptying counts; latencies and failures are those of requests that were due
+	// between, however late they end. 0 counts all.
 	WarmUp time.Duration
 }
 
@@ -44,7 +45,7 @@ func (r Result) Throughput() float64 {
 	return float64(r.Answered) / r.Elapsed.Seconds()
 }
 
-// Quantile is the latency that a share q of all answers, 0 to 1, does not exceed:
+// Quantile is the latency that a share q of all that count, 0 to 1, does not exceed:
 // the nearest rank. It is 0 when there is no answer.
 func (r Result) Quantile(q float64) time.Duration {
 	n := len(r.Latencies)
@@ -141,22 +142,30 @@ func (r *run) once(due time.Time) {
 		due = time.Now()
 	}
 	err := r.request(r.ctx)
-	took := time.Since(due)
+	now := time.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case err == nil && !r.counts(time.Now()):
-	case err == nil:
-		r.result.Answered++
-		r.result.Latencies = append(r.result.Latencies, took)
-	case r.ctx.Err() == nil || !errors.Is(err, r.ctx.Err()):
+	if err == nil {
+		r.answer(due, now)
+	} else if r.counts(due) && (r.ctx.Err() == nil || !errors.Is(err, r.ctx.Err())) {
 		if r.result.Failed++; r.result.FirstError == nil {
 			r.result.FirstError = err
 		}
 	}
 }
 
-// counts says whether an answer of a time counts.
+// answer counts an answer by its own time, and its latency by the time when its request was
+// due: else the latest answers of an open loop that falls behind would be left out.
+func (r *run) answer(due, now time.Time) {
+	if r.counts(now) {
+		r.result.Answered++
+	}
+	if r.counts(due) {
+		r.result.Latencies = append(r.result.Latencies, now.Sub(due))
+	}
+}
+
+// counts says whether what happens at a time counts.
 func (r *run) counts(at time.Time) bool {
 	since := at.Sub(r.begin)
 	return r.options.WarmUp == 0 || since > r.options.WarmUp && since <= r.options.Duration

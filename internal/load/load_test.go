@@ -74,7 +74,8 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// The warm-up and what is answered after the end do not count, and pauses are the caller's.
+// Answers count within the window, and latencies and failures of what was due there; pauses are
+// the caller's.
 func TestWarmUpAndPauses(t *testing.T) { synctest.Test(t, testWarmUpAndPauses) }
 
 func testWarmUpAndPauses(t *testing.T) {
@@ -85,8 +86,28 @@ func testWarmUpAndPauses(t *testing.T) {
 		Duration: 220 * ms, WarmUp: 100 * ms, Concurrency: 10, Rate: 1,
 		Pause: func() time.Duration { next++; return pauses[next-1] },
 	}, func(context.Context) error { time.Sleep(20 * ms); return nil })
-	if r.Answered != 2 || len(r.Latencies) != 2 || r.Failed != 0 || r.Elapsed != 120*ms {
-		t.Errorf("%+v, want the two that were due at 150 and 190 ms", r)
+	if r.Answered != 2 || len(r.Latencies) != 3 || r.Failed != 0 || r.Elapsed != 120*ms {
+		t.Errorf("%+v, want the answers of the two due at 150 and 190 ms, and the latency of that at 210 too", r)
+	}
+}
+
+// What fails in the warm-up does not count, and an overloaded open loop hides no latency.
+func TestWarmUpAndFailures(t *testing.T) { synctest.Test(t, testWarmUpAndFailures) }
+
+func testWarmUpAndFailures(t *testing.T) {
+	const ms = time.Millisecond
+	var sent atomic.Int64
+	begun := time.Now()
+	r := load.Run(context.Background(), load.Options{Duration: 200 * ms, WarmUp: 100 * ms, Concurrency: 20, Rate: 100}, func(context.Context) error {
+		n := sent.Add(1)
+		if time.Since(begun) < 95*ms {
+			return errors.New("cold")
+		}
+		time.Sleep(time.Duration(n) * 20 * ms) // the 18th, due at 170 ms, is answered at 530
+		return nil
+	})
+	if r.Failed != 0 || r.FirstError != nil || r.Answered != 0 || r.Quantile(1) < 360*ms {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -91,10 +91,13 @@ type Profile struct {
 	// PeakMemoryBytes is resident memory of a worker that runs the range, at its highest;
 	// 0 where it was not measured.
 	PeakMemoryBytes int64 `json:"peak_memory_bytes,omitempty"`
-	// ServingSeconds of a request at a worker that runs the range as a stage, messages and all;
+	// ServingCPUSeconds are the processor time of a request at a worker that runs the range as a
+	// stage, messages and all; 0 where it was not measured.
+	ServingCPUSeconds float64 `json:"serving_cpu_seconds,omitempty"`
+	// ServingPeakMemoryBytes is resident memory of that worker at its highest, with its queues;
 	// 0 where it was not measured.
-	ServingSeconds float64   `json:"serving_seconds,omitempty"`
-	MeasuredAt     time.Time `json:"measured_at"`
+	ServingPeakMemoryBytes int64     `json:"serving_peak_memory_bytes,omitempty"`
+	MeasuredAt             time.Time `json:"measured_at"`
 }
 
 // BoundDimensions writes sizes of symbolic dimensions in order of their names, as

@@ -28,6 +28,7 @@ func anyProfile() *rapid.Generator[Profile] {
 			Threads: rapid.IntRange(0, 2).Draw(t, "threads"), FirstSegment: first, LastSegment: first + rapid.IntRange(0, 3).Draw(t, "more"),
 			Seconds: rapid.Float64Range(leastSeconds, mostSeconds).Draw(t, "seconds"),
 			Spread:  rapid.Float64Range(0, mostSpread).Draw(t, "spread"), Deviation: rapid.Float64Range(0, mostSpread).Draw(t, "deviation"), PeakMemoryBytes: rapid.Int64Range(0, mostBytes).Draw(t, "peak"),
+			ServingCPUSeconds: rapid.Float64Range(0, mostSeconds).Draw(t, "serving"), ServingPeakMemoryBytes: rapid.Int64Range(0, mostBytes).Draw(t, "serving peak"),
 			MeasuredAt: anyTime().Draw(t, "at"),
 		}
 	})

@@ -181,7 +181,8 @@ func (p *Profile) fields() []field {
 		number("spread", &p.Spread, 0, mostSpread),
 		optional(number("deviation", &p.Deviation, 0, mostSpread)),
 		optional(number("peak_memory_bytes", &p.PeakMemoryBytes, 0, mostBytes)),
-		optional(number("serving_seconds", &p.ServingSeconds, 0, mostSeconds)),
+		optional(number("serving_cpu_seconds", &p.ServingCPUSeconds, 0, mostSeconds)),
+		optional(number("serving_peak_memory_bytes", &p.ServingPeakMemoryBytes, 0, mostBytes)),
 		moment("measured_at", &p.MeasuredAt),
 	}
 }

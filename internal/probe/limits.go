@@ -88,7 +88,7 @@ func (b Base) Check() error {
 
 // Check refuses what no range takes.
 func (r RangeResult) Check() error {
-	if !sensible(r.Seconds) || !sensible(r.ServingSeconds) || !sensible(r.Spread) || r.Spread > mostSpread || !(r.Deviation >= 0 && r.Deviation <= MostDeviation) || r.PeakBytes < 0 || r.PeakBytes > mostMemory {
+	if !sensible(r.Seconds) || !sensible(r.ServingCPUSeconds) || !sensible(r.Spread) || r.Spread > mostSpread || !(r.Deviation >= 0 && r.Deviation <= MostDeviation) || r.PeakBytes < 0 || r.PeakBytes > mostMemory || r.ServingPeakBytes < 0 || r.ServingPeakBytes > mostMemory {
 		return fmt.Errorf("the device's answer makes no sense: %+v", r)
 	}
 	return nil

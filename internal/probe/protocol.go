@@ -111,6 +111,7 @@ type Stage struct {
 	Optimization    string
 	Threads         int
 	Inputs, Outputs []tensor.Info
+	MemoryBytes     int64 // that its worker and the gateway before it may hold; 0 is no limit
 }
 
 // Base is what a worker costs beside its slice.
@@ -136,7 +137,7 @@ type RangeRequest struct {
 	MemoryBytes int64   `json:"memory_bytes"`
 	Goal        float64 `json:"goal"`        // spread at which it stops
 	Cap         float64 `json:"cap_seconds"` // that it runs at most
-	// Serve asks for ServingSeconds too.
+	// Serve asks for ServingCPUSeconds too.
 	Serve bool `json:"serve,omitempty"`
 }
 
@@ -149,8 +150,10 @@ type RangeResult struct {
 	Runs        int     `json:"runs"`
 	LoadSeconds float64 `json:"load_seconds"`
 	PeakBytes   int64   `json:"peak_bytes"` // resident at its highest
-	// ServingSeconds are what a request takes a real worker that runs the range as a stage.
-	ServingSeconds float64 `json:"serving_seconds,omitempty"`
+	// ServingCPUSeconds are what a request takes a real worker that runs the range as a stage: the
+	// time of a processor, or more where a control group grants less than one.
+	ServingCPUSeconds float64 `json:"serving_cpu_seconds,omitempty"`
+	ServingPeakBytes  int64   `json:"serving_peak_bytes,omitempty"` // resident at that worker's highest
 	// ServingProblem is why they are not known although they were asked for.
 	ServingProblem string `json:"serving_problem,omitempty"`
 }

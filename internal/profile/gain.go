@@ -29,10 +29,13 @@ func (t *Times) gainsOf(ranges []Timed) []gain {
 }
 
 // gain is the mean of those of the measured ranges: each counts as it is like this one, and as
-// closely as it was measured.
-func (t *Times) gain(first, last int) float64 {
+// closely as it was measured. Of a range that was measured itself, others says to leave it out.
+func (t *Times) gain(first, last int, others bool) float64 {
 	sum, weights := 0.0, 1/(unlike*unlike)
 	for _, g := range t.gains {
+		if others && g.first == first && g.last == last {
+			continue
+		}
 		like := t.likeness(first, last, g)
 		apart := unlike * (1 - like)
 		w := like * like / (g.spread*g.spread + apart*apart)

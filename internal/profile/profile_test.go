@@ -78,6 +78,29 @@ func TestFitTimesPredictsRangesBetween(t *testing.T) {
 	})
 }
 
+// The interval covers most ranges that were not measured, of any place and length, and is not
+// so wide that it says nothing.
+func TestFitTimesKnowsHowCloseItIs(t *testing.T) {
+	const chains, each = 100, 20
+	covered, widest := 0, 0.0
+	for seed := range chains {
+		c := anyChain().Example(seed)
+		fit := FitTimes(c.segments, c.measured(0.01, func() float64 { return 2*c.draw.Float64() - 1 }))
+		widest = max(widest, fit.Spread)
+		for range each {
+			first := c.draw.IntN(len(c.segments) * 3 / 4)
+			last := first + len(c.segments)/6 + c.draw.IntN(len(c.segments)-first)
+			last = min(last, len(c.segments)-1)
+			if math.Abs(fit.Seconds(first, last)/c.time(first, last)-1) <= fit.Spread {
+				covered++
+			}
+		}
+	}
+	if covered < chains*each*3/4 || widest > 0.2 {
+		t.Errorf("%d of %d ranges are within the interval, which is %.2f at its widest", covered, chains*each, widest)
+	}
+}
+
 // Measured ranges that contradict nothing are met closely, no time is negative, and the same
 // ranges give the same times.
 func TestFitTimesMeetsWhatWasMeasured(t *testing.T) {

@@ -29,8 +29,9 @@ type Times struct {
 	Covered  []bool
 	// Stage is the seconds of every range beside those of its segments.
 	Stage float64
-	// Spread is twice the root mean square of what the measured ranges differ from this,
-	// as a share, and at least the middle one of their own spreads.
+	// Spread is twice the root mean square of what the measured ranges differ from what the
+	// others say of them, as a share, and at least the middle one of their own spreads. A
+	// single range says nothing of others, which are expected to be within 15 %.
 	Spread float64
 
 	before []float64 // the seconds of all segments before each
@@ -86,7 +87,7 @@ func FitTimes(segments []Segment, ranges []Timed) *Times {
 
 // Seconds of a range: the sum of its segments, and what ranges that are like it have gained.
 func (t *Times) Seconds(first, last int) float64 {
-	return t.summed(first, last) * t.gain(first, last)
+	return t.summed(first, last) * t.gain(first, last, false)
 }
 
 // summed is the time of a range without a gain.
@@ -195,12 +196,15 @@ func fitParts(parts []part, work []float64, stage float64, ranges []Timed) []flo
 	return leastSquares(terms, start)
 }
 
-// misfit is Times.Spread.
+// misfit is Times.Spread. A range's own gain would make it agree with itself.
 func (t *Times) misfit(ranges []Timed) float64 {
+	if len(ranges) == 1 {
+		return math.Max(unlike, ranges[0].Spread)
+	}
 	sum := 0.0
 	var spreads []float64
 	for _, r := range ranges {
-		off := t.Seconds(r.First, r.Last)/r.Seconds - 1
+		off := t.summed(r.First, r.Last)*t.gain(r.First, r.Last, true)/r.Seconds - 1
 		sum += off * off
 		spreads = append(spreads, r.Spread)
 	}

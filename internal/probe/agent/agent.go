@@ -25,11 +25,17 @@ type Options struct {
 	// highest resident memory, and how long it took to be ready.
 	Base func(ctx context.Context, dir string, model probe.Passing) (bytes int64, loadSeconds float64, err error)
 	// Hop starts a real worker of a stage in such a folder and another one that sends
-	// and receives for a while, and gives the processors' time of a request at the stage.
-	Hop func(ctx context.Context, dir string, stage probe.Stage, d time.Duration) (seconds float64, err error)
+	// and receives for a while.
+	Hop func(ctx context.Context, dir string, stage probe.Stage, d time.Duration) (HopResult, error)
 	// Idle is how long it waits for a request; 0 is ten minutes. A connection that is
 	// gone without a word leaves it waiting.
 	Idle time.Duration
+}
+
+// HopResult is what the worker of a stage takes.
+type HopResult struct {
+	CPUSeconds float64 // of processors for a request; 0 where the kernel does not tell
+	PeakBytes  int64   // resident at its highest
 }
 
 // agent is the probe on a device.

@@ -58,18 +58,19 @@ func moved(model probe.Passing) (float64, error) {
 // hop is what a request takes a worker beside the engine, in seconds of the device, and what
 // the engine itself was seen to take.
 func (a *agent) hop(engine probe.File, model probe.Passing) (run *probe.RangeResult, seconds float64, err error) {
+	var result HopResult
 	err = a.in(engine, model, func(dir string) error {
 		run, err = a.runIn(dir, probe.RangeRequest{Optimization: "disabled", Threads: 1, Inputs: []tensor.Info{model.Input},
 			Outputs: []tensor.Info{model.Output}, Goal: 1, Cap: baseSeconds, MemoryBytes: 1 << 40})
 		if err == nil {
-			seconds, err = a.Hop(a.ctx, dir, model.Stage(), hopTime)
+			result, err = a.Hop(a.ctx, dir, model.Stage(), hopTime)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, 0, err
 	}
-	return run, max(0, seconds/system{"/"}.share()-run.Seconds), nil
+	return run, max(0, result.CPUSeconds/system{"/"}.share()-run.Seconds), nil
 }
 
 // in makes a folder with an engine and a model.

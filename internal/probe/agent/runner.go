@@ -42,8 +42,7 @@ func (a *agent) timeRange(request probe.RangeRequest) (*probe.RangeResult, error
 	defer remove()
 	result, err := a.runIn(dir, request)
 	if err == nil && request.Serve && result.Seconds > 0 {
-		var problem error
-		if result.ServingSeconds, problem = a.serving(dir, request, result.Seconds); problem != nil {
+		if problem := a.serveRange(dir, request, result); problem != nil {
 			result.ServingProblem = problem.Error()
 		}
 	}
@@ -56,13 +55,24 @@ const (
 	leastServing, mostServing = time.Second, 5 * time.Second
 )
 
-// serving is what a request takes the worker of a stage: engine, messages, and what the one
+// errUncounted is why a serving run tells nothing of time.
+var errUncounted = errors.New("the kernel does not count the processor time of threads (/proc/PID/task/TID/schedstat)")
+
+// serveRange adds what a request takes the worker of a stage: engine, messages, and what the one
 // costs the other, since messages take the engine's caches.
-func (a *agent) serving(dir string, request probe.RangeRequest, alone float64) (float64, error) {
-	d := min(max(seconds(servedRequests*alone), leastServing), mostServing)
-	stage := probe.Stage{Optimization: request.Optimization, Threads: request.Threads, Inputs: request.Inputs, Outputs: request.Outputs}
-	used, err := a.Hop(a.ctx, dir, stage, d)
-	return used / system{"/"}.share(), err
+func (a *agent) serveRange(dir string, request probe.RangeRequest, result *probe.RangeResult) error {
+	d := min(max(seconds(servedRequests*result.Seconds), leastServing), mostServing)
+	stage := probe.Stage{Optimization: request.Optimization, Threads: request.Threads, Inputs: request.Inputs, Outputs: request.Outputs,
+		MemoryBytes: max(request.MemoryBytes, leastMemory)}
+	took, err := a.Hop(a.ctx, dir, stage, d)
+	if err != nil {
+		return err
+	}
+	result.ServingCPUSeconds, result.ServingPeakBytes = took.CPUSeconds/system{"/"}.share(), took.PeakBytes
+	if took.CPUSeconds == 0 {
+		return errUncounted
+	}
+	return nil
 }
 
 // runIn starts this program as the runner of a folder, and guards its memory.
@@ -83,13 +93,13 @@ func (a *agent) runIn(dir string, request probe.RangeRequest) (*probe.RangeResul
 	if err := command.Start(); err != nil {
 		return nil, err
 	}
-	go guard(ctx, command.Process.Pid, max(request.MemoryBytes, leastMemory), end)
+	go Guard(ctx, max(request.MemoryBytes, leastMemory), end, command.Process.Pid)
 	err = command.Wait()
 	if cause := context.Cause(ctx); cause != nil {
 		return nil, cause
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, lastLine(stderr.String()))
+		return nil, fmt.Errorf("%w: %s", err, LastLine(stderr.String()))
 	}
 	var result probe.RangeResult
 	if err := json.Unmarshal(stdout.Bytes(), &result); err != nil {
@@ -100,7 +110,8 @@ func (a *agent) runIn(dir string, request probe.RangeRequest) (*probe.RangeResul
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-func lastLine(text string) string {
+// LastLine of what a program wrote.
+func LastLine(text string) string {
 	text = strings.TrimSpace(text)
 	return text[strings.LastIndex(text, "\n")+1:]
 }
@@ -108,11 +119,12 @@ func lastLine(text string) string {
 // ErrMemory is why a range was ended that took more memory than it may.
 var ErrMemory = errors.New("it takes more memory than is free")
 
-// guard ends a process that holds more than its limit of what the system cannot drop.
-// The kernel, should it be quicker, is told to end it before anything else.
-func guard(ctx context.Context, pid int, limit int64, end context.CancelCauseFunc) {
-	folder := "/proc/" + strconv.Itoa(pid)
-	_ = os.WriteFile(folder+"/oom_score_adj", []byte("1000"), 0)
+// Guard ends processes, by end, that together hold more than a limit of what the system cannot
+// drop. The kernel, should it be quicker, is told to end them before anything else.
+func Guard(ctx context.Context, limit int64, end context.CancelCauseFunc, pids ...int) {
+	for _, pid := range pids {
+		_ = os.WriteFile(procFile(pid, "oom_score_adj"), []byte("1000"), 0)
+	}
 	tick := time.NewTicker(guardEvery)
 	defer tick.Stop()
 	for {
@@ -121,12 +133,18 @@ func guard(ctx context.Context, pid int, limit int64, end context.CancelCauseFun
 			return
 		case <-tick.C:
 		}
-		if held := statusBytes(folder+"/status", "RssAnon", "RssShmem", "VmSwap"); held > limit {
+		held := int64(0)
+		for _, pid := range pids {
+			held += statusBytes(procFile(pid, "status"), "RssAnon", "RssShmem", "VmSwap")
+		}
+		if held > limit {
 			end(fmt.Errorf("%w: it held %d bytes, and may hold %d", ErrMemory, held, limit))
 			return
 		}
 	}
 }
+
+func procFile(pid int, name string) string { return "/proc/" + strconv.Itoa(pid) + "/" + name }
 
 // statusBytes adds values of /proc/PID/status; 0 once the process is gone.
 func statusBytes(file string, names ...string) int64 {
@@ -148,5 +166,5 @@ func statusBytes(file string, names ...string) int64 {
 
 // PeakBytes is the most that a process has had in memory at once; 0 is not known.
 func PeakBytes(pid int) int64 {
-	return statusBytes("/proc/"+strconv.Itoa(pid)+"/status", "VmHWM")
+	return statusBytes(procFile(pid, "status"), "VmHWM")
 }
