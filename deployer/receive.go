@@ -43,10 +43,15 @@ func (r *receivers) refuse() {
 	r.refused = true
 }
 
+// push gives back one that may take more.
 func (r *receivers) push(one *receiver) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.idle = append(r.idle, one)
+	select {
+	case <-one.done: // a write to it may still be held up
+	default:
+		r.idle = append(r.idle, one)
+	}
 }
 
 // receiver takes a session from those of the upload, for a parcel; nil where the device has none.
@@ -178,7 +183,12 @@ func (r *receiver) flush(ctx context.Context) error { return r.during(ctx, r.in.
 // during does something to the input of a receiver, which is over when that ends.
 func (r *receiver) during(ctx context.Context, do func() error) error {
 	result := make(chan error, 1)
-	go func() { result <- do() }()
+	r.writes(1)
+	go func() {
+		err := do()
+		r.writes(-1)
+		result <- err
+	}()
 	select {
 	case err := <-result:
 		if err == nil {
@@ -189,14 +199,21 @@ func (r *receiver) during(ctx context.Context, do func() error) error {
 		}
 		<-r.done
 	case <-ctx.Done():
-		return r.giveUp(context.Cause(ctx))
+		err := r.giveUp(context.Cause(ctx))
+		endsSoon(result)
+		return err
 	case <-r.done:
-		select {
-		case <-result:
-		case <-time.After(endGrace):
-		}
+		endsSoon(result)
 	}
 	return r.why(ctx)
+}
+
+// endsSoon waits for a write to a receiver that has ended, which reads a file of the caller.
+func endsSoon(result <-chan error) {
+	select {
+	case <-result:
+	case <-time.After(endGrace): // the line is dead
+	}
 }
 
 // digest waits for that of a file on the device.

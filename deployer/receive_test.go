@@ -196,6 +196,7 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 		"fails without end":       {"greet; yes >&2", "takes nothing more", true},
 		"takes nothing":           {"greet; exec sleep 60", "takes nothing more", true},
 		"does not answer":         {"greet; " + takes + "exec sleep 60", "does not answer", true},
+		"answers before it reads": {"greet; read -r offset size mode name; echo \"${name##*-}  $name\"; exec sleep 60", "takes nothing more", true},
 		"lies of a file":          {"greet; " + takes + "echo \"" + lie + "  $name\"; cat >/dev/null", "arrived damaged", false},
 		"tells of another file":   {"greet; " + takes + "echo '" + lie + "  x'; cat >/dev/null", "was not sent", false},
 		"prints anything":         {"greet; cat >/dev/null & echo thanks; wait", "sha256sum printed", false},

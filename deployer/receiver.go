@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,15 +24,17 @@ type receiver struct {
 	in      *bufio.Writer
 	stderr  *bounded
 	limit   time.Duration // of silence, beside the time that it needs for what it got
-	silence *time.Timer
+	silence *time.Timer   // runs while something is under way
 	greeted chan struct{} // closed when it is ready
 	done    chan struct{} // closed when it has ended
 
-	mu     sync.Mutex
-	coming map[string]*coming // by name
-	owed   int64              // bytes of files that it has to read and flush before it answers
-	ended  error
-	blamed bool // whether somebody was told why it ended
+	mu       sync.Mutex
+	coming   map[string]*coming // by name
+	busy     int                // writes to it that are under way
+	owed     int64              // bytes of files that it has to read and flush before it answers
+	patience time.Duration      // for which silence was set
+	ended    error
+	blamed   bool // whether somebody was told why it ended
 }
 
 // coming is a file that was sent, or is on its way.
@@ -41,8 +44,9 @@ type coming struct {
 }
 
 const (
-	sendBlock = 256 << 10
-	maxAnswer = 512 // bytes of a line
+	sendBlock  = 256 << 10
+	sendPacket = 32 << 10 // what golang.org/x/crypto/ssh sends at once
+	maxAnswer  = 512      // bytes of a line
 )
 
 // openReceiver starts a worker program that receives files for a folder. It ends when ctx does.
@@ -68,6 +72,7 @@ func openReceiver(ctx context.Context, l *link, limit time.Duration, program, di
 	}
 	r.session = session
 	r.mu.Lock() // which the timer waits for
+	r.patience = limit
 	r.silence = time.AfterFunc(limit, r.isSilent)
 	r.mu.Unlock()
 	context.AfterFunc(ctx, func() { r.end(context.Cause(ctx)) })
@@ -143,15 +148,27 @@ func (r *receiver) reason(err error) error {
 func (r *receiver) stir() {
 	switch {
 	case r.ended != nil:
-	case len(r.coming) == 0:
+	case len(r.coming) == 0 && r.busy == 0: // it may have answered for what it does not take
 		r.silence.Stop()
 	default:
-		r.silence.Reset(r.limit + secondsFor(max(0, r.owed)))
+		r.patience = r.limit + secondsFor(max(0, r.owed))
+		r.silence.Reset(r.patience)
 	}
 }
 
 func (r *receiver) isSilent() {
-	r.end(errors.New("the device takes nothing more and does not answer"))
+	r.mu.Lock()
+	patience := r.patience
+	r.mu.Unlock()
+	r.end(fmt.Errorf("the device takes nothing more and does not answer, for %s", patience.Round(time.Second/10)))
+}
+
+// writes says that so many more (or less) writes to the input are under way.
+func (r *receiver) writes(more int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.busy += more
+	r.stir()
 }
 
 // end ends the program, which may be at work. What was not answered for is not there.
@@ -189,10 +206,18 @@ type writing struct {
 	in       io.Writer
 }
 
+// Write writes by SSH packets: on a slow line each is a sign of life.
 func (w writing) Write(p []byte) (int, error) {
-	n, err := w.in.Write(p)
-	w.receiver.mu.Lock()
-	defer w.receiver.mu.Unlock()
-	w.receiver.stir()
-	return n, err
+	written := 0
+	for piece := range slices.Chunk(p, sendPacket) {
+		n, err := w.in.Write(piece)
+		written += n
+		if err != nil {
+			return written, err
+		}
+		w.receiver.mu.Lock()
+		w.receiver.stir()
+		w.receiver.mu.Unlock()
+	}
+	return written, nil
 }

@@ -46,6 +46,7 @@ func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []state
 	defer end()
 	u := &uploading{site: s, ctx: ctx, source: source, total: totalBytes(blobs),
 		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receivers: newReceivers()}
+	defer u.tellNoMore()
 	there, err := u.prepare(ctx, blobs)
 	if err != nil {
 		return err
@@ -94,6 +95,7 @@ type uploading struct {
 	total        int64         // bytes of content
 	telling      sync.Mutex    // held while progress is told, which must not go back
 	done         int64         // bytes of content, of the total
+	over         bool          // nothing more is told
 	wire         atomic.Int64  // bytes of files that were sent
 	ahead        string        // name of the parcel that goes first; "" is none
 	measuredLine chan struct{} // closed when it has been sent
@@ -106,8 +108,18 @@ type uploading struct {
 func (u *uploading) progress(n int64) {
 	u.telling.Lock()
 	defer u.telling.Unlock()
+	if u.over {
+		return
+	}
 	u.done += n
 	u.emitUpload("", u.done, u.total)
+}
+
+// tellNoMore ends progress: on a dead line something may read a file of this machine still.
+func (u *uploading) tellNoMore() {
+	u.telling.Lock()
+	defer u.telling.Unlock()
+	u.over = true
 }
 
 // all brings every parcel: the worker program, which hashes the others there, then big ones
