@@ -178,10 +178,7 @@ func readBlob(source plan.BlobSource, blob statefile.Blob) ([]byte, error) {
 
 // modeOf is the mode of a blob on a device: programs can be executed.
 func modeOf(blob statefile.Blob) fs.FileMode {
-	if isProgram(blob) {
-		return 0o700
-	}
-	return 0o600
+	return worker.Incoming{Program: isProgram(blob)}.Mode()
 }
 
 func isProgram(blob statefile.Blob) bool {
