@@ -32,6 +32,7 @@ type parcel struct {
 	members []string         // temporary names of the blobs of a packed one
 	found   form             // in which a part of it is on the device
 	part    int64            // bytes of that part; unchecked
+	again   bool             // by SFTP, since a receiver ended
 }
 
 // packed says whether the parcel is an archive.

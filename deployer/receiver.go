@@ -139,9 +139,9 @@ func (r *receiver) reason(err error) error {
 		return r.link.why(fmt.Errorf("answers of the worker program: %w", err))
 	}
 	if err := r.session.Wait(); err != nil { // standard error is complete then
-		return r.link.explain(err, r.args, r.stderr.String())
+		return without(r.link.explain(err, r.args, r.stderr.String()))
 	}
-	return errors.New("the worker program on the device ended by itself")
+	return &receiverEndedError{cause: errors.New("the worker program on the device ended by itself")}
 }
 
 // stir gives the device time again, since something happened; mu is held.
@@ -187,8 +187,13 @@ func (r *receiver) end(cause error) {
 	}()
 }
 
-// why tells the first who asks why it ended. The others are to give up because of that.
+// why tells the first who asks why it ended. The others are to give up because of that, unless
+// it can be done without the receiver.
 func (r *receiver) why(ctx context.Context) error {
+	var ended *receiverEndedError
+	if errors.As(r.ended, &ended) {
+		return r.ended
+	}
 	r.mu.Lock()
 	blamed := r.blamed
 	r.blamed = true
