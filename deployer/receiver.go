@@ -115,8 +115,8 @@ func (r *receiver) read(out io.Reader) {
 // answered keeps the digest of a file that was sent.
 func (r *receiver) answered(line string) error {
 	sums := map[string]string{}
-	if err := parseSums(line+"\n", sums); err != nil {
-		return err
+	if err := parseSums(line, sums); err != nil {
+		return fmt.Errorf("answers of the worker program: %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
