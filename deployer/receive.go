@@ -84,7 +84,7 @@ func (u *uploading) openReceiver(ctx context.Context, program string) (*receiver
 	if err != nil {
 		return nil, err
 	}
-	r, err := openReceiver(u.ctx, l, u.o.AnswerTimeout, program, u.blobs())
+	r, err := openReceiver(u.ctx, l, u.o, program, u.blobs())
 	if err != nil && ctx.Err() == nil && !u.isLost() {
 		u.receivers.refuse(program)
 		return nil, nil

@@ -216,10 +216,15 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 			s, program := c.employed("a", []byte("#!/bin/sh\ngreet() { echo '"+worker.ReceiveGreeting+"'; }\n"+
 				"case $1 in sum) shift; sha256sum \"$@\";; *) "+test.receive+";; esac\n"))
 			if test.silent {
-				s.o.AnswerTimeout = 6 * time.Second
+				s.o.receiveSilence = 2 * time.Second
 			}
-			blobs := []statefile.Blob{c.blobs.add("", noise(1, 3<<20)), c.blobs.add("", noise(2, 3<<20)),
-				c.blobs.add("", noise(3, 70_000)), c.blobs.add("", noise(4, 80_000))}
+			if name == "does not greet" {
+				s.o.AnswerTimeout = 12 * time.Second
+			}
+			blobs := []statefile.Blob{c.blobs.add("", noise(1, 3<<20)), c.blobs.add("", noise(2, 3<<20))}
+			if test.want == "" { // also what travels together
+				blobs = append(blobs, c.blobs.add("", noise(3, 70_000)), c.blobs.add("", noise(4, 80_000)))
+			}
 			var told Event
 			s.o.Progress = func(e Event) {
 				if e.Kind == "upload" && e.Total > 0 && e.Bytes < told.Bytes {
@@ -306,16 +311,31 @@ func TestReceiverMayWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const limit = 4 * time.Second
-	r, err := openReceiver(t.Context(), l, limit, s.helperProgram(), s.blobs())
+	r, err := openReceiver(t.Context(), l, s.o, s.helperProgram(), s.blobs())
 	if err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-r.done:
-		t.Error(r.ended)
-	case <-time.After(limit + time.Second):
+	waits := func(when string) {
+		t.Helper()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.silence.Stop() || r.ended != nil {
+			t.Errorf("%s its silence is measured, or it has ended: %v", when, r.ended)
+		}
 	}
+	waits("before the first file")
+	from := &sizedReader{Reader: strings.NewReader("content"), ctx: t.Context(), size: 7, moved: func(int) {}}
+	sent, err := r.send(t.Context(), worker.Incoming{Name: ".tmp-a", Size: 7}, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.digest(t.Context(), sent); err != nil {
+		t.Fatal(err)
+	}
+	waits("after a file")
 }
 
 // A program that is none, or that lies of itself, is not employed.

@@ -50,11 +50,11 @@ const (
 )
 
 // openReceiver starts a worker program that receives files for a folder. It ends when ctx does.
-func openReceiver(ctx context.Context, l *link, limit time.Duration, program, dir string) (*receiver, error) {
-	r := &receiver{link: l, args: []string{program, "receive", dir}, stderr: &bounded{limit: maxStderr}, limit: limit,
+func openReceiver(ctx context.Context, l *link, o Options, program, dir string) (*receiver, error) {
+	r := &receiver{link: l, args: []string{program, "receive", dir}, stderr: &bounded{limit: maxStderr}, limit: o.receiveSilence,
 		greeted: make(chan struct{}), done: make(chan struct{}), coming: map[string]*coming{}}
 	var out io.Reader
-	session, err := l.openSession(ctx, limit, func(session *ssh.Session) error {
+	session, err := l.openSession(ctx, o.AnswerTimeout, func(session *ssh.Session) error {
 		session.Stderr = r.stderr
 		stdout, err := session.StdoutPipe()
 		if err != nil {
@@ -72,8 +72,8 @@ func openReceiver(ctx context.Context, l *link, limit time.Duration, program, di
 	}
 	r.session = session
 	r.mu.Lock() // which the timer waits for
-	r.patience = limit
-	r.silence = time.AfterFunc(limit, r.isSilent)
+	r.patience = o.AnswerTimeout
+	r.silence = time.AfterFunc(r.patience, r.isSilent)
 	r.mu.Unlock()
 	context.AfterFunc(ctx, func() { r.end(context.Cause(ctx)) })
 	go r.read(out)
