@@ -20,7 +20,7 @@ func (t *transition) check(ctx context.Context) error {
 		s := t.sites[node]
 		lost := func(err error) { cancel(s.failed(err)) }
 		go s.watch(ctx, func() error { return s.stillRuns(ctx, t.folder, t.To.Release) }, lost)
-		go s.watchWorker(ctx, t.folder, t.To.Release, lost)
+		go s.watchWorker(ctx, t.folder, t.To.Release, t.processes[node], lost)
 	}
 	s := t.sites[t.To.Gateway]
 	s.emit("probe", "checking %s with an inference", t.Model)
@@ -42,10 +42,10 @@ func (s *site) stillRuns(ctx context.Context, deployment, id string) error {
 // workerLooks is how often a worker is looked at while its pipeline is checked.
 const workerLooks = 2 * time.Second
 
-// watchWorker tells when the worker of a release ends, until ctx does. One that is
-// started again by then has ended, too: it did so before anybody asked it for much.
-func (s *site) watchWorker(ctx context.Context, deployment, id string, ended func(error)) {
-	pid := 0
+// watchWorker tells when the worker of a release ends, which runs as process pid, until ctx
+// does. One that is started again by then has ended, too: it did so before anybody asked it
+// for much. Of one that a repair left running no process is known, 0, before the first look.
+func (s *site) watchWorker(ctx context.Context, deployment, id string, pid int, ended func(error)) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -45,6 +45,24 @@ func TestWorkerEndsDuringTheCheck(t *testing.T) {
 	}
 }
 
+// One that has ended and was started again before it is looked at for the first time is
+// noticed as well: the process is that of nobody who was ready.
+func TestWorkerStartedAgainDuringTheCheck(t *testing.T) {
+	t.Parallel()
+	c := bareCluster(t)
+	c.addDevice("a", embedded.Options{})
+	c.options.probe = func(ctx context.Context, _ net.Conn, name string, m *statefile.Model) error {
+		running := filepath.Join(c.deployment("a", name), "releases", m.Release, "running")
+		if err := os.WriteFile(running, []byte("1\n"), 0o600); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	err := c.apply(c.plan(models{"net": c.model("net", "1", 7433, "a")}))
+	mentions(t, err, "a: the worker ended while its pipeline was checked", "nothing of it runs")
+}
+
 // One that ends between being ready and being looked at fails the apply by its cause, too.
 func TestWorkerEndsOnceReady(t *testing.T) {
 	t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -185,8 +186,14 @@ func explainHandshake(err error, conn *watchedConn, c *credentials, o Options) e
 		return &AgentError{Host: host, Err: err}
 	case strings.Contains(text, "unable to authenticate"), strings.Contains(text, "Too many authentication failures"):
 		return &AuthError{Host: host, User: c.hop.user, Tried: c.tried, Err: err}
-	case conn.greeting() == "" && errors.Is(err, io.EOF):
+	case conn.greeting() == "" && closedByPeer(err):
 		err = fmt.Errorf("it closed the connection before it said anything (too many connections at once, a ban such as fail2ban's, or a forwarded port with nothing behind): %w", err)
 	}
 	return &UnreachableError{host, err}
+}
+
+// closedByPeer says whether the other end closed the connection. What was on its way there
+// then comes back as a reset.
+func closedByPeer(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }

@@ -69,6 +69,18 @@ func TestNoSSHServer(t *testing.T) {
 	}
 }
 
+// A server that closes before it has read everything resets the connection.
+func TestConnectionResetBeforeTheGreeting(t *testing.T) {
+	c := emptyCluster(t)
+	s := listen(t, func(conn net.Conn) {
+		_, _ = conn.Read(make([]byte, 1))
+		_ = conn.(*net.TCPConn).SetLinger(0)
+	})
+	s.IdentityFile, s.KnownHosts = c.identity, knownHosts(t)
+	_, err := connect(context.Background(), s, c.options.withDefaults())
+	mentions(t, err, "closed the connection before it said anything", "reset")
+}
+
 // server is an SSH server for one connection, whose login does as it likes.
 func server(t *testing.T, login func(ssh.ConnMetadata) error) (statefile.SSH, ssh.PublicKey) {
 	t.Helper()

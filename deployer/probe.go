@@ -30,7 +30,7 @@ func (s *site) probe(ctx context.Context, deployment, name string, m *statefile.
 	defer conn.Close()
 	err = s.o.probe(ctx, conn, name, m)
 	switch {
-	case err != nil && strings.HasSuffix(err.Error(), context.Canceled.Error()) && context.Cause(ctx) != nil:
+	case cancelled(err) && context.Cause(ctx) != nil:
 		return context.Cause(ctx) // which is all there is to say
 	case err != nil && ctx.Err() != nil:
 		return fmt.Errorf("%w: %v", context.Cause(ctx), err)
@@ -39,6 +39,12 @@ func (s *site) probe(ctx context.Context, deployment, name string, m *statefile.
 			err, path.Join(s.release(deployment, m.Release), worker.LogFile))
 	}
 	return err
+}
+
+// cancelled says whether a request only failed because whoever made it gave it up.
+func cancelled(err error) bool {
+	var failed *worker.RequestError
+	return errors.Is(err, context.Canceled) || errors.As(err, &failed) && failed.Code == codes.Canceled
 }
 
 // brokenOff says whether a request failed because the other end of its connection went away.

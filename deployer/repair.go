@@ -86,7 +86,7 @@ func (t *transition) setDown(node string, down bool) {
 func (t *transition) endRepair(ctx context.Context, cause error) error {
 	undo := context.WithoutCancel(ctx)
 	_ = each(sortedKeys(t.down), t.o.Devices, func(node string) error {
-		err := t.sites[node].start(undo, t.folder, t.To.Release)
+		_, err := t.sites[node].start(undo, t.folder, t.To.Release)
 		t.setDown(node, err != nil)
 		return nil
 	})

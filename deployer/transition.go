@@ -15,23 +15,24 @@ import (
 type transition struct {
 	*applying
 	plan.Deployment
-	folder   string // the deployment's, on every device
-	nodes    []string
-	keys     map[string]string // public keys of the workers, by node
-	bundles  map[string]bundle
-	ready    map[string]bool   // releases that are in place already
-	stopped  bool              // the old release, perhaps
-	started  bool              // the new release, perhaps
-	guards   map[string]*guard // by node, of an old release that stops first
-	promised bool              // the new release, to devices, perhaps
-	down     map[string]bool   // nodes whose worker a repair has stopped and not started
+	folder    string // the deployment's, on every device
+	nodes     []string
+	keys      map[string]string // public keys of the workers, by node
+	bundles   map[string]bundle
+	ready     map[string]bool   // releases that are in place already
+	stopped   bool              // the old release, perhaps
+	started   bool              // the new release, perhaps
+	guards    map[string]*guard // by node, of an old release that stops first
+	promised  bool              // the new release, to devices, perhaps
+	down      map[string]bool   // nodes whose worker a repair has stopped and not started
+	processes map[string]int    // of the workers that were started, by node
 }
 
 // deploy brings a model to its new release. Up to the switch of the gateway
 // every failure is undone; from there on nothing is.
 func (a *applying) deploy(ctx context.Context, d plan.Deployment) error {
 	t := &transition{applying: a, Deployment: d, folder: DeploymentName(d.Model, a.plan.Prior.Lineage),
-		nodes: plan.ReleaseNodes(d.To), bundles: map[string]bundle{}, ready: map[string]bool{}, down: map[string]bool{}, guards: map[string]*guard{}}
+		nodes: plan.ReleaseNodes(d.To), bundles: map[string]bundle{}, ready: map[string]bool{}, down: map[string]bool{}, guards: map[string]*guard{}, processes: map[string]int{}}
 	err := t.prepareAll(ctx)
 	if err == nil {
 		err = t.bringUp(ctx)
@@ -129,7 +130,16 @@ func (t *transition) startNew(ctx context.Context, node string) error {
 		t.markReady(node)
 	}
 	s.emit("start", "starting release %s of %s", t.To.Release, t.Model)
-	return s.start(ctx, t.folder, t.To.Release)
+	pid, err := s.start(ctx, t.folder, t.To.Release)
+	t.setProcess(node, pid)
+	return err
+}
+
+// setProcess is called for several nodes at once.
+func (t *transition) setProcess(node string, pid int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.processes[node] = pid
 }
 
 func (t *transition) isReady(node string) bool {

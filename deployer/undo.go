@@ -57,7 +57,7 @@ func (t *transition) startOld(ctx context.Context) error {
 	return each(t.present(plan.ReleaseNodes(t.From)), t.o.Devices, func(node string) error {
 		s := t.sites[node]
 		s.emit("start", "starting release %s of %s again", t.From.Release, t.Model)
-		err := s.start(ctx, t.folder, t.From.Release)
+		_, err := s.start(ctx, t.folder, t.From.Release)
 		if err == nil {
 			t.dismissGuards([]string{node})
 		}

@@ -62,8 +62,8 @@ program=$(usable_program "$1" "$3") || { echo unknown; exit; }
 	return "", "", nil
 }
 
-// start starts the worker of a release and waits until it is ready.
-func (s *site) start(ctx context.Context, deployment, id string) error {
+// start starts the worker of a release and waits until it is ready. It gives its process.
+func (s *site) start(ctx context.Context, deployment, id string) (pid int, err error) {
 	dir := s.release(deployment, id)
 	out, err := s.runFor(ctx, s.o.StartTimeout+startGrace, path.Join(dir, worker.ProgramFile),
 		"start", "-key", s.key(), "-timeout", s.o.StartTimeout.String(), dir)
@@ -74,18 +74,18 @@ func (s *site) start(ctx context.Context, deployment, id string) error {
 	}
 	switch {
 	case err != nil && status.Log != "":
-		return fmt.Errorf("%w%s\nthe end of its log (%s):\n%s", err, portHint(status.Log), path.Join(dir, worker.LogFile), indent(status.Log))
+		return 0, fmt.Errorf("%w%s\nthe end of its log (%s):\n%s", err, portHint(status.Log), path.Join(dir, worker.LogFile), indent(status.Log))
 	case err != nil:
-		return err
+		return 0, err
 	case decodeErr != nil:
-		return fmt.Errorf("the worker printed %q instead of its status: %w", out, decodeErr)
+		return 0, fmt.Errorf("the worker printed %q instead of its status: %w", out, decodeErr)
 	case !status.Ready:
-		return s.endedWorker(ctx, dir, "as soon as it was ready")
+		return 0, s.endedWorker(ctx, dir, "as soon as it was ready")
 	}
 	for _, warning := range status.Warnings {
 		s.emit("warning", "%s", warning)
 	}
-	return nil
+	return status.PID, nil
 }
 
 // portHint says what to do when another program has the port.

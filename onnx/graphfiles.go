@@ -38,7 +38,7 @@ func createGraph(dir string, content []byte) (temporary string, err error) {
 
 // replace puts graphs in the place of those of an earlier run. Whatever fails, the folder
 // has graphs of one of the two only: all are written under temporary names first, and the
-// old ones go before the first new one comes.
+// old ones go before the first new one comes. So after a failure some may be missing.
 func (g graphFiles) replace(graphs [][]byte) error {
 	old, err := g.find()
 	if err != nil {

@@ -29,8 +29,8 @@ type SliceFile struct {
 // into a folder as slice-0.onnx, slice-1.onnx and so on, with their weights beside
 // them as plain files, which slices share. A weight is named by the XXH3 digest of its
 // elements: next to copying, SHA-256 would take most of the time. One that the folder
-// has already stays as it is. Slices that an earlier run left there are replaced, all of
-// them or none.
+// has already stays as it is. Slices that an earlier run left there are replaced: a mixture of
+// two runs is never left, and after a failure while they are, some or all may be missing.
 func (c *Chain) WriteSlices(ctx context.Context, dir string, at []int) ([]SliceFile, error) {
 	if err := c.checkCuts(at); err != nil {
 		return nil, err

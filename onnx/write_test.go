@@ -180,8 +180,8 @@ func TestWriteSlicesFindsOtherContent(t *testing.T) {
 	wantError(t, err, spoilt, "something else")
 }
 
-// Whichever operation fails, the graphs in the folder are of one run: the old ones, all
-// of them, or new ones; and no temporary file stays.
+// Whichever operation fails, the graphs in the folder are of one run, of which some may be
+// missing; all old ones are there while new ones are written; and no temporary file stays.
 func TestGraphsOfOneRun(t *testing.T) {
 	old, next := [][]byte{[]byte("old"), []byte("old"), []byte("old"), []byte("old")}, [][]byte{[]byte("new"), []byte("new"), []byte("new")}
 	failure := errors.New("the disk is gone")

@@ -30,6 +30,8 @@ func TestParseSaysWhatIsWrong(t *testing.T) {
 		{"a field twice", head + "\n" + `"serial":4,` + lineage + `}`, ErrCorrupt, `s.json:2:8: the state is corrupt: "serial" stands twice in one object`},
 		{"a node twice", head + lineage + `,"nodes":{"node.a":{"path":"x"},"node.b":{},"node.a":{}}}`, ErrCorrupt, `"node.a" stands twice`},
 		{"a key of an output twice", head + lineage + `,"outputs":{"o":[{"a":{"b":1},"b":[],"a":2}]}}`, ErrCorrupt, `"a" stands twice`},
+		{"a field in another case", head + lineage + `,"Serial":6}`, ErrCorrupt, `unknown field "Serial": it is written "serial"`},
+		{"a field of a slice in another case", head + lineage + `,"models":{"Name":{"programs":{"Digest":[{"DIGEST":"x"}]}}}}`, ErrCorrupt, `it is written "digest"`},
 		{"slice on no node", head + lineage + `,"nodes":{"node.a":{}},"models":{"m":{"gateway":"node.a","slices":[{"node":"node.b"}]}}}`, ErrCorrupt,
 			"model.m runs on node.b, which is not among its nodes"},
 		{"gateway on no node", head + lineage + `,"models":{"m":{"gateway":"node.a"}}}`, ErrCorrupt, "model.m runs on node.a"},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -27,25 +26,41 @@ func (x *bed) loaded(ctx context.Context, l simulation.Load, d time.Duration, in
 		pauses := l.Pauses(simulatedSeed, 0)
 		o.Pause = func() time.Duration { return time.Duration(pauses() * float64(time.Second)) }
 	}
-	var group errgroup.Group
+	group, ctx := errgroup.WithContext(ctx)
 	var before, after []time.Duration
 	group.Go(func() (err error) {
-		time.Sleep(o.WarmUp)
-		if before, err = x.spent(); err != nil {
-			return err
+		if err = pause(ctx, o.WarmUp); err == nil {
+			before, err = x.spent()
 		}
-		time.Sleep(o.Duration - o.WarmUp)
-		after, err = x.spent()
+		if err == nil {
+			err = pause(ctx, o.Duration-o.WarmUp)
+		}
+		if err == nil {
+			after, err = x.spent()
+		}
 		return err
 	})
-	r, err = infer(ctx, client, inputs, o)
-	if err := errors.Join(err, group.Wait()); err != nil {
+	group.Go(func() (err error) {
+		r, err = infer(ctx, client, inputs, o)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return r, nil, err
 	}
 	for i := range before {
 		seconds = append(seconds, (after[i]-before[i]).Seconds()/float64(r.Answered))
 	}
 	return r, seconds, nil
+}
+
+// pause waits, unless ctx ends before.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // spent is the processor time of each worker so far.

@@ -60,7 +60,7 @@ func runForceUnlock(ctx context.Context, c *cli, args []string) error {
 
 // breakLease takes the lease of a device from the run that holds it.
 func (c *cli) breakLease(ctx context.Context, states *statefile.Manager, vars variables, node, id string, force bool) error {
-	prior, err := states.Load(ctx)
+	prior, err := c.load(ctx, states)
 	if err != nil {
 		return err
 	}

@@ -34,9 +34,9 @@ func (c *cli) passphraser() func(context.Context, string) (string, error) {
 
 func openTerminal() (*os.File, error) { return os.OpenFile("/dev/tty", os.O_RDWR, 0) }
 
-// askSecret asks on the terminal without showing what is typed. An interrupt
-// leaves the terminal as it was.
-func askSecret(ctx context.Context, question string) (string, error) {
+// askSecret asks on the terminal without showing what is typed, from before the question
+// is there. It leaves the terminal as it was, also after an interrupt.
+func askSecret(ctx context.Context, question string) (secret string, err error) {
 	terminal, err := openTerminal()
 	if err != nil {
 		return "", err
@@ -45,6 +45,10 @@ func askSecret(ctx context.Context, question string) (string, error) {
 	number := int(terminal.Fd())
 	before, err := term.GetState(number)
 	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, term.Restore(number, before)) }()
+	if err := stopEcho(terminal); err != nil {
 		return "", err
 	}
 	fmt.Fprintf(terminal, "%s: ", question)
@@ -63,6 +67,6 @@ func askSecret(ctx context.Context, question string) (string, error) {
 		return string(a.text), a.err
 	case <-ctx.Done():
 		fmt.Fprintln(terminal)
-		return "", errors.Join(errors.New("asking for it was interrupted"), term.Restore(number, before))
+		return "", errors.New("asking for it was interrupted")
 	}
 }

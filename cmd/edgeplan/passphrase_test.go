@@ -106,7 +106,7 @@ func TestPassphraseAtATerminal(t *testing.T) {
 				t.Skip("no pseudo terminals here: ", err)
 			}
 			defer terminal.Close()
-			shown, err := converse(terminal, "Passphrase of "+key+": ", c.types)
+			shown, err := converse(t, terminal, "Passphrase of "+key+": ", c.types)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -130,9 +130,9 @@ func TestPassphraseAtATerminal(t *testing.T) {
 	}
 }
 
-// converse types one answer whenever the question is on the terminal, and gives all
-// that was shown there until the program ended.
-func converse(terminal io.ReadWriter, question string, answers []string) (string, error) {
+// converse types one answer whenever the question is on the terminal, which hides it by then,
+// and gives all that was shown there until the program ended.
+func converse(t *testing.T, terminal *os.File, question string, answers []string) (string, error) {
 	var shown bytes.Buffer
 	buffer := make([]byte, 4096)
 	for asked := 0; ; {
@@ -148,7 +148,9 @@ func converse(terminal io.ReadWriter, question string, answers []string) (string
 			if asked == len(answers) {
 				return shown.String(), fmt.Errorf("it asks once more:\n%s", shown.String())
 			}
-			time.Sleep(50 * time.Millisecond) // until what is typed is hidden
+			if echoes(t, terminal) {
+				t.Error("the question comes before what is typed is hidden")
+			}
 			if _, err := io.WriteString(terminal, answers[asked]); err != nil {
 				return shown.String(), err
 			}

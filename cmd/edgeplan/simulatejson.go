@@ -13,8 +13,8 @@ type (
 	simulationJSON struct {
 		FormatVersion  int             `json:"format_version"`
 		Seed           uint64          `json:"seed"`
-		Jitter         float64         `json:"jitter"`          // as given for all times; 0 without -jitter, see the stages then
-		ElapsedSeconds float64         `json:"elapsed_seconds"` // simulated
+		Jitter         *float64        `json:"jitter,omitempty"` // as given for all times; absent without -jitter, see the stages then
+		ElapsedSeconds float64         `json:"elapsed_seconds"`  // simulated
 		Models         []simulatedJSON `json:"models"`
 		Bottleneck     string          `json:"bottleneck"`
 		Resources      []resourceLoad  `json:"resources"` // the busiest first
@@ -60,11 +60,8 @@ type (
 )
 
 func newSimulationJSON(s *simulated, f *simulateFlags, r *simulation.Result) simulationJSON {
-	out := simulationJSON{FormatVersion: observeFormat, Seed: f.seed, ElapsedSeconds: r.Seconds,
+	out := simulationJSON{FormatVersion: observeFormat, Seed: f.seed, Jitter: f.jitter, ElapsedSeconds: r.Seconds,
 		Bottleneck: s.busiest(r).Name, Resources: s.busy(r)}
-	if f.jitter != nil {
-		out.Jitter = *f.jitter
-	}
 	for i := range s.models {
 		out.Models = append(out.Models, s.modelJSON(i, &r.Models[i]))
 	}

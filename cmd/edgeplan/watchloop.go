@@ -54,7 +54,7 @@ func (c *cli) newWatch(ctx context.Context, f watchFlags) (*watch, error) {
 	if w.states, err = c.state(ctx); err != nil {
 		return nil, err
 	}
-	if w.state, err = w.states.Load(ctx); err != nil {
+	if w.state, err = c.load(ctx, w.states); err != nil {
 		return nil, err
 	}
 	w.looked = time.Now()

@@ -12,8 +12,9 @@ while [ "${1#-}" != "$1" ]; do
 	esac
 done
 dir=$1
-status() {
-	printf '{"running":%s,"ready":%s}\n' "$1" "$1"
+status() { # the process is known where the running worker has one
+	pid=$(cat "$dir/running" 2>/dev/null)
+	printf '{"running":%s,"ready":%s,"pid":%s}\n' "$1" "$1" "${pid:-0}"
 }
 case $command in
 key)
@@ -30,7 +31,7 @@ start)
 	fi
 	echo 0 >"$dir/worker.lock"
 	[ -e "$HOME/end-once-ready" ] && { status false; exit; }
-	touch "$dir/running"
+	echo $$ >"$dir/running"
 	status true
 	;;
 guard)

@@ -34,17 +34,21 @@ func places(t *testing.T) []place {
 	}
 }
 
+// suites numbers the runs of tests, whose states stay on servers of others.
+var suites atomic.Int64
+
 // suite runs a test in every place, those on servers of others included.
 func suite(t *testing.T, test func(t *testing.T, p place)) {
+	fresh := func(name string) string { return fmt.Sprintf("%s-%d", name, suites.Add(1)) }
 	for _, p := range places(t) {
 		t.Run(p.name, func(t *testing.T) { test(t, p) })
 	}
 	t.Run("gitea", func(t *testing.T) {
-		settings := giteaState(startGitea(t), strings.ReplaceAll(t.Name(), "/", "-"))
+		settings := giteaState(startGitea(t), fresh(strings.ReplaceAll(t.Name(), "/", "-")))
 		test(t, place{"gitea", func() statefile.Backend { return open(t, "", settings) }, false})
 	})
 	t.Run("versitygw", func(t *testing.T) {
-		settings := s3State(startVersitygw(t), t.Name())
+		settings := s3State(startVersitygw(t), fresh(t.Name()))
 		test(t, place{"versitygw", func() statefile.Backend { return open(t, "", settings) }, true})
 	})
 }
