@@ -55,12 +55,10 @@ func (u *uploading) compressed(p parcel, content body) (body, bool) {
 func (s *site) isSlow(share float64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	rate := s.rate
-	if s.uplink > 0 {
-		rate = s.uplink // also where the first file has only filled buffers
-	}
-	return rate > 0 && share*compressionRate > rate
+	return slower(s.rate, share) || slower(s.uplink, share) // the rate is too high where a file has only filled buffers
 }
+
+func slower(rate, share float64) bool { return rate > 0 && share*compressionRate > rate }
 
 // measured takes note of how fast the line is: the highest rate counts.
 func (s *site) measured(bytes int64, took time.Duration) {
@@ -94,7 +92,7 @@ const (
 func (s *site) isMeasured() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rate > 0 || s.uplink > 0
+	return s.rate > 0 || slower(s.uplink, 1)
 }
 
 // mayCompress says whether the start of a blob can be compressed.

@@ -247,3 +247,42 @@ func TestChainOfNeighbours(t *testing.T) {
 		}
 	}
 }
+
+// Over a network that devices share one gives at a time, as the plan counts.
+func TestOneAtATimeOverASharedNetwork(t *testing.T) {
+	t.Parallel()
+	n := newNeighbourhood(t, func(c *cluster, name string) { c.addDevice(name, embedded.Options{}) }, "a", "b", "c", "d")
+	layer := n.blobs.add("", noise(1, 4_000_000))
+	n.mustApply(models{"net": n.sharing("1", 7433, []statefile.Blob{layer}, "a", "c")})
+	n.viaRelay("a", "b", 4_000_000)
+	n.viaRelay("c", "d", 4_000_000)
+	m := n.sharing("2", 7434, []statefile.Blob{layer}, "a", "b", "c", "d")
+	p := n.planned(m, map[string]string{"b": "a", "d": "c"}, layer)
+	for i, u := range p.Uploads {
+		if u.From != "" {
+			p.Uploads[i].Over = "network.lan"
+		}
+	}
+	n.told()
+	if err := n.apply(p); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.serves("net", m); err != nil {
+		t.Error(err)
+	}
+	under, came := "", 0
+	for _, e := range n.told() {
+		switch {
+		case e.From == "":
+		case under != "" && under != e.Node:
+			t.Errorf("%s gets something while %s does", e.Node, under)
+		case e.Bytes == e.Total:
+			under, came = "", came+1
+		default:
+			under = e.Node
+		}
+	}
+	if came != 2 {
+		t.Errorf("%d copies came from a neighbour, want 2", came)
+	}
+}

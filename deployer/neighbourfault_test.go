@@ -20,7 +20,7 @@ import (
 // viaRelay makes what goes from one device to another pass a slow line.
 func (n neighbourhood) viaRelay(from, to string, rate float64) *relay {
 	n.t.Helper()
-	r := &relay{target: net.JoinHostPort(n.nodes[to].PipelineAddress, "7433"), rate: rate}
+	r := &relay{target: net.JoinHostPort(n.nodes[to].PipelineAddress, "7433"), rate: rate, resume: make(chan struct{})}
 	at, stop, err := r.listen()
 	if err != nil {
 		n.t.Fatal(err)
@@ -52,6 +52,8 @@ func TestNeighboursThatFail(t *testing.T) {
 	t.Parallel()
 	kill := func(command, node string) func(n neighbourhood, line *relay) {
 		return func(n neighbourhood, line *relay) {
+			line.holdAt.Store(8_000_000)
+			defer close(line.resume)
 			for deadline := time.Now().Add(20 * time.Second); line.sent.Load() < 8_000_000 && time.Now().Before(deadline); {
 				time.Sleep(time.Millisecond)
 			}
@@ -111,7 +113,7 @@ func TestNeighboursThatFail(t *testing.T) {
 			events := n.told()
 			told := strings.Join(warnings(events), "\n")
 			before, why, _ := strings.Cut(told, ", now sent from here: ")
-			if test.says != "" && (!strings.Contains(why, test.says) || before != "b: a could not give it 1 file") {
+			if test.says != "" && (!strings.Contains(why, test.says) || before != "b: could not get 1 file from a") {
 				t.Errorf("told %q, want %q", told, test.says)
 			}
 			if test.says == "" && told != "" {

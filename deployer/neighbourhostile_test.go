@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,9 +36,9 @@ func TestHostileNeighbours(t *testing.T) {
 		{"more than all, it says", "b", `echo '{"port":9,` + key + `}'; echo '{"done":true,"bytes":900000}'; sleep 60`, "a: the other device is not reached"},
 		{"bytes that go back", "b", `echo '{"port":9,` + key + `}'; yes '{"bytes":-5}'`, "a: the other device is not reached"},
 		{"lines of an error", "b", `printf 'a\nb\033[2J' >&2; exit 1`, "b: a b [2J"},
-		{"a giver that says nothing", "a", "sleep 60", " 3s"},
+		{"a giver that says nothing", "a", "sleep 60", "nothing came for 3s"},
 		{"a giver that fails", "a", "echo bus error >&2; exit 3", "a: bus error"},
-		{"a giver that talks", "a", "yes", "a: its worker said \"y\""},
+		{"a giver that talks", "a", "yes", "a: its program said \"y\""},
 	} {
 		_ = os.Remove(filepath.Join(n.root("b"), "blobs", "sha256", layer.Digest))
 		script := filepath.Join(n.homes[test.node], map[string]string{"a": "give.sh", "b": "take.sh"}[test.node])
@@ -47,15 +48,11 @@ func TestHostileNeighbours(t *testing.T) {
 		if strings.Contains(test.says, "3s") {
 			n.options.passSilence = 3 * time.Second
 		}
-		begun := time.Now()
 		if err := n.passOnce(p, func() {}); err != nil {
 			t.Errorf("%s: %v", test.name, err)
 		}
 		if told := strings.Join(warnings(n.told()), "\n"); !strings.Contains(told, test.says) {
 			t.Errorf("%s: told %q, want %q", test.name, told, test.says)
-		}
-		if took := time.Since(begun); took > 50*time.Second {
-			t.Errorf("%s: it took %s", test.name, took)
 		}
 		n.sound("b", layer)
 		if err := os.Remove(script); err != nil {
@@ -65,22 +62,34 @@ func TestHostileNeighbours(t *testing.T) {
 }
 
 // A plan that somebody edited to go in a circle, or to take from who is not there, or twice, is
-// carried out from here.
+// carried out all the same.
 func TestCirclesOfNeighbours(t *testing.T) {
 	t.Parallel()
-	n := newNeighbourhood(t, withSSHD, "a", "b")
-	layer := n.blobs.add("", noise(1, 2_000_000))
-	m := n.sharing("1", 7433, []statefile.Blob{layer}, "a", "b")
-	p := n.planned(m, map[string]string{"a": "b", "b": "a"}, layer)
-	for _, u := range p.Uploads {
-		if u.From != "" {
-			p.Uploads = append(p.Uploads, u, plan.Upload{Node: "nobody", Blob: layer, From: "a"}, plan.Upload{Node: u.Node, Blob: u.Blob, From: "nobody"})
-		}
+	for name, from := range map[string][]plan.Upload{
+		"a circle":                     {{Node: "a", From: "b"}, {Node: "b", From: "c"}, {Node: "c", From: "a"}},
+		"a circle, and a way out":      {{Node: "a", From: "b"}, {Node: "a", From: "c"}, {Node: "b", From: "a"}, {Node: "c"}},
+		"a way out, and a circle":      {{Node: "a", From: "c"}, {Node: "a", From: "b"}, {Node: "b", From: "a"}, {Node: "c"}},
+		"said twice":                   {{Node: "a"}, {Node: "b", From: "a"}, {Node: "b", From: "a"}, {Node: "c", From: "b"}},
+		"from nobody, to nobody":       {{Node: "a"}, {Node: "b", From: "nobody"}, {Node: "nobody", From: "a"}, {Node: "c"}},
+		"from nobody, and from a node": {{Node: "a"}, {Node: "b", From: "nobody"}, {Node: "b", From: "a"}, {Node: "c", From: "c"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := newNeighbourhood(t, func(c *cluster, name string) { c.addDevice(name, embedded.Options{}) }, "a", "b", "c")
+			layer := n.blobs.add("", noise(1, 2_000_000))
+			m := n.sharing("1", 7433, []statefile.Blob{layer}, "a", "b", "c")
+			p := n.planned(m, nil)
+			p.Uploads = slices.DeleteFunc(p.Uploads, func(u plan.Upload) bool { return u.Blob == layer })
+			for _, u := range from {
+				u.Blob = layer
+				p.Uploads = append(p.Uploads, u)
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+			defer cancel()
+			if err := Apply(ctx, p, n.recorder, n.options); err != nil {
+				t.Fatal(err)
+			}
+			n.whole(m)
+		})
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	if err := Apply(ctx, p, n.recorder, n.options); err != nil {
-		t.Fatal(err)
-	}
-	n.whole(m)
 }

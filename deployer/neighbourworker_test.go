@@ -3,12 +3,17 @@ package deployer
 import (
 	"bytes"
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/edgeplan/edgeplan/internal/enginetest"
 	"github.com/edgeplan/edgeplan/plan"
+	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
 )
 
@@ -90,4 +95,45 @@ func TestFirstWorkerThatIsRefused(t *testing.T) {
 		t.Errorf("told %q", told)
 	}
 	n.sound("b", n.program)
+}
+
+// Two old devices and two new ones get a new worker program from each other, and then, by means of
+// it, what else one of them has: in that order, so that nothing of it comes from here.
+func TestWorkerProgramComesBeforeTheRest(t *testing.T) {
+	t.Parallel()
+	n := newNeighbourhood(t, withSSHD, "a", "b", "c", "d")
+	if found := Fetchers(t.Context(), n.nodes, n.options); !found["d"] {
+		t.Skip("bash cannot connect here")
+	}
+	old, engine := n.blobs.add(worker.ProgramFile, workerOnce(t)), n.blobs.add(worker.EngineFile, noise(1, 600_000))
+	n.program = old
+	before := n.sharing("1", 7433, []statefile.Blob{engine}, "a", "b")
+	for _, node := range []string{"a", "b"} {
+		n.put(node, old)
+		n.put(node, engine)
+	}
+	n.program = n.blobs.add(worker.ProgramFile, append(bytes.Clone(workerOnce(t)), "new"...))
+	p := n.planned(n.sharing("2", 7434, []statefile.Blob{engine}, "a", "b", "c", "d"),
+		map[string]string{"b": "a", "c": "a", "d": "b"}, n.program)
+	p.Prior.Models = models{"net": before}
+	from := map[string]string{"c": "b", "d": "a"}
+	p.Uploads = slices.DeleteFunc(p.Uploads, func(u plan.Upload) bool { return u.Blob == engine && from[u.Node] == "" })
+	for i, u := range p.Uploads {
+		if u.Blob == engine {
+			p.Uploads[i].From = from[u.Node]
+		}
+	}
+	n.told()
+	a := newApplying(p, n.recorder, n.options.withDefaults())
+	defer a.close()
+	if err := errors.Join(a.preflight(t.Context()), a.uploadAll(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	events := n.told()
+	if list := warnings(events); len(list) > 0 {
+		t.Errorf("warnings: %q", list)
+	}
+	if diff := cmp.Diff(by(p.Uploads), moved(events)); diff != "" {
+		t.Error(diff)
+	}
 }

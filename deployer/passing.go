@@ -29,14 +29,19 @@ func (a *applying) give(ctx context.Context, g *passing) error {
 	rest := slices.Clone(g.lacking)
 	at := slices.IndexFunc(rest, func(b statefile.Blob) bool { return b.Name == worker.ProgramFile })
 	if errors.Is(err, errNoProgram) && at >= 0 {
+		giver.employ(ctx, rest[at]) // which gives nothing but itself to a shell
+		gives = giver.helperProgram()
 		if err := newHanding(giver, taker, gives, "", rest[at]).bring(ctx, (*handing).fetch); err != nil {
 			return err
 		}
 		rest = slices.Delete(rest, at, at+1)
 		takes, err = taker.employed(ctx, nil)
 	}
-	if err != nil || len(rest) == 0 {
-		return err
+	if err != nil {
+		return taker.failed(err)
+	}
+	if len(rest) == 0 {
+		return nil
 	}
 	return newHanding(giver, taker, gives, takes, rest...).bring(ctx, (*handing).move)
 }
@@ -122,7 +127,7 @@ func (h *handing) move(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer taking.end()
+	defer taking.stop()
 	where, err := taking.next(ctx, h.taker.o.passSilence)
 	if err != nil {
 		return err
@@ -160,18 +165,14 @@ func (h *handing) fetch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer taking.end()
+	defer taking.stop()
 	return h.watch(ctx, taking, giving)
 }
-
-// leastRate is how slowly something may come, in bytes per second: a device that lets others
-// wait for each byte does not hold them up for ever.
-const leastRate = 64 << 10
 
 // watch tells of what has come, and ends when all has, either program ends, or it takes too long.
 func (h *handing) watch(ctx context.Context, taking, giving *talk) error {
 	quiet := h.taker.o.passSilence
-	limit := quiet + time.Duration(h.total/leastRate)*time.Second
+	limit := quiet + time.Duration(h.total/plan.LeastRate)*time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not all came within %s", limit))
 	defer cancel()
 	silence := time.NewTimer(quiet)

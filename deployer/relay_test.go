@@ -16,6 +16,8 @@ type relay struct {
 	delay  time.Duration // one way
 	sent   atomic.Int64  // bytes to the device
 	cutAt  atomic.Int64  // bytes to the device after which connections are cut; 0 is never
+	holdAt atomic.Int64  // bytes to the device after which nothing goes there before resume is closed; 0 is never
+	resume chan struct{}
 
 	mu    sync.Mutex
 	conns []net.Conn
@@ -114,6 +116,9 @@ func (r *relay) cut(counted *atomic.Int64, n int) bool {
 		return false
 	}
 	sent := counted.Add(int64(n))
+	if hold := r.holdAt.Load(); hold > 0 && sent > hold {
+		<-r.resume
+	}
 	limit := r.cutAt.Load()
 	if limit > 0 && sent > limit {
 		r.close()

@@ -76,13 +76,12 @@ func (t *talk) read(out io.Reader) {
 	for lines.Scan() {
 		var r gift.Report
 		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			t.err = fmt.Errorf("%s: its worker said %q, which makes no sense", t.node, shortened(lines.Text()))
+			t.err = fmt.Errorf("%s: its program said %q, which makes no sense", t.node, shortened(lines.Text()))
 			return
 		}
 		select {
 		case t.reports <- r:
-		case <-t.closed:
-			return
+		case <-t.closed: // until the program has ended
 		}
 	}
 	t.err = t.reason(lines.Err())
@@ -103,7 +102,7 @@ func (t *talk) reason(err error) error {
 	case text != "":
 		return fmt.Errorf("%s: %s", t.node, oneLine(strings.TrimPrefix(text, "edgeplan-worker: ")))
 	}
-	return fmt.Errorf("%s: its worker ended: %w", t.node, err)
+	return fmt.Errorf("%s: its program ended: %w", t.node, err)
 }
 
 // next waits for a report.
@@ -115,11 +114,11 @@ func (t *talk) next(ctx context.Context, limit time.Duration) (gift.Report, erro
 		}
 		<-t.done
 		if t.err == nil {
-			return r, errors.New(t.node + ": its worker ended without a word")
+			return r, errors.New(t.node + ": its program ended without a word")
 		}
 		return r, t.err
 	case <-time.After(limit):
-		return gift.Report{}, fmt.Errorf("%s: its worker did not answer within %s", t.node, limit)
+		return gift.Report{}, fmt.Errorf("%s: its program did not answer within %s", t.node, limit)
 	case <-ctx.Done():
 		return gift.Report{}, context.Cause(ctx)
 	}
@@ -137,6 +136,14 @@ func (t *talk) why(ctx context.Context) error {
 	default:
 		return nil
 	}
+}
+
+// stop is end, and waits a little until the program has ended: what comes next may use its files.
+func (t *talk) stop() {
+	t.end()
+	soon, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = t.why(soon)
 }
 
 // end ends the program, which may be at work.

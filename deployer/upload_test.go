@@ -317,3 +317,21 @@ func TestCompressedOnAKnownLine(t *testing.T) {
 		t.Errorf("%d bytes were sent of %d, which can be compressed to half", sent, totalBytes(blobs))
 	}
 }
+
+// A line is as slow as its slowest part: the one that all devices share, or the device's own.
+func TestLineIsAsSlowAsItsSlowestPart(t *testing.T) {
+	fast, slow := 2.0*compressionRate, 0.5*compressionRate
+	for _, test := range []struct {
+		rate, uplink       float64
+		isSlow, isMeasured bool
+	}{
+		{0, 0, false, false}, {fast, 0, false, true}, {slow, 0, true, true},
+		{0, slow, true, true}, {fast, slow, true, true}, {slow, slow, true, true},
+		{0, fast, false, false}, {fast, fast, false, true}, {slow, fast, true, true},
+	} {
+		s := &site{device: &device{}, rate: test.rate, uplink: test.uplink}
+		if s.isSlow(1) != test.isSlow || s.isMeasured() != test.isMeasured {
+			t.Errorf("rate %g, uplink %g: slow %t, measured %t", test.rate, test.uplink, s.isSlow(1), s.isMeasured())
+		}
+	}
+}

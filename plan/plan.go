@@ -138,7 +138,14 @@ type Upload struct {
 	// From is the node that it comes from, which has it or gets it before; "" is the
 	// operator's machine.
 	From string `json:"from,omitempty"`
+	// Over is the shared network that it comes over from there, on which there is one such copy
+	// at a time; "" is none.
+	Over string `json:"over,omitempty"`
 }
+
+// LeastRate is how slowly a device may get something from another, in bytes per second: one that
+// lets others wait for each byte does not hold them up for ever.
+const LeastRate = 64 << 10
 
 // Switch is how a pipeline goes from one release to the next.
 type Switch string

@@ -221,5 +221,19 @@ func (c *savedContent) check() error {
 			}
 		}
 	}
+	return c.checkUploads()
+}
+
+// checkUploads refuses a copy that comes twice, from two places as like as not.
+func (c *savedContent) checkUploads() error {
+	type copyOf struct{ node, digest string }
+	seen := map[copyOf]bool{}
+	for _, u := range c.Uploads {
+		at := copyOf{u.Node, u.Blob.Digest}
+		if seen[at] {
+			return fmt.Errorf("%w: %s gets %q twice", ErrInconsistent, u.Node, u.Blob.Digest)
+		}
+		seen[at] = true
+	}
 	return nil
 }

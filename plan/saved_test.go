@@ -98,6 +98,9 @@ func TestParseSavedRefuses(t *testing.T) {
 		{"no state", edited(func(c *savedContent) { c.Prior = nil }), ErrInconsistent},
 		{"two lineages", edited(func(c *savedContent) { c.Prior.Lineage += "0" }), ErrInconsistent},
 		{"a lineage that is a path", edited(func(c *savedContent) { c.Prior.Lineage, c.Desired.Lineage = "../../etc", "../../etc" }), ErrInconsistent},
+		{"a copy that comes twice", edited(func(c *savedContent) {
+			c.Uploads = []Upload{{Node: "node.a", Blob: thing("x", 1), From: "node.b"}, {Node: "node.a", Blob: thing("x", 1), From: "node.c"}}
+		}), ErrInconsistent},
 		{"a node that is not described", edited(func(c *savedContent) { delete(c.Desired.Nodes, "node.a") }), ErrInconsistent},
 	}
 	for _, test := range tests {

@@ -25,8 +25,8 @@ const (
 // It is list scheduling (Graham 1969): the copies of a batch of blobs are placed one after the
 // other, each where it ends soonest, so that they double from round to round where devices
 // are near each other. A device gives one batch at a time and takes one at a time. The worker
-// program does both: where there is none yet, and no shell that can get it, it comes from the
-// operator.
+// program does both, so that a new one goes before all else; where there is none yet, and no shell
+// that can get it, it comes from the operator.
 func spread(uploads []Upload, t trading, n network, rate float64) {
 	if rate <= 0 {
 		return
@@ -35,7 +35,7 @@ func spread(uploads []Upload, t trading, n network, rate float64) {
 	for _, b := range s.batches(uploads, t) {
 		for to, from := range s.place(b) {
 			for _, i := range b.uploads[to] {
-				uploads[i].From = s.nodes[from]
+				uploads[i].From, uploads[i].Over = s.nodes[from], s.links[from][to].medium
 			}
 		}
 	}
@@ -45,16 +45,17 @@ func spread(uploads []Upload, t trading, n network, rate float64) {
 type spreading struct {
 	nodes []string
 	links [][]road // from, to
+	best  []road   // by from: nothing goes sooner than over that
 	rate  float64  // of the operator's line, in bytes per second
 
 	line  float64            // when the operator's line is free
-	ready []float64          // when a device has all that comes from the operator
+	ready []float64          // when a device has all that comes from the operator, and its worker program
 	gives []float64          // when it is done with giving
 	takes []float64          // when it is done with taking
 	media map[string]float64 // when a shared network is free
 }
 
-// road is a connection between two devices; a rate of 0 is none.
+// road is a connection between two devices; with less than LeastRate there is none.
 type road struct {
 	rate   float64 // bytes per second
 	medium string  // shared by other roads; "" is none
@@ -62,6 +63,7 @@ type road struct {
 
 // batch is blobs that the same devices lack and the same ones have.
 type batch struct {
+	program bool // whether that is worker programs
 	bytes   int64
 	uploads map[int][]int   // by who lacks them
 	lacking []int           // who has no place yet
@@ -81,21 +83,35 @@ func newSpreading(nodes []string, n network, rate float64) *spreading {
 				row[i].medium = c.via
 			}
 		}
-		s.links = append(s.links, row)
+		s.links, s.best = append(s.links, row), append(s.best, bestOf(row))
 	}
 	return s
 }
 
-// batches sorts out what may come from elsewhere, biggest first, and lets the rest take the
+// bestOf is as fast as the fastest of some roads, and shared where they all are.
+func bestOf(roads []road) road {
+	best := road{}
+	for i, r := range slices.DeleteFunc(slices.Clone(roads), func(r road) bool { return r.rate < LeastRate }) {
+		if i == 0 {
+			best.medium = r.medium
+		} else if best.medium != r.medium {
+			best.medium = ""
+		}
+		best.rate = max(best.rate, r.rate)
+	}
+	return best
+}
+
+// batches sorts out what may come from elsewhere, programs and then the biggest first, and lets the rest take the
 // operator's line.
 func (s *spreading) batches(uploads []Upload, t trading) []*batch {
 	alike := map[string]*batch{}
 	var list []*batch
 	for _, c := range s.candidates(uploads, t) {
-		key := fmt.Sprint(c.lacking, c.holders)
+		key := fmt.Sprint(c.program, c.lacking, c.holders)
 		b := alike[key]
 		if b == nil {
-			b = &batch{uploads: map[int][]int{}, lacking: c.lacking, holders: c.holders, since: c.since}
+			b = &batch{program: c.program, uploads: map[int][]int{}, lacking: c.lacking, holders: c.holders, since: c.since}
 			alike[key], list = b, append(list, b)
 		}
 		b.bytes += uploads[c.uploads[0]].Blob.Size
@@ -103,12 +119,21 @@ func (s *spreading) batches(uploads []Upload, t trading) []*batch {
 			b.uploads[node] = append(b.uploads[node], c.uploads[i])
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *batch) int { return -cmp.Compare(a.bytes, b.bytes) })
+	slices.SortStableFunc(list, func(a, b *batch) int {
+		switch {
+		case a.program == b.program:
+			return cmp.Compare(b.bytes, a.bytes)
+		case a.program:
+			return -1
+		}
+		return 1
+	})
 	return list
 }
 
 // candidate is a blob that may come from elsewhere.
 type candidate struct {
+	program          bool
 	lacking, uploads []int // who lacks it, and by which upload it comes
 	holders          []int
 	since            map[int]float64
@@ -125,10 +150,10 @@ func (s *spreading) candidates(uploads []Upload, t trading) []*candidate {
 		}
 		c := byDigest[u.Blob.Digest]
 		if c == nil {
-			c = &candidate{holders: s.holders(u.Blob, t), since: map[int]float64{}}
+			c = &candidate{program: u.Blob.Name == worker.ProgramFile, holders: s.holders(u.Blob, t), since: map[int]float64{}}
 			byDigest[u.Blob.Digest], list = c, append(list, c)
 		}
-		if u.Blob.Name == worker.ProgramFile && !t.able[u.Node] {
+		if c.program && !t.able[u.Node] {
 			c.holders, c.since[node] = append(c.holders, node), s.send(node, u.Blob.Size)
 			continue
 		}
@@ -171,14 +196,7 @@ type way struct {
 func (s *spreading) place(b *batch) map[int]int {
 	givers := map[int]int{}
 	for len(b.lacking) > 0 {
-		next := s.direct(b)
-		for _, from := range b.holders {
-			for _, to := range b.lacking {
-				if w, ok := s.across(b, from, to); ok && w.end < next.end {
-					next = w
-				}
-			}
-		}
+		next := s.soonest(b)
 		s.take(b, next)
 		if next.from != fromOperator {
 			givers[next.to] = next.from
@@ -187,8 +205,29 @@ func (s *spreading) place(b *batch) map[int]int {
 	return givers
 }
 
-// direct is the way from the operator, to the device that passes the batch on best.
-func (s *spreading) direct(b *batch) way {
+// soonest is the way that ends first; of those that end together it is the operator's, or the one
+// from the first holder to the first that lacks the batch.
+func (s *spreading) soonest(b *batch) way {
+	next := way{from: fromOperator, end: s.line + float64(b.bytes)/s.rate}
+	for _, from := range b.holders {
+		begin := max(b.since[from], s.ready[from], s.gives[from], s.media[s.best[from].medium])
+		if s.best[from].rate == 0 || begin+giftSeconds+float64(b.bytes)/s.best[from].rate >= next.end {
+			continue // of a million pairs few are looked at
+		}
+		for _, to := range b.lacking {
+			if w, ok := s.across(b, from, to); ok && w.end < next.end {
+				next = w
+			}
+		}
+	}
+	if next.from == fromOperator {
+		next.to = s.central(b)
+	}
+	return next
+}
+
+// central is the device that passes a batch on best.
+func (s *spreading) central(b *batch) int {
 	best, most := b.lacking[0], -1.0
 	for _, node := range b.lacking {
 		onward := 0.0
@@ -199,13 +238,13 @@ func (s *spreading) direct(b *batch) way {
 			best, most = node, onward
 		}
 	}
-	return way{fromOperator, best, s.line + float64(b.bytes)/s.rate}
+	return best
 }
 
 // across is the way from a device that has the batch.
 func (s *spreading) across(b *batch, from, to int) (way, bool) {
 	r := s.links[from][to]
-	if r.rate <= 0 || from == to {
+	if r.rate < LeastRate || from == to {
 		return way{}, false
 	}
 	begin := max(b.since[from], s.ready[from], s.ready[to], s.gives[from], s.takes[to], s.media[r.medium])
@@ -221,6 +260,9 @@ func (s *spreading) take(b *batch, w way) {
 		if medium := s.links[w.from][w.to].medium; medium != "" {
 			s.media[medium] = w.end
 		}
+	}
+	if b.program {
+		s.ready[w.to] = max(s.ready[w.to], w.end)
 	}
 	b.holders, b.since[w.to] = append(b.holders, w.to), w.end
 	b.lacking = slices.DeleteFunc(slices.Clone(b.lacking), func(node int) bool { return node == w.to })

@@ -103,6 +103,12 @@ func TestSpread(t *testing.T) {
 			c.lack(layer, "n01")
 			return c
 		}, nil},
+		{"a way that is too slow for a passing", 0.3, func() *spreadCase {
+			c := newSpreadCase(2).lan(0.5 * mbit) // faster than the operator's line
+			c.holds("n00", layer)
+			c.lack(layer, "n01")
+			return c
+		}, nil},
 		{"another size of that digest", 20, func() *spreadCase {
 			c := newSpreadCase(2).lan(100 * mbit)
 			c.have["n00"][layer.Digest] = 7
@@ -192,6 +198,62 @@ func TestSpreadOverRadio(t *testing.T) {
 	if n := len(c.spread(30 * mbit)); n < 2 || n > 3 {
 		t.Errorf("%d of 6 copies come over the radio, which is about as fast as the operator's line", n)
 	}
+	for _, u := range c.uploads {
+		if (u.From != "") != (u.Over == "network.lan") {
+			t.Errorf("what %s gets from %q goes over %q", u.Node, u.From, u.Over)
+		}
+	}
+}
+
+// soonestOfAll looks at every pair.
+func (s *spreading) soonestOfAll(b *batch) way {
+	next := way{fromOperator, s.central(b), s.line + float64(b.bytes)/s.rate}
+	for _, from := range b.holders {
+		for _, to := range b.lacking {
+			if w, ok := s.across(b, from, to); ok && w.end < next.end {
+				next = w
+			}
+		}
+	}
+	return next
+}
+
+// The pairs that are not looked at would not be taken.
+func TestSoonestOfAll(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		c := newSpreadCase(rapid.IntRange(1, 12).Draw(r, "nodes"))
+		few := rapid.SampledFrom([]float64{0, LeastRate / 2, LeastRate, 1e6, 1e6, 3e7}) // for many that end together
+		for _, from := range c.nodes {
+			for _, to := range c.nodes {
+				if from != to {
+					c.connections[pair{from, to}] = connection{via: rapid.SampledFrom([]string{"a", "a", "a", "b"}).Draw(r, "via"), bandwidth: few.Draw(r, "bandwidth")}
+				}
+			}
+			c.able[from] = true
+		}
+		c.shared = []sharedNetwork{{address: "a"}}
+		for i := range rapid.IntRange(1, 4).Draw(r, "blobs") {
+			blob := thing(rapid.SampledFrom([]string{"x", worker.ProgramFile}).Draw(r, "name"), rapid.SampledFrom([]int64{1, 1e6, 2e7}).Draw(r, "size"))
+			blob.Digest = fmt.Sprint(i)
+			for _, node := range c.nodes {
+				if rapid.IntRange(0, 3).Draw(r, "has") == 0 {
+					c.holds(node, blob)
+				} else {
+					c.lack(blob, node)
+				}
+			}
+		}
+		s := newSpreading(c.nodes, c.network, rapid.SampledFrom([]float64{1e5, 1e6, 1e7}).Draw(r, "uplink"))
+		for _, b := range s.batches(c.uploads, c.trading) {
+			for len(b.lacking) > 0 {
+				next := s.soonest(b)
+				if want := s.soonestOfAll(b); next != want {
+					r.Fatalf("%+v, want %+v", next, want)
+				}
+				s.take(b, next)
+			}
+		}
+	})
 }
 
 // Whatever lacks what: a giver has what it gives or gets it before, in no circle; every way
@@ -253,4 +315,17 @@ func TestSpreadProperties(t *testing.T) {
 			}
 		}
 	})
+}
+
+func BenchmarkSpread(b *testing.B) {
+	for _, network := range []string{"", "network.lan"} {
+		b.Run("shared "+network, func(b *testing.B) {
+			c := newSpreadCase(1000).lan(1000 * mbit)
+			c.shared = []sharedNetwork{{address: network}}
+			c.lack(thing(worker.EngineFile, 20e6), c.nodes...)
+			for b.Loop() {
+				c.spread(20 * mbit)
+			}
+		})
+	}
 }

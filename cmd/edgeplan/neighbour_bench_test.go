@@ -126,7 +126,7 @@ func (b slowBed) timedApply(uplink bool, version byte) time.Duration {
 	out := b.edgeplan(b.folder, "apply", "-auto-approve")
 	took := time.Since(begun)
 	b.t.Logf("neighbours %v: %s. %s", uplink, took, regexp.MustCompile(`Upload: .*`).FindString(out))
-	if warned := regexp.MustCompile(`.*could not give.*`).FindString(out); warned != "" {
+	if warned := regexp.MustCompile(`.*could not get.*`).FindString(out); warned != "" {
 		b.t.Error(warned)
 	}
 	return took

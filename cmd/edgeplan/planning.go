@@ -220,10 +220,10 @@ func (c *cli) fetchers(ctx context.Context, in *plan.Input) map[string]bool {
 			ask[node.Address] = statefile.Node{Path: node.Path, SSH: statefile.SSH(node.SSH)}
 		}
 	}
-	if in.Config.Settings.Uplink == 0 || len(ask) == 0 {
+	if in.Config.Settings.Uplink == 0 || len(ask) == 0 || len(enabledNodes(in.Config)) < 2 {
 		return nil
 	}
-	c.notef("Asking %s what they can get from each other…", count(len(ask), "new node"))
+	c.notef("Asking %s for a shell that can get the worker program from another node…", count(len(ask), "new node"))
 	options := c.deployOptions()
 	options.Attempts = 1
 	return deployer.Fetchers(ctx, ask, options)

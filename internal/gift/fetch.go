@@ -26,10 +26,18 @@ import (
 // over a nonce of the giver, so that it does not travel; the program is no secret, and the
 // operator knows its digest.
 const Fetch = `
+fail() {
+	echo "$1" >&2
+	exit 1
+}
 cd "$1" || exit
 umask 077
-read -r secret && rm -f "$2" && exec 3<>"/dev/tcp/$3/$4" && read -r -t 5 -u 3 nonce || exit
-proof=$(printf '%s%s' "$nonce" "$secret" | sha256sum) && printf '%s\n' "${proof%% *}" >&3 || exit
+read -r secret || fail "the secret did not come"
+exec 3<>"/dev/tcp/$3/$4" || fail "the other device is not reached"
+read -r -t 15 -u 3 nonce || fail "the other device did not ask for the secret"
+proof=$(printf '%s%s' "$nonce" "$secret" | sha256sum) || fail "sha256sum failed"
+printf '%s\n' "${proof%% *}" >&3 || fail "the other device has gone"
+rm -f "$2" || exit
 set -o noclobber
 : >"$2" || exit
 head -c "$5" <&3 >>"$2" &
@@ -38,14 +46,14 @@ while kill -0 $! 2>/dev/null; do
 	sleep 1
 	printf '{"bytes":%s}\n' "$(wc -c <"$2")" || exit
 done
-wait $! && trap - EXIT || exit
-[ "$(wc -c <"$2")" = "$5" ] || { echo "the other device stopped in the middle" >&2; exit 1; }
+wait $! && trap - EXIT || fail "what came could not be written"
+[ "$(wc -c <"$2")" = "$5" ] || fail "the other device stopped in the middle"
 printf '{"bytes":%s,"done":true}\n' "$5"
 `
 
 // CanFetch is a script for any shell that says "yes" where Fetch works.
 const CanFetch = `
-command -v bash >/dev/null && case $(bash -c 'exec 3<>/dev/tcp/127.0.0.1/1' 2>&1) in
+command -v bash >/dev/null && case $(LC_ALL=C bash -c 'exec 3<>/dev/tcp/127.0.0.1/1' 2>&1) in
 *[Nn]"o such file"*) ;;
 *) command -v head >/dev/null && command -v sha256sum >/dev/null && echo yes ;;
 esac

@@ -66,6 +66,15 @@ func TestFetch(t *testing.T) {
 	if out, err := fetch(NewSecret()); err == nil || !strings.Contains(out, "stopped in the middle") {
 		t.Errorf("with another secret: %q, %v", out, err)
 	}
+	write(t, filepath.Join(to, prefix+own.Digest), []byte("left by an upload"))
+	closed := exec.Command("bash", "-c", Fetch, "fetch", to, prefix+own.Digest, "127.0.0.1", "1", fmt.Sprint(own.Size))
+	closed.Stdin = strings.NewReader(hex.EncodeToString(secret) + "\n")
+	if out, err := closed.CombinedOutput(); err == nil || !strings.Contains(string(out), "the other device is not reached") {
+		t.Errorf("at a port where nobody is: %q, %v", out, err)
+	}
+	if left, err := os.ReadFile(filepath.Join(to, prefix+own.Digest)); err != nil || string(left) != "left by an upload" {
+		t.Errorf("of the upload is left %q, %v", left, err)
+	}
 	write(t, filepath.Join(to, prefix+own.Digest), []byte("left by an earlier run"))
 	if out, err := fetch(secret); err != nil || !strings.HasSuffix(out, fmt.Sprintf("{\"bytes\":%d,\"done\":true}\n", own.Size)) {
 		t.Errorf("%q, %v", out, err)
@@ -75,5 +84,19 @@ func TestFetch(t *testing.T) {
 	}
 	if got, err := os.ReadFile(filepath.Join(to, prefix+own.Digest)); err != nil || !bytes.Equal(got, content) {
 		t.Errorf("%d bytes of %d, %v", len(got), len(content), err)
+	}
+}
+
+// A bash without /dev/tcp says so in the operator's language.
+func TestCanFetchInAnyLanguage(t *testing.T) {
+	folder := t.TempDir()
+	bash := "#!/bin/sh\n[ \"$LC_ALL\" = C ] && echo No such file or directory || echo Datei oder Verzeichnis nicht gefunden\n"
+	if err := os.WriteFile(filepath.Join(folder, "bash"), []byte(bash), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command("sh", "-c", CanFetch)
+	command.Env = []string{"PATH=" + folder + ":" + os.Getenv("PATH"), "LC_ALL=de_DE.UTF-8"}
+	if out, err := command.Output(); err != nil || len(out) > 0 {
+		t.Errorf("%q, %v", out, err)
 	}
 }

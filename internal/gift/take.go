@@ -77,7 +77,7 @@ func (t *taking) await(ctx context.Context, request TakeRequest) (net.Conn, erro
 		return nil, err
 	}
 	conn, err := peer.Await(ctx, listener, admit(certificate, request.Secret))
-	if errors.Is(err, peer.ErrStranger) {
+	if errors.Is(err, peer.ErrStranger) || errors.Is(err, peer.ErrNobody) {
 		return nil, fmt.Errorf("the other device did not come to port %d: %w", listener.Addr().(*net.TCPAddr).Port, err)
 	}
 	return conn, err
@@ -94,17 +94,44 @@ func (t *taking) all(conn net.Conn, files []File) error {
 	return err
 }
 
-// one writes a part file anew: what an earlier run has left of it may be anything.
 func (t *taking) one(conn net.Conn, f File) error {
-	name := t.prefix + f.Digest
-	if err := t.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	part := &partFile{root: t.root, name: t.prefix + f.Digest}
+	if f.Size == 0 {
+		return errors.Join(part.begin(), part.close())
+	}
+	return errors.Join(t.copy(part, conn, f.Size), part.close())
+}
+
+// partFile is written anew, once something has come: what an earlier run has left of it may be
+// anything, but an upload goes on from there where nothing comes.
+type partFile struct {
+	root *os.Root
+	name string
+	file *os.File // nil before the first write
+}
+
+func (p *partFile) Write(block []byte) (int, error) {
+	if p.file == nil {
+		if err := p.begin(); err != nil {
+			return 0, err
+		}
+	}
+	return p.file.Write(block)
+}
+
+func (p *partFile) begin() (err error) {
+	if err := p.root.Remove(p.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	file, err := t.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return err
+	p.file, err = p.root.OpenFile(p.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	return err
+}
+
+func (p *partFile) close() error {
+	if p.file == nil {
+		return nil
 	}
-	return errors.Join(t.copy(file, conn, f.Size), file.Close())
+	return p.file.Close()
 }
 
 func (t *taking) copy(file io.Writer, conn net.Conn, size int64) error {

@@ -33,6 +33,17 @@ func Dial(ctx context.Context, address string, timeout time.Duration) (net.Conn,
 	return nil, err
 }
 
+// Lookup gives the addresses of a host in the order to try them, of one that is an address that;
+// none where nobody knows any within a time.
+func Lookup(ctx context.Context, host string, timeout time.Duration) []string {
+	soon, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if addresses, err := net.DefaultResolver.LookupHost(soon, host); err == nil {
+		return addresses
+	}
+	return lookup(ctx, host, timeout)
+}
+
 // lookup gives the addresses of a host in the order to try them; none where the
 // system knows no better than Go.
 func lookup(ctx context.Context, host string, timeout time.Duration) []string {
