@@ -30,12 +30,12 @@ func (s *site) hash(ctx context.Context, dir string, names []string, size int64)
 	return sums, nil
 }
 
-// parseSums reads what sha256sum prints: digest, blank, blank or star, name.
+// parseSums reads what sha256sum and worker programs print: digest, blank, blank or star, name.
 func parseSums(out string, sums map[string]string) error {
 	for line := range strings.Lines(out) {
 		sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		if !ok || len(name) < 2 || !digestPattern.MatchString(sum) {
-			return fmt.Errorf("sha256sum printed %q", line)
+			return fmt.Errorf("%q was printed and should be a sha256 digest and the name of a file", shortened(line))
 		}
 		sums[name[1:]] = sum
 	}

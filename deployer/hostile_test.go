@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -147,21 +148,25 @@ damaged
 	}
 }
 
-// silentAgent takes connections at SSH_AUTH_SOCK and says nothing.
-func silentAgent(t *testing.T) {
+// silentAgent takes connections at SSH_AUTH_SOCK, which it counts, and says nothing.
+func silentAgent(t *testing.T) *atomic.Int32 {
 	t.Helper()
+	var asked atomic.Int32
 	socket := filepath.Join(t.TempDir(), "agent")
-	accept(t, "unix", socket, func(conn net.Conn) { t.Cleanup(func() { conn.Close() }) })
+	accept(t, "unix", socket, func(conn net.Conn) {
+		asked.Add(1)
+		t.Cleanup(func() { conn.Close() })
+	})
 	t.Setenv("SSH_AUTH_SOCK", socket)
+	return &asked
 }
 
 // An agent that does not answer is asked only where it is needed, and given up.
 func TestSilentAgent(t *testing.T) {
 	c := newCluster(t, "a")
-	silentAgent(t)
-	start := time.Now()
-	if err := c.hello("a"); err != nil || time.Since(start) > time.Second {
-		t.Errorf("with a key of its own: error %v after %s", err, time.Since(start))
+	asked := silentAgent(t)
+	if err := c.hello("a"); err != nil || asked.Load() > 0 {
+		t.Errorf("with a key of its own: error %v, the agent was asked %d times", err, asked.Load())
 	}
 	c.options.DialTimeout = 300 * time.Millisecond
 	key := c.identity
@@ -192,7 +197,7 @@ func TestSilentAgentIsInterrupted(t *testing.T) {
 	defer cancel()
 	start := time.Now()
 	_, err := connect(ctx, c.nodes["a"].SSH, c.options.withDefaults())
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 2*time.Second {
+	if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 30*time.Second {
 		t.Errorf("error %v after %s", err, time.Since(start))
 	}
 }

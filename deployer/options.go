@@ -37,11 +37,12 @@ type Options struct {
 	LeaseTime time.Duration // how long a lease lasts unless it is renewed; default 2 min
 	LeaseWait time.Duration // how long to wait for somebody else's; default not at all
 
-	probe        prober        // replaced by tests
-	clock        string        // folder where the device's kernel tells the time; replaced by tests
-	withoutLease bool          // for tests of what happens when a lease was lost unnoticed
-	passSilence  time.Duration // of devices of which one gives the other something; replaced by tests
-	log          *sync.Mutex
+	probe          prober        // replaced by tests
+	clock          string        // folder where the device's kernel tells the time; replaced by tests
+	withoutLease   bool          // for tests of what happens when a lease was lost unnoticed
+	passSilence    time.Duration // of devices of which one gives the other something; replaced by tests
+	receiveSilence time.Duration // of a device that receives files; replaced by tests
+	log            *sync.Mutex
 
 	compressor *compressor
 }
@@ -65,6 +66,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.KeepaliveGrace, 15*time.Second)
 	setDefault(&o.AnswerTimeout, 30*time.Second)
 	setDefault(&o.passSilence, o.AnswerTimeout)
+	setDefault(&o.receiveSilence, o.AnswerTimeout)
 	setDefault(&o.StartTimeout, 2*time.Minute)
 	setDefault(&o.ProbeTimeout, time.Minute)
 	setDefault(&o.LeaseTime, leaseTime)

@@ -32,6 +32,7 @@ type parcel struct {
 	members []string         // temporary names of the blobs of a packed one
 	found   form             // in which a part of it is on the device
 	part    int64            // bytes of that part; unchecked
+	again   bool             // by SFTP, since a receiver ended
 }
 
 // packed says whether the parcel is an archive.
@@ -178,10 +179,7 @@ func readBlob(source plan.BlobSource, blob statefile.Blob) ([]byte, error) {
 
 // modeOf is the mode of a blob on a device: programs can be executed.
 func modeOf(blob statefile.Blob) fs.FileMode {
-	if isProgram(blob) {
-		return 0o700
-	}
-	return 0o600
+	return worker.Incoming{Program: isProgram(blob)}.Mode()
 }
 
 func isProgram(blob statefile.Blob) bool {

@@ -20,45 +20,54 @@ type receivers struct {
 
 	mu      sync.Mutex
 	idle    []*receiver
-	refused bool // the device opens no more
+	refused string // the program of which the device opens no more
 }
 
 func newReceivers() *receivers { return &receivers{slots: make(chan struct{}, receiveAtOnce)} }
 
-// pop gives one that was opened, or nil, and says whether another can be. The caller holds a slot.
-func (r *receivers) pop() (one *receiver, more bool) {
+// pop gives one that was opened, or nil, and says whether another can be, of a program. The
+// caller holds a slot.
+func (r *receivers) pop(program string) (one *receiver, more bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.idle) == 0 {
-		return nil, !r.refused
+		return nil, r.refused != program
 	}
 	last := r.idle[len(r.idle)-1]
 	r.idle = r.idle[:len(r.idle)-1]
 	return last, true
 }
 
-func (r *receivers) refuse() {
+// refuse opens no more of a program, and says whether that is new. Another program may do better.
+func (r *receivers) refuse(program string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.refused = true
+	changed := r.refused != program
+	r.refused = program
+	return changed
 }
 
+// push gives back one that may take more.
 func (r *receivers) push(one *receiver) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.idle = append(r.idle, one)
+	select {
+	case <-one.done: // a write to it may still be held up
+	default:
+		r.idle = append(r.idle, one)
+	}
 }
 
 // receiver takes a session from those of the upload, for a parcel; nil where the device has none.
 func (u *uploading) receiver(ctx context.Context, p parcel) (*receiver, error) {
 	program := u.helperProgram()
-	if program == "" || p.name == u.ahead { // SFTP tells how fast the line is
+	if program == "" || p.again || p.name == u.ahead { // SFTP tells how fast the line is
 		return nil, nil
 	}
 	if err := take(ctx, u.receivers.slots); err != nil {
 		return nil, err
 	}
-	r, more := u.receivers.pop()
+	r, more := u.receivers.pop(program)
 	var err error
 	if r == nil && more {
 		r, err = u.openReceiver(ctx, program)
@@ -75,9 +84,9 @@ func (u *uploading) openReceiver(ctx context.Context, program string) (*receiver
 	if err != nil {
 		return nil, err
 	}
-	r, err := openReceiver(u.ctx, l, u.o.AnswerTimeout, program, u.blobs())
+	r, err := openReceiver(u.ctx, l, u.o, program, u.blobs())
 	if err != nil && ctx.Err() == nil && !u.isLost() {
-		u.receivers.refuse()
+		u.receivers.refuse(program)
 		return nil, nil
 	}
 	return r, err
@@ -100,12 +109,13 @@ func (u *uploading) members(p parcel) []outgoing {
 	return list
 }
 
-// hand gives files to a receiver, and takes that back from the caller.
-func (u *uploading) hand(ctx context.Context, r *receiver, files []outgoing) (digests, error) {
+// hand gives the files of a parcel to a receiver, and takes that back from the caller.
+func (u *uploading) hand(ctx context.Context, r *receiver, p parcel, files []outgoing) (digests, error) {
 	defer func() { u.receivers.push(r); <-u.receivers.slots }()
+	report := u.progressOf(p)
 	var sent []*coming
 	for _, file := range files {
-		c, err := u.handOne(ctx, r, file)
+		c, err := u.handOne(ctx, r, file, report)
 		if err != nil {
 			return nil, err
 		}
@@ -127,13 +137,13 @@ func (u *uploading) hand(ctx context.Context, r *receiver, files []outgoing) (di
 	}, nil
 }
 
-func (u *uploading) handOne(ctx context.Context, r *receiver, file outgoing) (*coming, error) {
+func (u *uploading) handOne(ctx context.Context, r *receiver, file outgoing, report func(int64)) (*coming, error) {
 	content, err := file.content.openAt(file.Offset)
 	if err != nil {
 		return nil, err
 	}
 	defer content.Close()
-	moved := meter(u.progress, 1)
+	moved := meter(report, 1)
 	moved(int(file.Offset))
 	from := &sizedReader{Reader: content, ctx: ctx, size: file.Size - file.Offset, moved: moved}
 	c, err := r.send(ctx, file.Incoming, from)
@@ -178,7 +188,12 @@ func (r *receiver) flush(ctx context.Context) error { return r.during(ctx, r.in.
 // during does something to the input of a receiver, which is over when that ends.
 func (r *receiver) during(ctx context.Context, do func() error) error {
 	result := make(chan error, 1)
-	go func() { result <- do() }()
+	r.writes(1)
+	go func() {
+		err := do()
+		r.writes(-1)
+		result <- err
+	}()
 	select {
 	case err := <-result:
 		if err == nil {
@@ -189,14 +204,21 @@ func (r *receiver) during(ctx context.Context, do func() error) error {
 		}
 		<-r.done
 	case <-ctx.Done():
-		return r.giveUp(context.Cause(ctx))
+		err := r.giveUp(context.Cause(ctx))
+		endsSoon(result)
+		return err
 	case <-r.done:
-		select {
-		case <-result:
-		case <-time.After(endGrace):
-		}
+		endsSoon(result)
 	}
 	return r.why(ctx)
+}
+
+// endsSoon waits for a write to a receiver that has ended, which reads a file of the caller.
+func endsSoon(result <-chan error) {
+	select {
+	case <-result:
+	case <-time.After(endGrace): // the line is dead
+	}
 }
 
 // digest waits for that of a file on the device.

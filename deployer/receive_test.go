@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	embedded "github.com/edgeplan/edgeplan/internal/device"
 	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/statefile"
@@ -191,15 +193,20 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 		"greets otherwise":        {"echo hello; cat >/dev/null", "", false},
 		"greets without end":      {"yes | tr -d '\\n'", "", false},
 		"does not greet":          {"exec sleep 60", "", true},
-		"ends at once":            {"greet", "ended by itself", false},
+		"ends at once":            {"greet", "", false},
+		"ends after a file":       {"greet; " + takes + "exit 0", "", false},
+		"is killed":               {"greet; " + takes + "kill -9 $$", "", false},
+		"crashes":                 {"greet; " + takes + "echo 'fatal error: runtime: out of memory' >&2; exit 2", "", false},
+		"finds a file held":       {"greet; read -r offset size mode name; echo \"$name: " + worker.ErrIncomingHeld.Error() + "\" >&2; exit 1", "", false},
 		"disk is full":            {"greet; echo no space left on device >&2; exit 1", "no space left on device", false},
 		"fails without end":       {"greet; yes >&2", "takes nothing more", true},
 		"takes nothing":           {"greet; exec sleep 60", "takes nothing more", true},
 		"does not answer":         {"greet; " + takes + "exec sleep 60", "does not answer", true},
+		"answers before it reads": {"greet; read -r offset size mode name; echo \"${name##*-}  $name\"; exec sleep 60", "takes nothing more", true},
 		"lies of a file":          {"greet; " + takes + "echo \"" + lie + "  $name\"; cat >/dev/null", "arrived damaged", false},
 		"tells of another file":   {"greet; " + takes + "echo '" + lie + "  x'; cat >/dev/null", "was not sent", false},
-		"prints anything":         {"greet; cat >/dev/null & echo thanks; wait", "sha256sum printed", false},
-		"prints without end":      {"greet; yes", "sha256sum printed", false},
+		"prints anything":         {"greet; cat >/dev/null & echo thanks; wait", "should be a sha256 digest", false},
+		"prints without end":      {"greet; yes", "should be a sha256 digest", false},
 		"prints one endless line": {"greet; yes | tr -d '\\n'", "token too long", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -209,21 +216,88 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 			s, program := c.employed("a", []byte("#!/bin/sh\ngreet() { echo '"+worker.ReceiveGreeting+"'; }\n"+
 				"case $1 in sum) shift; sha256sum \"$@\";; *) "+test.receive+";; esac\n"))
 			if test.silent {
-				s.o.AnswerTimeout = 6 * time.Second
+				s.o.receiveSilence = 2 * time.Second
+			}
+			if name == "does not greet" {
+				s.o.AnswerTimeout = 12 * time.Second
 			}
 			blobs := []statefile.Blob{c.blobs.add("", noise(1, 3<<20)), c.blobs.add("", noise(2, 3<<20))}
+			if test.want == "" { // also what travels together
+				blobs = append(blobs, c.blobs.add("", noise(3, 70_000)), c.blobs.add("", noise(4, 80_000)))
+			}
+			var told Event
+			s.o.Progress = func(e Event) {
+				if e.Kind == "upload" && e.Total > 0 && e.Bytes < told.Bytes {
+					t.Errorf("after %d bytes it tells of %d", told.Bytes, e.Bytes)
+				}
+				if e.Bytes > 0 {
+					told = e
+				}
+			}
 			err := s.upload(context.Background(), c.blobs, blobs)
 			switch {
 			case test.want == "" && err != nil:
 				t.Fatal(err)
 			case test.want == "":
 				c.inPlace("a", append(blobs, program))
+				if told.Bytes != told.Total || told.Total != totalBytes(blobs) {
+					t.Errorf("the last that was told is %d of %d bytes", told.Bytes, told.Total)
+				}
 			case err == nil || !strings.Contains(err.Error(), test.want):
 				t.Errorf("got %v, want %q", err, test.want)
 			case strings.Count(err.Error(), test.want) > len(blobs):
 				t.Errorf("it is told more than once a file: %v", err)
 			}
 		})
+	}
+}
+
+// What a receiver of an old run still writes is left to that one: it cannot damage what goes on.
+func TestPartThatIsHeld(t *testing.T) {
+	c := bareCluster(t)
+	c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
+	s, program := c.employedReal("a")
+	content := noise(1, 5<<20)
+	blobs := []statefile.Blob{c.blobs.add("", content), c.blobs.add("", noise(2, 3<<20))}
+	part, err := os.Create(filepath.Join(c.root("a"), "blobs", "sha256", s.partName(blobs[0].Digest)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer part.Close()
+	if _, err := part.Write(content[:3<<20]); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(part.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	var warned []string
+	s.o.Progress = func(e Event) {
+		if e.Kind == "warning" {
+			warned = append(warned, e.Message)
+		}
+	}
+	if err := s.upload(context.Background(), c.blobs, blobs); err != nil {
+		t.Fatal(err)
+	}
+	if err := part.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	c.inPlace("a", append(blobs, program))
+	if len(warned) != 1 || !strings.Contains(warned[0], "is sent anew") {
+		t.Errorf("warned %q", warned)
+	}
+}
+
+// A program that was refused is not tried again in an upload; another one is.
+func TestRefusedPrograms(t *testing.T) {
+	r := newReceivers()
+	if !r.refuse("old") || r.refuse("old") {
+		t.Error("a program is refused once")
+	}
+	for program, want := range map[string]bool{"old": false, "new": true} {
+		if _, more := r.pop(program); more != want {
+			t.Errorf("%s: can be opened: %v, want %v", program, more, want)
+		}
 	}
 }
 
@@ -237,16 +311,31 @@ func TestReceiverMayWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const limit = 4 * time.Second
-	r, err := openReceiver(t.Context(), l, limit, s.helperProgram(), s.blobs())
+	r, err := openReceiver(t.Context(), l, s.o, s.helperProgram(), s.blobs())
 	if err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case <-r.done:
-		t.Error(r.ended)
-	case <-time.After(limit + time.Second):
+	waits := func(when string) {
+		t.Helper()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.silence.Stop() || r.ended != nil {
+			t.Errorf("%s its silence is measured, or it has ended: %v", when, r.ended)
+		}
 	}
+	waits("before the first file")
+	from := &sizedReader{Reader: strings.NewReader("content"), ctx: t.Context(), size: 7, moved: func(int) {}}
+	sent, err := r.send(t.Context(), worker.Incoming{Name: ".tmp-a", Size: 7}, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.digest(t.Context(), sent); err != nil {
+		t.Fatal(err)
+	}
+	waits("after a file")
 }
 
 // A program that is none, or that lies of itself, is not employed.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,15 +24,17 @@ type receiver struct {
 	in      *bufio.Writer
 	stderr  *bounded
 	limit   time.Duration // of silence, beside the time that it needs for what it got
-	silence *time.Timer
+	silence *time.Timer   // runs while something is under way
 	greeted chan struct{} // closed when it is ready
 	done    chan struct{} // closed when it has ended
 
-	mu     sync.Mutex
-	coming map[string]*coming // by name
-	owed   int64              // bytes of files that it has to read and flush before it answers
-	ended  error
-	blamed bool // whether somebody was told why it ended
+	mu       sync.Mutex
+	coming   map[string]*coming // by name
+	busy     int                // writes to it that are under way
+	owed     int64              // bytes of files that it has to read and flush before it answers
+	patience time.Duration      // for which silence was set
+	ended    error
+	blamed   bool // whether somebody was told why it ended
 }
 
 // coming is a file that was sent, or is on its way.
@@ -41,16 +44,17 @@ type coming struct {
 }
 
 const (
-	sendBlock = 256 << 10
-	maxAnswer = 512 // bytes of a line
+	sendBlock  = 256 << 10
+	sendPacket = 32 << 10 // what golang.org/x/crypto/ssh sends at once
+	maxAnswer  = 512      // bytes of a line
 )
 
 // openReceiver starts a worker program that receives files for a folder. It ends when ctx does.
-func openReceiver(ctx context.Context, l *link, limit time.Duration, program, dir string) (*receiver, error) {
-	r := &receiver{link: l, args: []string{program, "receive", dir}, stderr: &bounded{limit: maxStderr}, limit: limit,
+func openReceiver(ctx context.Context, l *link, o Options, program, dir string) (*receiver, error) {
+	r := &receiver{link: l, args: []string{program, "receive", dir}, stderr: &bounded{limit: maxStderr}, limit: o.receiveSilence,
 		greeted: make(chan struct{}), done: make(chan struct{}), coming: map[string]*coming{}}
 	var out io.Reader
-	session, err := l.openSession(ctx, limit, func(session *ssh.Session) error {
+	session, err := l.openSession(ctx, o.AnswerTimeout, func(session *ssh.Session) error {
 		session.Stderr = r.stderr
 		stdout, err := session.StdoutPipe()
 		if err != nil {
@@ -68,7 +72,8 @@ func openReceiver(ctx context.Context, l *link, limit time.Duration, program, di
 	}
 	r.session = session
 	r.mu.Lock() // which the timer waits for
-	r.silence = time.AfterFunc(limit, r.isSilent)
+	r.patience = o.AnswerTimeout
+	r.silence = time.AfterFunc(r.patience, r.isSilent)
 	r.mu.Unlock()
 	context.AfterFunc(ctx, func() { r.end(context.Cause(ctx)) })
 	go r.read(out)
@@ -110,8 +115,8 @@ func (r *receiver) read(out io.Reader) {
 // answered keeps the digest of a file that was sent.
 func (r *receiver) answered(line string) error {
 	sums := map[string]string{}
-	if err := parseSums(line+"\n", sums); err != nil {
-		return err
+	if err := parseSums(line, sums); err != nil {
+		return fmt.Errorf("answers of the worker program: %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -134,24 +139,36 @@ func (r *receiver) reason(err error) error {
 		return r.link.why(fmt.Errorf("answers of the worker program: %w", err))
 	}
 	if err := r.session.Wait(); err != nil { // standard error is complete then
-		return r.link.explain(err, r.args, r.stderr.String())
+		return without(r.link.explain(err, r.args, r.stderr.String()))
 	}
-	return errors.New("the worker program on the device ended by itself")
+	return &receiverEndedError{cause: errors.New("the worker program on the device ended by itself")}
 }
 
 // stir gives the device time again, since something happened; mu is held.
 func (r *receiver) stir() {
 	switch {
 	case r.ended != nil:
-	case len(r.coming) == 0:
+	case len(r.coming) == 0 && r.busy == 0: // it may have answered for what it does not take
 		r.silence.Stop()
 	default:
-		r.silence.Reset(r.limit + secondsFor(max(0, r.owed)))
+		r.patience = r.limit + secondsFor(max(0, r.owed))
+		r.silence.Reset(r.patience)
 	}
 }
 
 func (r *receiver) isSilent() {
-	r.end(errors.New("the device takes nothing more and does not answer"))
+	r.mu.Lock()
+	patience := r.patience
+	r.mu.Unlock()
+	r.end(fmt.Errorf("the device takes nothing more and does not answer, for %s", patience.Round(time.Second/10)))
+}
+
+// writes says that so many more (or less) writes to the input are under way.
+func (r *receiver) writes(more int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.busy += more
+	r.stir()
 }
 
 // end ends the program, which may be at work. What was not answered for is not there.
@@ -170,8 +187,13 @@ func (r *receiver) end(cause error) {
 	}()
 }
 
-// why tells the first who asks why it ended. The others are to give up because of that.
+// why tells the first who asks why it ended. The others are to give up because of that, unless
+// it can be done without the receiver.
 func (r *receiver) why(ctx context.Context) error {
+	var ended *receiverEndedError
+	if errors.As(r.ended, &ended) {
+		return r.ended
+	}
 	r.mu.Lock()
 	blamed := r.blamed
 	r.blamed = true
@@ -189,10 +211,18 @@ type writing struct {
 	in       io.Writer
 }
 
+// Write writes by SSH packets: on a slow line each is a sign of life.
 func (w writing) Write(p []byte) (int, error) {
-	n, err := w.in.Write(p)
-	w.receiver.mu.Lock()
-	defer w.receiver.mu.Unlock()
-	w.receiver.stir()
-	return n, err
+	written := 0
+	for piece := range slices.Chunk(p, sendPacket) {
+		n, err := w.in.Write(piece)
+		written += n
+		if err != nil {
+			return written, err
+		}
+		w.receiver.mu.Lock()
+		w.receiver.stir()
+		w.receiver.mu.Unlock()
+	}
+	return written, nil
 }

@@ -24,7 +24,7 @@ func (u *uploading) send(ctx context.Context, p parcel) (digests, error) {
 		if r, err := u.receiver(ctx, p); err != nil {
 			return nil, err
 		} else if r != nil {
-			return u.hand(ctx, r, u.members(p))
+			return u.hand(ctx, r, p, u.members(p))
 		}
 	}
 	content, err := p.body(u.source)
@@ -49,7 +49,7 @@ func (u *uploading) sendAs(ctx context.Context, p parcel, as form, content body)
 			return nil, err
 		} else if r != nil {
 			file := worker.Incoming{Name: p.name, Offset: offset, Size: content.size, Program: isProgram(p.blobs[0])}
-			return u.hand(ctx, r, []outgoing{{file, content}})
+			return u.hand(ctx, r, p, []outgoing{{file, content}})
 		}
 	}
 	return func(ctx context.Context) (map[string]string, error) { return u.hashed(ctx, p, as) }, u.write(ctx, p, as, content, offset)
@@ -76,7 +76,7 @@ func (u *uploading) write(ctx context.Context, p parcel, as form, content body, 
 	}
 	defer r.Close()
 	share := float64(p.content()) / float64(max(1, content.size))
-	moved := meter(u.progress, share)
+	moved := meter(u.progressOf(p), share)
 	moved(int(offset))
 	begun := time.Now()
 	from := &sizedReader{Reader: r, ctx: ctx, size: content.size - offset, moved: moved}

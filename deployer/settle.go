@@ -9,7 +9,8 @@ import (
 
 // settleScript unpacks what arrived by SFTP ($2: as what, $3: the file), gives it its mode ($5,
 // which an archive has), makes sure that it is on the disk, and prints its digests ($4: with
-// which worker program). The kernel writes while it is hashed.
+// which worker program). The kernel writes while it is hashed. Whether sync takes files is asked of
+// the folder: one that fails for a file must not pass for one that takes none.
 const settleScript = sumFunction + `
 cd "$1" || exit
 umask 077
@@ -22,9 +23,9 @@ case $as in
 tar*) tar -xmf "$file" && rm -f "$file" || exit ;;
 *) chmod "$mode" "$file" || exit ;;
 esac
-{ sync "$@" 2>/dev/null || sync; } &
+{ if sync . 2>/dev/null; then sync "$@"; else sync; fi; } &
 sum "$by" "$@"
-wait
+wait $!
 `
 
 // helpedBytes is from how many bytes on the worker program hashes what SFTP brought: starting it

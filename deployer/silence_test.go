@@ -57,22 +57,24 @@ func (c *cluster) freezable(t *testing.T, name string) (freezer, statefile.Node)
 }
 
 func TestSilentLineIsCut(t *testing.T) {
-	c := newCluster(t, "a")
+	t.Parallel()
+	c := bareCluster(t)
+	c.addDevice("a", embedded.Options{})
 	line, node := c.freezable(t, "a")
 	o := c.options
-	o.KeepaliveInterval, o.KeepaliveGrace = 50*time.Millisecond, 300*time.Millisecond
+	o.KeepaliveInterval, o.KeepaliveGrace = 100*time.Millisecond, 3*time.Second
 	d := newDevice("a", node, o.withDefaults())
 	defer d.close()
-	if _, err := d.run(context.Background(), "sleep", "0.6"); err != nil {
+	if _, err := d.run(context.Background(), "sleep", "4"); err != nil {
 		t.Fatalf("a quiet command on a line that works: %v", err)
 	}
 	time.AfterFunc(100*time.Millisecond, func() { close(line.frozen) })
 	start := time.Now()
-	_, err := d.run(context.Background(), "sleep", "20")
+	_, err := d.run(context.Background(), "sleep", "60")
 	if err == nil || !strings.Contains(err.Error(), "nothing was received") {
 		t.Errorf("error %v", err)
 	}
-	if time.Since(start) > 3*time.Second {
+	if time.Since(start) > 40*time.Second {
 		t.Errorf("it took %s", time.Since(start))
 	}
 }
@@ -80,10 +82,12 @@ func TestSilentLineIsCut(t *testing.T) {
 // A line that goes dead right after the login, before SFTP has begun, is given up like
 // any other.
 func TestLineDiesBeforeSFTP(t *testing.T) {
-	c := newCluster(t, "a")
+	t.Parallel()
+	c := bareCluster(t)
+	c.addDevice("a", embedded.Options{})
 	line, node := c.freezable(t, "a")
 	o := c.options
-	o.KeepaliveInterval, o.KeepaliveGrace = 100*time.Millisecond, 300*time.Millisecond
+	o.KeepaliveInterval, o.KeepaliveGrace = 100*time.Millisecond, 2*time.Second
 	d := newDevice("a", node, o.withDefaults())
 	defer d.close()
 	if _, err := d.connected(context.Background()); err != nil {
@@ -98,7 +102,7 @@ func TestLineDiesBeforeSFTP(t *testing.T) {
 	select {
 	case err := <-done:
 		mentions(t, err, "nothing was received")
-	case <-time.After(5 * time.Second):
+	case <-time.After(40 * time.Second):
 		t.Fatal("it hangs")
 	}
 }
@@ -106,7 +110,9 @@ func TestLineDiesBeforeSFTP(t *testing.T) {
 // A guard that is only slow to say that it is there comes later and would stop the new
 // release: nothing of the old one is stopped then.
 func TestSlowGuardStopsNothing(t *testing.T) {
-	c := newCluster(t, "a")
+	t.Parallel()
+	c := bareCluster(t)
+	c.addDevice("a", embedded.Options{})
 	old, next := c.model("net", "1", 7433, "a"), c.model("net", "2", 7434, "a")
 	c.mustApply(models{"net": old})
 	p := c.plan(models{"net": next})
@@ -119,7 +125,7 @@ func TestSlowGuardStopsNothing(t *testing.T) {
 		return embedded.Proceed
 	})
 	c.options.Progress = func(e Event) { stopped = stopped || e.Kind == "stop" }
-	c.options.AnswerTimeout = time.Second
+	c.options.AnswerTimeout = 8 * time.Second // every other command must be done within that
 	err := c.apply(p)
 	if !errors.Is(err, errGuardSilent) {
 		t.Errorf("error %v", err)

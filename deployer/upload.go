@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -45,7 +46,8 @@ func (s *site) upload(ctx context.Context, source plan.BlobSource, blobs []state
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	u := &uploading{site: s, ctx: ctx, source: source, total: totalBytes(blobs),
-		sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receivers: newReceivers()}
+		told: map[string]int64{}, sending: make(chan struct{}, s.o.Files), settling: make(chan struct{}, settleAtOnce), receivers: newReceivers()}
+	defer u.tellNoMore()
 	there, err := u.prepare(ctx, blobs)
 	if err != nil {
 		return err
@@ -91,23 +93,42 @@ type uploading struct {
 	*site
 	ctx          context.Context // of the whole
 	source       plan.BlobSource
-	total        int64         // bytes of content
-	telling      sync.Mutex    // held while progress is told, which must not go back
-	done         int64         // bytes of content, of the total
-	wire         atomic.Int64  // bytes of files that were sent
-	ahead        string        // name of the parcel that goes first; "" is none
-	measuredLine chan struct{} // closed when it has been sent
+	total        int64            // bytes of content
+	telling      sync.Mutex       // held while progress is told, which must not go back
+	done         int64            // bytes of content, of the total
+	told         map[string]int64 // those of each parcel
+	over         bool             // nothing more is told
+	wire         atomic.Int64     // bytes of files that were sent
+	ahead        string           // name of the parcel that goes first; "" is none
+	measuredLine chan struct{}    // closed when it has been sent
 
 	sending, settling chan struct{}
 	receivers         *receivers
 }
 
-// progress tells of n more bytes of content, in the order in which they are counted.
-func (u *uploading) progress(n int64) {
+// progressOf tells of more bytes of the content of a parcel, in the order in which they are counted.
+// Of what is sent again is told once.
+func (u *uploading) progressOf(p parcel) func(int64) {
+	var sent int64
+	return func(n int64) {
+		u.telling.Lock()
+		defer u.telling.Unlock()
+		sent += n
+		more := sent - u.told[p.name]
+		if more <= 0 || u.over {
+			return
+		}
+		u.told[p.name] = sent
+		u.done += more
+		u.emitUpload("", u.done, u.total)
+	}
+}
+
+// tellNoMore ends progress: on a dead line something may read a file of this machine still.
+func (u *uploading) tellNoMore() {
 	u.telling.Lock()
 	defer u.telling.Unlock()
-	u.done += n
-	u.emitUpload("", u.done, u.total)
+	u.over = true
 }
 
 // all brings every parcel: the worker program, which hashes the others there, then big ones
@@ -131,17 +152,9 @@ func (u *uploading) all(ctx context.Context, list []parcel) error {
 
 // bring sends one parcel, hashes what arrived and puts it in place.
 func (u *uploading) bring(ctx context.Context, p parcel) error {
-	if err := u.takeTurn(ctx, p); err != nil {
-		return err
-	}
-	arrived, err := u.send(ctx, p)
-	<-u.sending
-	if p.name == u.ahead {
-		close(u.measuredLine)
-	}
-	var sums map[string]string
-	if err == nil {
-		sums, err = arrived(ctx)
+	sums, err := u.sent(ctx, p)
+	if ended := (*receiverEndedError)(nil); errors.As(err, &ended) {
+		sums, err = u.sentAgain(ctx, p, ended)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.title(), u.explainWrite(ctx, err, p.content()))
@@ -150,6 +163,22 @@ func (u *uploading) bring(ctx context.Context, p parcel) error {
 		return err
 	}
 	return u.place(ctx, p)
+}
+
+// sent sends one parcel and gives the digests of what arrived.
+func (u *uploading) sent(ctx context.Context, p parcel) (map[string]string, error) {
+	if err := u.takeTurn(ctx, p); err != nil {
+		return nil, err
+	}
+	arrived, err := u.send(ctx, p)
+	<-u.sending
+	if p.name == u.ahead {
+		close(u.measuredLine)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return arrived(ctx)
 }
 
 // takeTurn waits until a parcel may be sent.

@@ -48,7 +48,7 @@ func TestReceive(t *testing.T) {
 		}
 		in.WriteString(file.Line())
 		in.Write(content[test.from:test.size])
-		want[file.Name] = fmt.Sprintf("%x %v", sha256.Sum256(content[:test.size]), file.mode())
+		want[file.Name] = fmt.Sprintf("%x %v", sha256.Sum256(content[:test.size]), file.Mode())
 	}
 	var out bytes.Buffer
 	if err := Receive(dir, &in, &out); err != nil {
@@ -135,6 +135,45 @@ func TestReceiveRefuses(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, listing(t, dir)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// Who goes on in a file has it alone until it is whole. An old run that is sent the rest of it still
+// cannot cut it off, nor can a new one go on in what an old one writes.
+func TestReceiveHasFilesAlone(t *testing.T) {
+	const name, content = ".tmp-part", "the whole of it"
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(content[:8]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rest := Incoming{Name: name, Offset: 8, Size: int64(len(content))}
+	in, send := io.Pipe()
+	var out bytes.Buffer
+	ended := make(chan error, 1)
+	go func() { ended <- Receive(dir, in, &out) }()
+	if _, err := io.WriteString(send, rest.Line()+content[8:9]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(send, content[9:10]); err != nil { // the file is open by now
+		t.Fatal(err)
+	}
+	rest.Offset = 3
+	other := Receive(dir, strings.NewReader(rest.Line()+content[3:]), io.Discard)
+	if !errors.Is(other, ErrIncomingHeld) || !strings.Contains(other.Error(), name) {
+		t.Errorf("a second one: %v", other)
+	}
+	if _, err := io.WriteString(send, content[10:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(send.Close(), <-ended); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{name: fmt.Sprintf("%x %v", sha256.Sum256([]byte(content)), rest.Mode())}
+	if diff := cmp.Diff(want, arrived(t, dir, out.String())); diff != "" {
+		t.Error(diff)
+	}
+	if err := Receive(dir, strings.NewReader(rest.Line()+content[3:]), io.Discard); err != nil {
+		t.Errorf("a second one later: %v", err)
 	}
 }
 
