@@ -124,7 +124,7 @@ bench-deploy: engine
 # new plan serves, what is sent, how often plans change. Then, as root, a link that becomes slow.
 # Needs openssh-server. A quarter of an hour.
 bench-watch: engine
-	$(GO) test -v -count=1 -run '^TestWatch(PowerOff|FlappingLink|SlowLink)$$' -timeout 40m ./cmd/edgeplan -watch-bench
+	$(GO) test -v -count=1 -run '^TestWatch(PowerOff|FlappingLink)$$' -bench '^BenchmarkWatchSlowLink$$' -benchtime 1x -timeout 40m ./cmd/edgeplan -watch-bench
 
 # Nine faults, each at 20 moments of an apply, on devices made of namespaces: a quarter of an
 # hour. Needs root, openssh-server and e2fsprogs. docs/reliability.md.

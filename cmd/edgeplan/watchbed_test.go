@@ -59,7 +59,7 @@ type watchBed struct {
 	out     bytes.Buffer
 }
 
-func newWatchBed(t *testing.T) *watchBed {
+func newWatchBed(t testing.TB) *watchBed {
 	t.Helper()
 	enginetest.Library(t)
 	b := &watchBed{workbench: &workbench{dir: t.TempDir(), program: filepath.Join(program, "edgeplan")}, servers: map[string]*sshdtest.Server{}}
@@ -97,7 +97,7 @@ func newWatchBed(t *testing.T) *watchBed {
 	return b
 }
 
-func freeTCPPort(t *testing.T) int {
+func freeTCPPort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -113,20 +113,20 @@ func watchArgs(args []string) []string {
 }
 
 // start starts watch.
-func (b *watchBed) start(t *testing.T, args ...string) {
+func (b *watchBed) start(t testing.TB, args ...string) {
 	t.Helper()
 	b.runWatch(t, b.command(nil, watchArgs(args)...))
 }
 
 // startIn starts watch in the operator's namespace of a bed.
-func (b *watchBed) startIn(t *testing.T, bed *netBed, args ...string) {
+func (b *watchBed) startIn(t testing.TB, bed *netBed, args ...string) {
 	t.Helper()
 	command := exec.Command("ip", append([]string{"netns", "exec", bed.space(bed.n + 1), filepath.Join(program, "edgeplan")}, watchArgs(args)...)...)
 	command.Dir = b.dir
 	b.runWatch(t, command)
 }
 
-func (b *watchBed) runWatch(t *testing.T, watch *exec.Cmd) {
+func (b *watchBed) runWatch(t testing.TB, watch *exec.Cmd) {
 	t.Helper()
 	b.watch = watch
 	b.watch.Stdout, b.watch.Stderr = &b.out, &b.out
@@ -143,7 +143,7 @@ func (b *watchBed) runWatch(t *testing.T, watch *exec.Cmd) {
 }
 
 // end ends watch as systemd does.
-func (b *watchBed) end(t *testing.T) {
+func (b *watchBed) end(t testing.TB) {
 	t.Helper()
 	if err := b.watch.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func (b *watchBed) signal(name string, signal syscall.Signal) {
 }
 
 // movedBytes is what a device lacks of one state that another did not put there.
-func movedBytes(t *testing.T, from, to []byte) (moved int64) {
+func movedBytes(t testing.TB, from, to []byte) (moved int64) {
 	t.Helper()
 	before, err1 := statefile.Parse("before", from)
 	after, err2 := statefile.Parse("after", to)

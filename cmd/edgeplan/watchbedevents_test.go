@@ -20,7 +20,7 @@ type watchEvent struct {
 	Seconds     float64   `json:"seconds"`
 }
 
-func (b *watchBed) events(t *testing.T) []watchEvent {
+func (b *watchBed) events(t testing.TB) []watchEvent {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(b.dir, "events"))
 	if err != nil && !os.IsNotExist(err) {
@@ -38,7 +38,7 @@ func (b *watchBed) events(t *testing.T) []watchEvent {
 }
 
 // await waits for an event.
-func (b *watchBed) await(t *testing.T, limit time.Duration, event, part string) watchEvent {
+func (b *watchBed) await(t testing.TB, limit time.Duration, event, part string) watchEvent {
 	t.Helper()
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		for _, e := range b.events(t) {
@@ -52,7 +52,7 @@ func (b *watchBed) await(t *testing.T, limit time.Duration, event, part string) 
 }
 
 // awaitApplied waits while a plan is being carried out.
-func (b *watchBed) awaitApplied(t *testing.T) {
+func (b *watchBed) awaitApplied(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		under := 0
@@ -72,7 +72,7 @@ func (b *watchBed) awaitApplied(t *testing.T) {
 }
 
 // awaitAnswers waits for a right answer after a moment.
-func (b *watchBed) awaitAnswers(t *testing.T, after time.Time) {
+func (b *watchBed) awaitAnswers(t testing.TB, after time.Time) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		b.load.mu.Lock()

@@ -35,7 +35,7 @@ func (b *netBed) slowen(from, to int, kbps int) {
 
 // newSlowLinkBed has a gateway that holds no stage, and two devices alike. It deploys to
 // the one whose number is given back, over links of 10 Mbit/s that were measured.
-func newSlowLinkBed(t *testing.T) (b *watchBed, bed *netBed, used int) {
+func newSlowLinkBed(t testing.TB) (b *watchBed, bed *netBed, used int) {
 	t.Helper()
 	enginetest.Library(t)
 	bed = newNetBed(t, 3, 10)
@@ -64,7 +64,7 @@ func newSlowLinkBed(t *testing.T) (b *watchBed, bed *netBed, used int) {
 }
 
 // firstStage is the number of the device that the gateway sends to.
-func firstStage(t *testing.T, b *watchBed) (n int) {
+func firstStage(t testing.TB, b *watchBed) (n int) {
 	t.Helper()
 	state, err := statefile.Parse("state", b.stateBytes(t))
 	if err != nil {
@@ -79,12 +79,9 @@ func firstStage(t *testing.T, b *watchBed) (n int) {
 
 // A link becomes slow under load: watch measures it, writes that down, and plans another
 // way; and does not measure again what it has just measured.
-func TestWatchSlowLink(t *testing.T) {
+func BenchmarkWatchSlowLink(t *testing.B) {
 	if os.Getuid() != 0 {
 		t.Skip("network namespaces need root: run make bench-watch as root")
-	}
-	if !*watchBench {
-		t.Skip("three quarters of a minute: make bench-watch")
 	}
 	b, bed, used := newSlowLinkBed(t)
 	other := 5 - used
@@ -123,7 +120,7 @@ func TestWatchSlowLink(t *testing.T) {
 }
 
 // checkMeasured looks whether the file has what the link carries now, and all else as it was.
-func (b *watchBed) checkMeasured(t *testing.T, before *measurement.Measurements, used int) {
+func (b *watchBed) checkMeasured(t testing.TB, before *measurement.Measurements, used int) {
 	t.Helper()
 	after, err := measurement.Read(b.dir)
 	if err != nil || len(after.Links) != len(before.Links) {

@@ -20,7 +20,7 @@ type httpLoad struct {
 	wrong, failed int
 }
 
-func startLoad(t *testing.T, pause time.Duration, url string) *httpLoad {
+func startLoad(t testing.TB, pause time.Duration, url string) *httpLoad {
 	t.Helper()
 	values := make([]string, 3*32*32)
 	for i := range values {

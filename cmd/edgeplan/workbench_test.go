@@ -82,7 +82,7 @@ func newWorkbench(t *testing.T, program string) *workbench {
 	return b
 }
 
-func (b *workbench) write(t *testing.T, name string, content []byte) {
+func (b *workbench) write(t testing.TB, name string, content []byte) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(b.dir, name), content, 0o600); err != nil {
 		t.Fatal(err)
@@ -102,7 +102,7 @@ func (b *workbench) run(env []string, args ...string) (string, error) {
 	return string(out), err
 }
 
-func (b *workbench) must(t *testing.T, args ...string) {
+func (b *workbench) must(t testing.TB, args ...string) {
 	t.Helper()
 	if out, err := b.run(nil, args...); err != nil {
 		t.Fatalf("edgeplan %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -110,7 +110,7 @@ func (b *workbench) must(t *testing.T, args ...string) {
 }
 
 // stateBytes is the state file; nil where there is none.
-func (b *workbench) stateBytes(t *testing.T) []byte {
+func (b *workbench) stateBytes(t testing.TB) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(b.dir, statefile.StateFile))
 	if errors.Is(err, fs.ErrNotExist) {
