@@ -50,10 +50,11 @@ type link struct {
 	// the neighbour sends back.
 	answer func(id string, err error)
 
-	queue chan *message
-	gaps  chan struct{} // says that gapDue may be set while there is a stream
-	done  sync.WaitGroup
-	stop  context.CancelFunc
+	queue  chan *message
+	gaps   chan struct{} // says that gapDue may be set while there is a stream
+	ending chan struct{} // closed when nothing is taken any more; a stage that hangs may still come with something
+	done   sync.WaitGroup
+	stop   context.CancelFunc
 
 	mu       sync.Mutex
 	stream   inferStream // nil while there is none
@@ -73,7 +74,7 @@ type link struct {
 func (l *link) start() *link {
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop, l.cause, l.changed, l.begun = stop, errors.New("not connected yet"), make(chan struct{}), time.Now()
-	l.gaps = make(chan struct{}, 1)
+	l.gaps, l.ending = make(chan struct{}, 1), make(chan struct{})
 	l.done.Go(func() { l.connect(ctx) })
 	l.done.Go(func() { l.sendAll(ctx) })
 	return l
@@ -91,6 +92,8 @@ func (l *link) put(ctx context.Context, m *message) error {
 	select {
 	case l.queue <- m:
 		return nil
+	case <-l.ending:
+		return errors.New("the worker is stopping")
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -106,9 +109,10 @@ func (l *link) up() error {
 	return l.cause
 }
 
-// close sends what is queued until ctx ends; nobody may put any more.
+// close sends what is queued until ctx ends. Whoever puts more may be told that it is too late,
+// or nothing.
 func (l *link) close(ctx context.Context) {
-	close(l.queue)
+	close(l.ending)
 	ended := context.AfterFunc(ctx, l.stop)
 	l.done.Wait()
 	ended()
@@ -117,18 +121,9 @@ func (l *link) close(ctx context.Context) {
 }
 
 func (l *link) sendAll(ctx context.Context) {
-	for open := true; open; {
-		var m *message
-		select {
-		case <-l.gaps:
-			l.sendGap()
-		case m, open = <-l.queue:
-			if !open {
-				break
-			}
-			if err := l.send(ctx, m); err != nil {
-				l.answer(m.id, err)
-			}
+	for m := range l.queued {
+		if err := l.send(ctx, m); err != nil {
+			l.answer(m.id, err)
 		}
 	}
 	l.change(func() {
@@ -137,6 +132,25 @@ func (l *link) sendAll(ctx context.Context) {
 			l.stream.CloseSend()
 		}
 	})
+}
+
+// queued yields messages until the link ends and none is left, and sends gaps meanwhile.
+func (l *link) queued(yield func(*message) bool) {
+	for ending := l.ending; ; {
+		select {
+		case <-l.gaps:
+			l.sendGap()
+		case m := <-l.queue:
+			if !yield(m) {
+				return
+			}
+		case <-ending:
+			ending = nil
+		}
+		if ending == nil && len(l.queue) == 0 {
+			return
+		}
+	}
 }
 
 // send gives a message to the neighbour, again when the stream breaks under it:
