@@ -78,6 +78,7 @@ func (b manifestBuilder) gateway() *worker.Gateway {
 		First:          b.peer(0),
 		Last:           b.peer(len(b.model.Slices) - 1),
 		Stages:         len(b.model.Slices),
+		Requests:       int(gatewayRequests(bytesOf(b.model.Inputs) + bytesOf(b.model.Outputs))),
 		TimeoutSeconds: b.model.TimeoutSeconds,
 		Access:         (*worker.Access)(b.model.Access),
 	}

@@ -154,8 +154,24 @@ func (b *builder) gatewayBytes(node string, own *config.Model) int64 {
 	return total
 }
 
+// A gateway holds a request from when it reads it to its answer, and lets in as many at
+// once as fit into gatewayHolds bytes, but no fewer than short pipelines need to be busy.
+const (
+	gatewayHolds         = 8 << 20
+	leastGatewayRequests = 16
+	mostGatewayRequests  = 256
+)
+
+// gatewayRequests is how many requests of some bytes, with their answers, a gateway holds.
+func gatewayRequests(bytes int64) int64 {
+	return min(max(leastGatewayRequests, gatewayHolds/max(1, bytes)), mostGatewayRequests)
+}
+
+// gatewayHeldBytes is what they take together.
+func gatewayHeldBytes(bytes int64) int64 { return gatewayRequests(bytes) * bytes }
+
 func gatewayBuffers(chain *onnx.Chain) int64 {
-	return buffersPerQueue * (chain.Cuts[0].Bytes + chain.Cuts[len(chain.Cuts)-1].Bytes)
+	return gatewayHeldBytes(chain.Cuts[0].Bytes + chain.Cuts[len(chain.Cuts)-1].Bytes)
 }
 
 func (b *builder) addConnections(p *solver.Problem) {

@@ -73,7 +73,7 @@ func WorkerBytes(m *statefile.Model, node string) int64 {
 		}
 	}
 	if m.Gateway == node {
-		return GatewayBaseBytes + buffersPerQueue*(bytesOf(m.Inputs)+bytesOf(m.Outputs))
+		return GatewayBaseBytes + gatewayHeldBytes(bytesOf(m.Inputs)+bytesOf(m.Outputs))
 	}
 	return 0
 }

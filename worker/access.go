@@ -25,7 +25,6 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
-	"github.com/edgeplan/edgeplan/internal/oippb"
 	"github.com/edgeplan/edgeplan/internal/oiprest"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
@@ -129,7 +128,7 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 		return nil, err
 	}
 	mux := http.NewServeMux()
-	mux.Handle("/v2/", oiprest.Handler(s.clients(), jsonLimit(s.manifest.Gateway.Inputs)))
+	mux.Handle("/v2/", oiprest.Handler(s.clients(), s.gateway.hold, jsonLimit(s.manifest.Gateway.Inputs)))
 	mux.Handle("/v2", http.RedirectHandler("/v2/", http.StatusPermanentRedirect))
 	mux.Handle("GET /metrics", s.metrics.handler())
 	guarded := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -175,7 +174,8 @@ func (s *server) grpcServer(a Access) (*grpc.Server, error) {
 		}
 		return nil
 	}
-	options := append(serverOptions(messageLimit(s.manifest.Gateway.Inputs, true), inFlight(s.manifest)),
+	options := append(serverOptions(messageLimit(s.manifest.Gateway.Inputs, true), inFlight(s.manifest)), s.gateway.unread()...)
+	options = append(options,
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleTimeout, Time: pingEvery, Timeout: pingTimeout}),
 		grpc.UnaryInterceptor(func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			if err := guard(ctx); err != nil {
@@ -193,7 +193,7 @@ func (s *server) grpcServer(a Access) (*grpc.Server, error) {
 		options = append(options, grpc.Creds(credentials.NewTLS(config)))
 	}
 	server := grpc.NewServer(options...)
-	oippb.RegisterGRPCInferenceServiceServer(server, s.clients())
+	s.gateway.register(server, s.clients())
 	reflection.Register(server)
 	return server, nil
 }

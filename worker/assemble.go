@@ -171,8 +171,8 @@ func (s *server) controlServer() *grpc.Server {
 	if s.manifest.Gateway != nil {
 		infos = append(infos, s.manifest.Gateway.Inputs...)
 	}
-	server := grpc.NewServer(serverOptions(messageLimit(infos, true), inFlight(s.manifest))...)
-	oippb.RegisterGRPCInferenceServiceServer(server, newControl(s.manifest, s.stage, s.gateway))
+	server := grpc.NewServer(append(serverOptions(messageLimit(infos, true), inFlight(s.manifest)), s.gateway.unread()...)...)
+	s.gateway.register(server, newControl(s.manifest, s.stage, s.gateway))
 	server.RegisterService(&inspection, s.metrics)
 	return server
 }

@@ -46,8 +46,14 @@ func (c *control) receive(stream grpc.BidiStreamingServer[oippb.ModelInferReques
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		held, leave, err := c.hold(ctx) // the next message stays where it is meanwhile
+		if err != nil {
+			answer <- answerMessage(request.GetId(), err)
+			continue
+		}
 		go func() {
-			response, err := c.ModelInfer(ctx, request)
+			response, err := c.ModelInfer(held, request)
+			leave()
 			if err != nil {
 				answer <- answerMessage(request.GetId(), err)
 				return

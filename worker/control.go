@@ -28,10 +28,11 @@ type control struct {
 	release    string
 	components map[string]component
 	ahead      int // messages of one stream that are under way at once
+	hold       oippb.Hold
 }
 
 func newControl(m Manifest, s *stage, g *gateway) *control {
-	c := &control{release: m.Release, components: map[string]component{}, ahead: inFlight(m)}
+	c := &control{release: m.Release, components: map[string]component{}, ahead: inFlight(m), hold: unheld}
 	if s != nil {
 		st := m.Stage
 		c.components[StageName(m.Model, st.Index)] = component{
@@ -41,6 +42,7 @@ func newControl(m Manifest, s *stage, g *gateway) *control {
 		}
 	}
 	if g != nil {
+		c.hold = g.hold
 		c.components[m.Model] = component{
 			inputs: g.Inputs, outputs: g.Outputs, infer: g.infer, ready: g.ready,
 			properties: map[string]string{"node": m.Node},

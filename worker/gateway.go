@@ -35,7 +35,8 @@ type gateway struct {
 	first   sink
 	reach   func() error // why requests do not reach the first stage, or nil
 	results atomic.Int32 // streams over which results come in
-	slots   *turns       // for requests without an answer
+	places  *turns       // for requests in memory; nil is no bound
+	slots   *turns       // for requests in the pipeline
 
 	session string // makes ids of this process unlike those of the one before
 	count   atomic.Uint64
@@ -54,6 +55,7 @@ func newGateway(m Manifest, retry time.Duration, counts *metrics) *gateway {
 		Gateway: *m.Gateway,
 		node:    m.Node,
 		reach:   func() error { return nil },
+		places:  newPlaces(m),
 		slots:   newTurns(window(m)),
 		session: hex.EncodeToString(session),
 		retry:   retry,
@@ -72,7 +74,11 @@ func window(m Manifest) int {
 	if m.Gateway.Stages == 0 {
 		return inFlight(m)
 	}
-	return max(minWindowRequests, (m.Gateway.Stages+1)*(2*m.Queue+3))
+	fits := max(minWindowRequests, (m.Gateway.Stages+1)*(2*m.Queue+3))
+	if m.Gateway.Requests > 0 {
+		return min(fits, m.Gateway.Requests)
+	}
+	return fits
 }
 
 // infer takes the tensors of Gateway.Inputs through the pipeline and gives those
@@ -87,10 +93,10 @@ func (g *gateway) infer(ctx context.Context, tensors []tensor.Tensor) ([]tensor.
 // take lets a request in and waits for its answer.
 func (g *gateway) take(ctx context.Context, f *flight) ([]tensor.Tensor, error) {
 	limit := g.timeout()
-	if own, ok := ctx.Deadline(); ok {
-		limit = min(limit, time.Until(own))
+	f.deadline = arrivedAt(ctx).Add(limit)
+	if own, ok := ctx.Deadline(); ok && own.Before(f.deadline) {
+		limit, f.deadline = time.Until(own), own
 	}
-	f.deadline = time.Now().Add(limit)
 	ctx, cancel := context.WithDeadline(ctx, f.deadline.Add(margin))
 	defer cancel()
 	if g.slots.take(ctx, f.client) != nil {

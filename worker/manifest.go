@@ -84,6 +84,9 @@ type Gateway struct {
 	Last    Peer          `json:"last"`  // the last stage
 	// Stages in the pipeline; 0 where the release is from before they were told.
 	Stages int `json:"stages,omitempty"`
+	// Requests it holds at once, from when it reads one to its answer: what the plan has
+	// memory for. 0 is as many as come.
+	Requests int `json:"requests,omitempty"`
 	// TimeoutSeconds bounds one request from entry to answer.
 	TimeoutSeconds float64 `json:"timeout_seconds"`
 	// Access is where clients reach the pipeline without SSH; nil for nowhere.

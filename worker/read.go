@@ -188,6 +188,9 @@ func (g Gateway) check(m Manifest) error {
 	if !(g.TimeoutSeconds > 0 && g.TimeoutSeconds <= maxTimeoutSeconds) {
 		return fmt.Errorf("timeout_seconds is %v, outside 0 to %d", g.TimeoutSeconds, maxTimeoutSeconds)
 	}
+	if g.Requests < 0 {
+		return fmt.Errorf("requests is %d", g.Requests)
+	}
 	if g.Access != nil {
 		if err := g.Access.check(); err != nil {
 			return fmt.Errorf("access: %w", err)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -74,6 +75,9 @@ func Run(ctx context.Context, dir string, o Options) error {
 	defer cancel(nil)
 	watched, stopWatching := context.WithCancel(context.Background()) // while it stops, too
 	defer stopWatching()
+	if m := s.manifest; m.Stage == nil && m.MemoryBytes > 0 {
+		debug.SetMemoryLimit(m.MemoryBytes) // garbage is collected sooner; an engine's memory is not Go's
+	}
 	go watchMemory(watched, s.manifest.MemoryLimit(), s.log, cancel)
 	err = s.serve(ctx, tcp, control)
 	if cause := context.Cause(ctx); errors.Is(cause, ErrMemory) {

@@ -16,9 +16,10 @@ import (
 	"github.com/edgeplan/edgeplan/internal/oippb"
 )
 
-// Handler serves /v2. A request's body may have limit bytes.
-func Handler(server oippb.GRPCInferenceServiceServer, limit int64) http.Handler {
-	h := handler{server: server, limit: limit}
+// Handler serves /v2. A request's body is read when hold has a place for it, and may have
+// limit bytes.
+func Handler(server oippb.GRPCInferenceServiceServer, hold oippb.Hold, limit int64) http.Handler {
+	h := handler{server: server, hold: hold, limit: limit}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v2", h.serverMetadata)
 	mux.HandleFunc("GET /v2/{$}", h.serverMetadata)
@@ -34,6 +35,7 @@ func Handler(server oippb.GRPCInferenceServiceServer, limit int64) http.Handler 
 
 type handler struct {
 	server oippb.GRPCInferenceServiceServer
+	hold   oippb.Hold
 	limit  int64
 }
 

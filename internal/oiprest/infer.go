@@ -18,12 +18,7 @@ import (
 const headerLength = "Inference-Header-Content-Length"
 
 func (h handler) infer(w http.ResponseWriter, r *http.Request) {
-	request, err := h.readRequest(w, r)
-	if err != nil {
-		reply(w, nil, err)
-		return
-	}
-	response, err := h.server.ModelInfer(r.Context(), request.message)
+	request, response, err := h.take(w, r)
 	if err != nil {
 		reply(w, nil, err)
 		return
@@ -31,6 +26,21 @@ func (h handler) infer(w http.ResponseWriter, r *http.Request) {
 	if err := request.answer(w, response); err != nil {
 		reply(w, nil, status.Errorf(codes.Internal, "the answer: %v", err))
 	}
+}
+
+// take reads a request when there is a place for it, and has it answered.
+func (h handler) take(w http.ResponseWriter, r *http.Request) (*inferRequest, *oippb.ModelInferResponse, error) {
+	ctx, leave, err := h.hold(r.Context())
+	if err != nil {
+		return nil, nil, err
+	}
+	defer leave()
+	request, err := h.readRequest(w, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	response, err := h.server.ModelInfer(ctx, request.message)
+	return request, response, err
 }
 
 // inferRequest is a request and how its answer is wanted.

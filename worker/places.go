@@ -1,0 +1,73 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"github.com/edgeplan/edgeplan/internal/oippb"
+)
+
+// A gateway has memory for some requests, and clients may send more than that at once. So
+// a request gets a place before it is read; those without one wait in the client, but for
+// what fits into unreadBytes, and take turns.
+
+// unreadBytes of each request are taken in before it has a place: the least that HTTP/2
+// has a window for (RFC 9113, section 6.9.2).
+const unreadBytes = 64<<10 - 1
+
+// arrival is the key of when a request came, which its time counts from.
+type arrival struct{}
+
+// arrivedAt is when the request of a context came.
+func arrivedAt(ctx context.Context) time.Time {
+	if at, ok := ctx.Value(arrival{}).(time.Time); ok {
+		return at
+	}
+	return time.Now()
+}
+
+// newPlaces is nil where as many requests may come as will.
+func newPlaces(m Manifest) *turns {
+	if m.Gateway.Requests == 0 {
+		return nil
+	}
+	return newTurns(m.Gateway.Requests)
+}
+
+// hold waits for a place, as long as a request may take. Its errors are statuses.
+func (g *gateway) hold(ctx context.Context) (context.Context, func(), error) {
+	ctx = context.WithValue(ctx, arrival{}, time.Now())
+	if g.places == nil {
+		return unheld(ctx)
+	}
+	waiting, cancel := context.WithTimeout(ctx, g.timeout())
+	defer cancel()
+	if g.places.take(waiting, clientOf(ctx)) != nil {
+		return nil, nil, g.failure(waiting, g.timeout(), codes.ResourceExhausted, fmt.Sprintf("%d requests are in hand already", g.places.places))
+	}
+	return ctx, g.places.give, nil
+}
+
+// unheld has a place for everybody.
+func unheld(ctx context.Context) (context.Context, func(), error) { return ctx, func() {}, nil }
+
+// register serves clients of a gateway, or of a stage alone where there is none.
+func (g *gateway) register(server *grpc.Server, service oippb.GRPCInferenceServiceServer) {
+	if g == nil {
+		oippb.RegisterGRPCInferenceServiceServer(server, service)
+		return
+	}
+	oippb.RegisterHolding(server, service, g.hold, g.timeout())
+}
+
+// unread bounds what is taken in of requests without a place.
+func (g *gateway) unread() []grpc.ServerOption {
+	if g == nil || g.places == nil {
+		return nil
+	}
+	return []grpc.ServerOption{grpc.InitialWindowSize(unreadBytes)}
+}

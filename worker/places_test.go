@@ -1,0 +1,61 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/edgeplan/edgeplan/internal/load"
+)
+
+// An image of 224 by 224 pixels in float32 takes 602112 bytes, and clients send more of
+// them at once than a gateway of 30 MiB has room for: those that have no place are not
+// read, and all are answered.
+func TestGatewayKeepsToItsMemory(t *testing.T) {
+	const image, requests = 602112, 16
+	c := newCluster(t, layout{stages: 1, gateway: 1, elements: image, timeout: 30})
+	c.reshape(func(m *Manifest) {
+		if m.Gateway != nil {
+			m.MemoryBytes = 20<<20 + requests*image
+			m.Gateway.Stages, m.Gateway.Requests = 1, requests
+		}
+	})
+	s := startSoak(t, c)
+	client, pid := c.client(c.gateway()), s.pids[c.gateway()]
+	most := mostHeld(pid)
+	result := load.Run(t.Context(), load.Options{Duration: 3 * time.Second, Concurrency: minInFlight}, func(ctx context.Context) error {
+		_, err := client.Infer(ctx, testModel, testRelease, request(image, 1))
+		return err
+	})
+	t.Logf("%d answers; the gateway held %.1f MiB at most", result.Answered, float64(most())/(1<<20))
+	if result.Failed > 0 || result.Answered < minInFlight {
+		t.Errorf("%d answers and %d failures; the first: %v", result.Answered, result.Failed, result.FirstError)
+	}
+	if status, err := ReadStatus(c.workers[c.gateway()].dir); err != nil || status.PID != pid {
+		t.Errorf("the gateway was started anew: %+v, %v", status, err)
+	}
+}
+
+// mostHeld watches what a process holds, in bytes, until it is asked.
+func mostHeld(pid int) (most func() int64) {
+	done, answer := make(chan struct{}), make(chan int64)
+	go func() {
+		var most int64
+		for {
+			select {
+			case <-done:
+				answer <- most
+				return
+			case <-time.After(20 * time.Millisecond):
+				if held, err := heldMemory(fmt.Sprintf("/proc/%d/status", pid)); err == nil {
+					most = max(most, held)
+				}
+			}
+		}
+	}()
+	return func() int64 {
+		close(done)
+		return <-answer
+	}
+}
