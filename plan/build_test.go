@@ -249,7 +249,7 @@ func TestBuildRefuses(t *testing.T) {
 		{"a condition on what a model comes to", cluster + "output \"o\" {\n  value = 1\n  precondition {\n    condition     = model.m.throughput > 1e6\n    error_message = \"Too slow for the gate.\"\n  }\n}\n",
 			"Condition not met", "output.o: Too slow for the gate."},
 		{"a gateway without room for its buffers", strings.Replace(cluster, `memory       = "256MiB"`, `memory = each.key == "a" ? "1MiB" : "256MiB"`, 1),
-			"Gateway has too little memory", "needs 20"},
+			"Gateway has too little memory", "needs 23 MiB"},
 		{"only 32-bit devices", strings.Replace(cluster, "linux/arm64", "linux/arm", 1),
 			"Model does not fit the cluster", ""},
 	}

@@ -46,7 +46,7 @@ func (c *control) receive(stream grpc.BidiStreamingServer[oippb.ModelInferReques
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		held, leave, err := c.hold(ctx) // the next message stays where it is meanwhile
+		held, leave, err := c.hold(ctx, 0) // the next message stays where it is meanwhile
 		if err != nil {
 			answer <- answerMessage(request.GetId(), err)
 			continue

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
 // A gateway has memory for some requests, and clients may send more than that at once. So
@@ -39,21 +40,42 @@ func newPlaces(m Manifest) *turns {
 }
 
 // hold waits for a place, as long as a request may take. Its errors are statuses.
-func (g *gateway) hold(ctx context.Context) (context.Context, func(), error) {
+func (g *gateway) hold(ctx context.Context, bytes int64) (context.Context, func(), error) {
 	ctx = context.WithValue(ctx, arrival{}, time.Now())
 	if g.places == nil {
-		return unheld(ctx)
+		return unheld(ctx, bytes)
 	}
 	waiting, cancel := context.WithTimeout(ctx, g.timeout())
 	defer cancel()
-	if g.places.take(waiting, clientOf(ctx)) != nil {
+	leave, err := g.places.takeAll(waiting, clientOf(ctx), g.placesOf(bytes))
+	if err != nil {
 		return nil, nil, g.failure(waiting, g.timeout(), codes.ResourceExhausted, fmt.Sprintf("%d requests are in hand already", g.places.places))
 	}
-	return ctx, g.places.give, nil
+	return ctx, leave, nil
+}
+
+// placesOf is how many places a request of some bytes takes: one, or more where it is
+// longer than its tensors, as JSON is.
+func (g *gateway) placesOf(bytes int64) int {
+	place := max(1, sizeOf(g.Inputs)+sizeOf(g.Outputs))
+	return int(min(max(1, (bytes+place-1)/place), int64(g.places.places)))
+}
+
+// sizeOf is what tensors take, in bytes; one whose shape is not known counts nothing.
+func sizeOf(tensors []tensor.Info) int64 {
+	var total int64
+	for _, t := range tensors {
+		if size, err := t.Bytes(); err == nil {
+			total += size
+		}
+	}
+	return total
 }
 
 // unheld has a place for everybody.
-func unheld(ctx context.Context) (context.Context, func(), error) { return ctx, func() {}, nil }
+func unheld(ctx context.Context, _ int64) (context.Context, func(), error) {
+	return ctx, func() {}, nil
+}
 
 // register serves clients of a gateway, or of a stage alone where there is none.
 func (g *gateway) register(server *grpc.Server, service oippb.GRPCInferenceServiceServer) {

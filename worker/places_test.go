@@ -17,7 +17,7 @@ func TestGatewayKeepsToItsMemory(t *testing.T) {
 	c := newCluster(t, layout{stages: 1, gateway: 1, elements: image, timeout: 30})
 	c.reshape(func(m *Manifest) {
 		if m.Gateway != nil {
-			m.MemoryBytes = 20<<20 + requests*image
+			m.MemoryBytes = raceMemory * (20<<20 + requests*image)
 			m.Gateway.Stages, m.Gateway.Requests = 1, requests
 		}
 	})

@@ -18,10 +18,11 @@ type turns struct {
 	free    int
 	lines   map[string][]chan struct{} // by client, the oldest first; closed when it is its turn
 	clients []string                   // those with a line; the first is next
+	several chan struct{}              // held by who waits for more than one place
 }
 
 func newTurns(places int) *turns {
-	return &turns{places: places, free: places, lines: map[string][]chan struct{}{}}
+	return &turns{places: places, free: places, lines: map[string][]chan struct{}{}, several: make(chan struct{}, 1)}
 }
 
 // take waits for a place, which give frees again, until ctx ends.
@@ -44,6 +45,33 @@ func (t *turns) take(ctx context.Context, client string) error {
 	case <-ctx.Done():
 		t.leave(client, turn)
 		return ctx.Err()
+	}
+}
+
+// takeAll waits for several places, at most all there are, until ctx ends; leave gives
+// them back. One caller at a time waits for more than one, so that no two keep from each
+// other what they lack.
+func (t *turns) takeAll(ctx context.Context, client string, count int) (leave func(), err error) {
+	if count > 1 {
+		select {
+		case t.several <- struct{}{}:
+			defer func() { <-t.several }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	for taken := range count {
+		if err := t.take(ctx, client); err != nil {
+			t.giveBack(taken)
+			return nil, err
+		}
+	}
+	return func() { t.giveBack(count) }, nil
+}
+
+func (t *turns) giveBack(count int) {
+	for range count {
+		t.give()
 	}
 }
 

@@ -139,3 +139,48 @@ func TestGreedyClient(t *testing.T) {
 		}
 	}
 }
+
+// Who needs several places gets them, though others wait for several and for one.
+func TestSeveralPlacesAreNoDeadlock(t *testing.T) {
+	places := newTurns(5)
+	var group sync.WaitGroup
+	var held atomic.Int32
+	for k := range 100 {
+		group.Go(func() {
+			count := 1 + k%5
+			leave, err := places.takeAll(t.Context(), fmt.Sprint(k%7), count)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if now := held.Add(int32(count)); now > 5 {
+				t.Errorf("%d places of 5 are held", now)
+			}
+			held.Add(-int32(count))
+			leave()
+		})
+	}
+	group.Wait()
+	if taken := places.taken(); taken != 0 {
+		t.Errorf("%d places were not given back", taken)
+	}
+}
+
+// Who gives up while waiting for several places gives back those it has.
+func TestSeveralPlacesGivenUp(t *testing.T) {
+	places := newTurns(2)
+	if err := places.take(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(10*time.Millisecond, cancel)
+	if _, err := places.takeAll(ctx, "b", 2); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	places.give()
+	if leave, err := places.takeAll(t.Context(), "c", 2); err != nil {
+		t.Error(err)
+	} else {
+		leave()
+	}
+}

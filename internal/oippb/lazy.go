@@ -11,9 +11,10 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Hold gives a request a place before it is read, and waits for one. The context is that
-// of the request from there on; leave gives the place back.
-type Hold func(context.Context) (ctx context.Context, leave func(), err error)
+// Hold gives a request a place before it is read, and waits for one. Its size in bytes is 0
+// where only its shapes say it. The context is that of the request from there on; leave
+// gives the place back.
+type Hold func(_ context.Context, bytes int64) (ctx context.Context, leave func(), err error)
 
 // RegisterHolding serves like RegisterGRPCInferenceServiceServer, but does not read the
 // message of a ModelInfer before hold has a place for it: until then all but its first
@@ -36,7 +37,7 @@ func RegisterHolding(s grpc.ServiceRegistrar, server GRPCInferenceServiceServer,
 
 // inferHolding keeps its place until there is an answer: who is slow to read it holds none.
 func inferHolding(server GRPCInferenceServiceServer, stream grpc.ServerStream, hold Hold, limit time.Duration) (*ModelInferResponse, error) {
-	ctx, leave, err := hold(stream.Context())
+	ctx, leave, err := hold(stream.Context(), 0)
 	if err != nil {
 		return nil, err
 	}

@@ -242,4 +242,6 @@ func FuzzInfer(f *testing.F) {
 }
 
 // unheld has a place for everybody.
-func unheld(ctx context.Context) (context.Context, func(), error) { return ctx, func() {}, nil }
+func unheld(ctx context.Context, _ int64) (context.Context, func(), error) {
+	return ctx, func() {}, nil
+}

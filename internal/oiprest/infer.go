@@ -28,9 +28,17 @@ func (h handler) infer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// size is how long a body is said to be, or the most that it may be.
+func (h handler) size(r *http.Request) int64 {
+	if r.ContentLength < 0 {
+		return h.limit
+	}
+	return min(r.ContentLength, h.limit)
+}
+
 // take reads a request when there is a place for it, and has it answered.
 func (h handler) take(w http.ResponseWriter, r *http.Request) (*inferRequest, *oippb.ModelInferResponse, error) {
-	ctx, leave, err := h.hold(r.Context())
+	ctx, leave, err := h.hold(r.Context(), h.size(r))
 	if err != nil {
 		return nil, nil, err
 	}
