@@ -6,6 +6,9 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
+# With it every process otherwise sleeps for a second before it ends, and tests start many.
+export GORACE := atexit_sleep_ms=20 $(GORACE)
+
 .PHONY: fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races check-solver check-deployer fuzz-state bench-pipeline bench-simulate soak-pipeline fuzz-pipeline bench-probe bench-watch
 
 all: build
