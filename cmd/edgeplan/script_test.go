@@ -102,10 +102,10 @@ type bed func(t testing.TB, host, home string, key ssh.PublicKey) started
 // and every device is a machine of its own.
 var addresses atomic.Int32
 
-// nextAddress is a loopback address that no other device of this run has; the
-// process id keeps runs apart.
+// nextAddress is a loopback address that no other device has now; the process id keeps
+// runs apart. Tests of the deployer have theirs from 127.100.0.0 on.
 func nextAddress() string {
-	return fmt.Sprintf("127.%d.%d.%d", 20+os.Getpid()/250%200, os.Getpid()%250, addresses.Add(1))
+	return fmt.Sprintf("127.%d.%d.%d", 20+os.Getpid()/250%80, os.Getpid()%250, addresses.Add(1)%250+1)
 }
 
 // started is one device of a script.
