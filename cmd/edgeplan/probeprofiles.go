@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/edgeplan/edgeplan/config"
+	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/measurement"
 	"github.com/edgeplan/edgeplan/internal/probe"
 	"github.com/edgeplan/edgeplan/internal/quantity"
@@ -48,10 +49,14 @@ func (p *probing) timeOn(ctx context.Context, node string, list []timing) error 
 	if err := p.know(ctx, node); err != nil {
 		return err
 	}
-	for _, t := range list {
+	for i, t := range list {
 		err := p.timeRange(ctx, t)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if away := unreachable(err); away != nil {
+			p.leave(node)
+			return fmt.Errorf("%s: %s not timed: %w", node, count(len(list)-i, "range"), away)
 		}
 		if err != nil {
 			p.fail(fmt.Errorf("%s of %s: %w", t.name(), t.model.Address, err))
@@ -62,6 +67,33 @@ func (p *probing) timeOn(ctx context.Context, node string, list []timing) error 
 		}
 	}
 	return nil
+}
+
+// unreachable is why a device is gone, where that is what an error says.
+func unreachable(err error) error {
+	var away *deployer.UnreachableError
+	var silent *deployer.HandshakeTimeoutError
+	switch {
+	case errors.As(err, &away):
+		return away
+	case errors.As(err, &silent):
+		return silent
+	}
+	return nil
+}
+
+// leave takes a device out of what is still to be timed.
+func (p *probing) leave(node string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left[node] = true
+}
+
+// there says whether ranges can still be timed on a node.
+func (p *probing) there(node string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.left[node] && p.probes.Failed()[node] == nil
 }
 
 // know makes sure that it is known what the node has free now, and what a worker costs.
@@ -209,7 +241,7 @@ func (p *probing) timePlanned(ctx context.Context) {
 	}
 	for range planRounds {
 		times := p.plannedRanges(ctx)
-		maps.DeleteFunc(times, func(node string, _ []timing) bool { return p.probes.Failed()[node] != nil })
+		maps.DeleteFunc(times, func(node string, _ []timing) bool { return !p.there(node) })
 		if len(times) == 0 || ctx.Err() != nil {
 			return
 		}

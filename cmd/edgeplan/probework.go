@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/deployer"
@@ -34,18 +36,29 @@ type probing struct {
 	limits        probe.Limits
 	nodes         map[string]*config.Node // enabled ones, by address
 
+	begun time.Time
+
 	// sent tells the bytes that workers have sent over a direction; nil where nobody counts.
 	sent func(context.Context, direction) (bytes float64, known bool)
 
 	probes   *deployer.Probes
 	blobs    *blobFiles
 	progress *steps
+	// noted is told of a link before it is written; nil where nobody keeps note.
+	noted func(measurement.Link) error
+
+	writing sync.Mutex  // of the file, and of what follows
+	written uint64      // the latest revision in it
+	seen    fs.FileInfo // as this run has last read or written it
 
 	mu       sync.Mutex                // of what follows
 	before   *measurement.Measurements // as the file was
-	measured *measurement.Measurements
-	live     map[string]probe.Facts // as they are now
+	measured *measurement.Measurements // replaced and never changed, since it may be being written
+	results  *measurement.Measurements // those of this run
+	revision uint64                    // of measured
+	live     map[string]probe.Facts    // as they are now
 	bases    map[string]probe.Base
+	left     map[string]bool // devices that went away while they were measured
 	warnings []string
 	failures []error
 	cut      bool // by an interrupt
@@ -71,7 +84,7 @@ func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
 // emptyProbing has nothing to measure yet.
 func (c *cli) emptyProbing(f probeFlags) (*probing, error) {
 	p := &probing{cli: c, flags: f, limits: probe.DefaultLimits(), nodes: map[string]*config.Node{},
-		chains: map[string]*onnx.Chain{}, blobs: newBlobFiles(), live: map[string]probe.Facts{}, bases: map[string]probe.Base{}}
+		chains: map[string]*onnx.Chain{}, blobs: newBlobFiles(), live: map[string]probe.Facts{}, bases: map[string]probe.Base{}, left: map[string]bool{}, begun: time.Now(), results: &measurement.Measurements{}}
 	var err error
 	if p.limits.Bytes, err = quantity.ParseBytes(f.traffic); err != nil {
 		return nil, fmt.Errorf("-link-traffic: %w", err)
@@ -81,7 +94,7 @@ func (c *cli) emptyProbing(f probeFlags) (*probing, error) {
 
 // begin reads what was measured before, and asks nodes what they are.
 func (p *probing) begin(ctx context.Context) (err error) {
-	if p.measured, err = measurement.Read(p.dir); err != nil {
+	if err = p.readMeasured(); err != nil {
 		return fmt.Errorf("%w\nWhat is measured is added to that file, so one that cannot be read is left as it is: mend it, or move it away to begin anew", err)
 	}
 	p.before = cloneMeasurements(p.measured)
@@ -312,12 +325,22 @@ func (p *probing) fail(err error) {
 	}
 }
 
+// goOn says how to measure the rest after an interrupt. With -again, what was measured before
+// this run looks as new as any that is within -max-age.
+func (p *probing) goOn() string {
+	if !p.flags.again {
+		return "the next run goes on from there"
+	}
+	return fmt.Sprintf("`edgeplan probe -max-age TIME`, with the time that has passed since %s, measures the rest",
+		p.begun.Format(time.TimeOnly))
+}
+
 // failed joins what was not measured.
 func (p *probing) failed(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.cut = ctx.Err() != nil; p.cut {
-		return fmt.Errorf("interrupted: what was measured is in %s, and the next run goes on from there", p.measurementsPath())
+		return fmt.Errorf("interrupted: what was measured is in %s, and %s", p.measurementsPath(), p.goOn())
 	}
 	if len(p.failures) == 0 {
 		return nil

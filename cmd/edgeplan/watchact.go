@@ -248,6 +248,7 @@ func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan)
 func (w *watch) done(d watching.Decision, outcome watching.Outcome) {
 	if outcome == watching.Changed || outcome == watching.Unchanged {
 		w.measuring = time.Time{}
+		w.planned()
 	}
 	w.machine.Done(time.Since(w.begun), d, outcome)
 	w.metrics.done(outcome)
