@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/edgeplan/edgeplan/config"
-	"github.com/edgeplan/edgeplan/deployer"
 	"github.com/edgeplan/edgeplan/internal/measurement"
 	"github.com/edgeplan/edgeplan/internal/probe"
 	"github.com/edgeplan/edgeplan/internal/quantity"
@@ -67,33 +66,6 @@ func (p *probing) timeOn(ctx context.Context, node string, list []timing) error 
 		}
 	}
 	return nil
-}
-
-// unreachable is why a device is gone, where that is what an error says.
-func unreachable(err error) error {
-	var away *deployer.UnreachableError
-	var silent *deployer.HandshakeTimeoutError
-	switch {
-	case errors.As(err, &away):
-		return away
-	case errors.As(err, &silent):
-		return silent
-	}
-	return nil
-}
-
-// leave takes a device out of what is still to be timed.
-func (p *probing) leave(node string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.left[node] = true
-}
-
-// there says whether ranges can still be timed on a node.
-func (p *probing) there(node string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return !p.left[node] && p.probes.Failed()[node] == nil
 }
 
 // know makes sure that it is known what the node has free now, and what a worker costs.

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -237,118 +234,4 @@ func (p *probing) toTest() map[direction]string {
 		}
 	}
 	return wanted
-}
-
-// timing is one range of a model to be timed on a node.
-type timing struct {
-	node  string
-	model *config.Model
-	segmentRange
-}
-
-// toTime are the ranges that are to be timed, by node, of those that tell most.
-func (p *probing) toTime() map[string][]timing {
-	found := map[string][]timing{}
-	for _, node := range sortedKeys(p.nodes) {
-		for _, model := range p.config.Models {
-			chain := p.chains[model.Name]
-			if chain == nil || !p.timed(node) {
-				continue
-			}
-			for _, r := range rangesToMeasure(chain, model.Optimization) {
-				if t := (timing{node, model, r}); !p.freshTiming(t) {
-					found[node] = append(found[node], t)
-				}
-			}
-		}
-	}
-	return found
-}
-
-// timed says whether ranges are timed on a node: one of each kind, with an engine.
-func (p *probing) timed(node string) bool {
-	_, engine := p.engine(node)
-	return engine && p.scope.kind(kindProfiles) && p.scope.node(node) && p.kindOf(node) == node
-}
-
-func (p *probing) freshTiming(t timing) bool {
-	wanted := p.profileOf(t)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at := slices.IndexFunc(p.measured.Profiles, func(o measurement.Profile) bool { return sameProfile(o, wanted) })
-	if at < 0 || !p.fresh(p.measured.Profiles[at].MeasuredAt) {
-		return false
-	}
-	return p.measured.Profiles[at].ServingCPUSeconds > 0 || !p.servable(t)
-}
-
-// servable says whether a range is also to be run by a real worker, for which there is memory
-// by what is known of the node.
-func (p *probing) servable(t timing) bool {
-	at := slices.IndexFunc(p.measured.Nodes, func(n measurement.Node) bool { return n.Node == t.node })
-	if at < 0 || !p.served(t) {
-		return false
-	}
-	known := p.measured.Nodes[at]
-	free := known.MemoryBytes
-	if n := p.nodes[t.node]; n.MemoryOrigin == config.Declared {
-		free = min(free, n.Memory)
-	}
-	need := rangeMemory(p.chains[t.model.Name], t.segmentRange, t.model.Optimization) + 3*known.EngineBaseBytes
-	return float64(need) <= memoryShare*float64(free)
-}
-
-// served says whether a range is one of those that a real worker runs as well.
-func (p *probing) served(t timing) bool {
-	return plan.Threads(t.model) == 1 && slices.Contains(rangesToServe(p.chains[t.model.Name], t.model.Optimization), t.segmentRange)
-}
-
-// profileOf is the profile of a range, of which nothing is measured yet.
-func (p *probing) profileOf(t timing) measurement.Profile {
-	return measurement.Profile{Node: t.node, Model: t.model.Name, Digest: p.chains[t.model.Name].Digest,
-		Dimensions: measurement.BoundDimensions(t.model.Dimensions), Optimization: t.model.Optimization, Threads: plan.Threads(t.model), FirstSegment: t.first, LastSegment: t.last}
-}
-
-// warn keeps what a person should know for the end.
-func (p *probing) warn(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.warnings = append(p.warnings, fmt.Sprintf(format, args...))
-}
-
-// fail keeps what was not measured, and why, each reason once.
-func (p *probing) fail(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !slices.ContainsFunc(p.failures, func(e error) bool { return e.Error() == err.Error() }) {
-		p.failures = append(p.failures, err)
-	}
-}
-
-// goOn says how to measure the rest after an interrupt. With -again, what was measured before
-// this run looks as new as any that is within -max-age.
-func (p *probing) goOn() string {
-	if !p.flags.again {
-		return "the next run goes on from there"
-	}
-	return fmt.Sprintf("`edgeplan probe -max-age TIME`, with the time that has passed since %s, measures the rest",
-		p.begun.Format(time.TimeOnly))
-}
-
-// failed joins what was not measured.
-func (p *probing) failed(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.cut = ctx.Err() != nil; p.cut {
-		return fmt.Errorf("interrupted: what was measured is in %s, and %s", p.measurementsPath(), p.goOn())
-	}
-	if len(p.failures) == 0 {
-		return nil
-	}
-	slices.SortFunc(p.failures, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	var lines []string
-	for _, err := range p.failures {
-		lines = append(lines, "  "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
-	}
-	return errors.New("not all was measured; the rest is written:\n" + strings.Join(lines, "\n"))
 }
