@@ -87,12 +87,10 @@ func (w *watch) close() {
 func (w *watch) read(ctx context.Context, c *cli) error {
 	w.folder, w.judged = w.fingerprint(), false
 	p, err := c.loadProject(ctx, w.flags.plan.vars)
-	if err != nil {
-		return err
+	if err == nil {
+		w.project, w.note = p, nil
 	}
-	w.project = p
-	w.recall()
-	return nil
+	return err
 }
 
 // run looks and acts until ctx ends. Only that ends it.

@@ -18,8 +18,6 @@ import (
 // tell its own measurements from an edit that waits for somebody to review it, and goes on.
 type measuredNote struct {
 	FormatVersion int         `json:"format_version"`
-	Lineage       string      `json:"lineage"` // of the state
-	Serial        uint64      `json:"serial"`
 	Models        []string    `json:"models"` // whose links are measured
 	Links         []notedLink `json:"links"`
 }
@@ -61,7 +59,6 @@ func (n *measuredNote) add(was *measurement.Link, is measurement.Link) {
 }
 
 func (w *watch) writeNote() error {
-	w.note.Lineage, w.note.Serial = w.state.Lineage, w.state.Serial
 	content, err := json.MarshalIndent(w.note, "", "  ")
 	if err != nil {
 		return err
@@ -69,21 +66,27 @@ func (w *watch) writeNote() error {
 	return writePrivate(w.notePath(), append(content, '\n'))
 }
 
-// recall has plans count with what was known before the measurements that an earlier watch did
-// not plan with to the end, as it did itself; these pipelines are measured again soon. A
-// measurement that was changed since is an edit, and so are all once somebody has applied.
-func (w *watch) recall() {
+// recall is for a folder that asks for what is not deployed. Where that is only for what an
+// earlier watch has measured and not planned with to the end, plans count with what was known
+// before, as that watch did, and the pipelines are measured again soon. It gives what the folder
+// asks for then. A measurement that somebody has changed since is an edit like any other.
+func (w *watch) recall(outstanding func() string) string {
 	note, err := readNote(w.notePath())
 	if err != nil {
-		w.warnf("What an earlier watch has measured counts as an edit of the folder: %v", err)
+		w.say("what an earlier watch has measured counts as an edit of the folder: " + err.Error())
 	}
-	if note == nil || note.Lineage != w.state.Lineage || note.Serial != w.state.Serial {
-		w.dropNote()
-		return
+	if note == nil {
+		return w.pending
+	}
+	edited := w.project
+	w.project = edited.measured(note.undo(edited.config.Measured.All()))
+	if outstanding() != "" {
+		w.project = edited
+		return w.pending
 	}
 	w.note = note
-	w.project = w.project.measured(note.undo(w.project.config.Measured.All()))
 	w.machine.Owe(note.Models)
+	return ""
 }
 
 // undo gives measurements as they were before those of the note.
