@@ -20,6 +20,9 @@ type watchedConn struct {
 	received atomic.Int64 // Unix time in nanoseconds
 	most     atomic.Int64 // bytes to read; 0 for any
 
+	acked uint64    // bytes, by the last look; for life alone
+	took  time.Time // when some more had been
+
 	mu    sync.Mutex
 	count int64
 	first []byte
@@ -46,6 +49,22 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 		return 0, errTooMuch
 	}
 	return n, err
+}
+
+// life is the last sign of the other end, asked if there is none since then: that something
+// was received or, while more is on its way there, acknowledged by the system at the other end.
+// Once that has all, an answer is due. One at a time may call it, every now and then.
+func (c *watchedConn) life(asked time.Time) time.Time {
+	if acked, more := acknowledged(c.Conn); more && acked != c.acked {
+		c.acked, c.took = acked, time.Now()
+	}
+	last := time.Unix(0, c.received.Load())
+	for _, at := range []time.Time{c.took, asked} {
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 // greeting is what came first.
