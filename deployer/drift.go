@@ -187,6 +187,9 @@ func (s *site) inspectWorker(ctx context.Context, p part) ([]finding, error) {
 	case !status.Ready:
 		problems = append(problems, differs("the worker is running and not ready").restarting())
 	}
+	if status.LostAddress != "" {
+		problems = append(problems, differs("it no longer has the address %s, at which the others look for it: give it that address again, or set pipeline_address to one that it keeps", oneLine(status.LostAddress)))
+	}
 	strays, err := s.strays(ctx, p.deployment, p.model.Release)
 	for _, stray := range strays {
 		problems = append(problems, differs("%s", stray))

@@ -14,7 +14,7 @@ done
 dir=$1
 status() { # the process is known where the running worker has one
 	pid=$(cat "$dir/running" 2>/dev/null)
-	printf '{"running":%s,"ready":%s,"pid":%s}\n' "$1" "$1" "${pid:-0}"
+	printf '{"running":%s,"ready":%s,"pid":%s,"lost_address":"%s"}\n' "$1" "$1" "${pid:-0}" "$(cat "$HOME/lost-address" 2>/dev/null)"
 }
 case $command in
 key)
