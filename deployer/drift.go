@@ -51,7 +51,7 @@ func (s *site) inspect(ctx context.Context, p part, state *statefile.State) ([]f
 	if begun, err := s.isPromised(ctx, p.deployment); err != nil {
 		return nil, err
 	} else if begun {
-		problems = append(problems, differs("a switch was begun and not finished: after a reboot two releases start"))
+		problems = append(problems, differs("a switch was begun and not finished: after a reboot two releases wait to be called for"))
 	}
 	if rotated {
 		problems = append(problems, key)

@@ -12,7 +12,8 @@ import (
 // The gateway's switch decides which release serves, and the other devices follow
 // it. A device that loses its power in between cannot know. So before the gateway
 // switches every device is promised the new release: it is written to the disk, with
-// a link beside that of the current one. From then on a device comes back with both.
+// a link beside that of the current one. From then on a device comes back with
+// whichever of the two its neighbours call for.
 
 // promiseScript promises the release that $2 names to the deployment $1, and flushes
 // what that needs: the release, the links, and the key beside the deployment. Not all
