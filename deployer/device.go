@@ -52,7 +52,7 @@ func (d *device) failed(err error) error {
 }
 
 func (d *device) emit(kind, format string, args ...any) {
-	d.o.emit(Event{Node: d.name, Kind: kind, Message: fmt.Sprintf(format, args...)})
+	d.o.emit(Event{Node: d.name, Kind: kind, Message: unbroken(fmt.Sprintf(format, args...))})
 }
 
 // connected gives the connection, made anew when there is none.

@@ -20,8 +20,8 @@ type watchedConn struct {
 	received atomic.Int64 // Unix time in nanoseconds
 	most     atomic.Int64 // bytes to read; 0 for any
 
-	acked uint64    // bytes, by the last look; for life alone
-	took  time.Time // when some more had been
+	acked uint64    // bytes that were acknowledged by the last look; for life alone
+	took  time.Time // when they last were more, and more to come
 
 	mu    sync.Mutex
 	count int64
@@ -55,9 +55,11 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 // was received or, while more is on its way there, acknowledged by the system at the other end.
 // Once that has all, an answer is due. One at a time may call it, every now and then.
 func (c *watchedConn) life(asked time.Time) time.Time {
-	if acked, more := acknowledged(c.Conn); more && acked != c.acked {
-		c.acked, c.took = acked, time.Now()
+	acked, more := acknowledged(c.Conn)
+	if more && acked != c.acked {
+		c.took = time.Now()
 	}
+	c.acked = acked
 	last := time.Unix(0, c.received.Load())
 	for _, at := range []time.Time{c.took, asked} {
 		if at.After(last) {
