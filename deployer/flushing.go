@@ -45,7 +45,7 @@ func (d *device) runFlushing(ctx context.Context, limit time.Duration, args ...s
 	defer cancel(nil)
 	begun := time.Now()
 	silence := time.AfterFunc(limit, func() {
-		cancel(fmt.Errorf("`%s` took %s, and did nothing for the last %s of it", shown(args), time.Since(begun).Round(time.Second), limit))
+		cancel(fmt.Errorf("`%s` took %s, and said nothing for the last %s of it", shown(args), time.Since(begun).Round(time.Second), limit))
 	})
 	defer silence.Stop()
 	out, err := l.runTold(ctx, nil, func() {

@@ -59,22 +59,25 @@ func TestFlushingIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	c := bareCluster(t)
 	c.addDevice("a", embedded.Options{})
-	const tells = "echo " + worker.ReceiveFlushing + "; sleep 0.5"
-	for script, want := range map[string]string{
-		"for i in 1 2 3 4 5 6 7 8 9 10; do " + tells + "; done; echo done": "",
-		"sleep 60":                        "did nothing for the last 4s",
-		"while :; do " + tells + "; done": "did nothing for the last 4s",
+	o := c.options.withDefaults()
+	o.flushLimit = 5 * time.Second
+	const limit, tells = 4 * time.Second, "echo " + worker.ReceiveFlushing + "; sleep 0.5; "
+	for name, test := range map[string]struct{ script, want string }{
+		"writes":             {"for i in 1 2 3 4 5 6 7 8 9 10; do " + tells + "done; echo done", ""},
+		"does nothing":       {"sleep 60", "said nothing for the last 4s"},
+		"writes without end": {"while :; do " + tells + "done", "said nothing for the last 4s"},
 	} {
-		o := c.options.withDefaults()
-		o.flushLimit = 8 * time.Second
-		d := newDevice("a", c.nodes["a"], o)
-		defer d.close()
-		out, err := d.runFlushing(context.Background(), 4*time.Second, "sh", "-c", script, "flush")
-		switch {
-		case want == "" && (err != nil || out != "done\n"):
-			t.Errorf("%s: printed %q, %v", script, out, err)
-		case want != "":
-			mentions(t, err, want)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDevice("a", c.nodes["a"], o)
+			defer d.close()
+			out, err := d.runFlushing(context.Background(), limit, "sh", "-c", test.script, "flush")
+			switch {
+			case test.want == "" && (err != nil || out != "done\n"):
+				t.Errorf("printed %q, %v", out, err)
+			case test.want != "":
+				mentions(t, err, test.want)
+			}
+		})
 	}
 }

@@ -20,12 +20,12 @@ type queue struct{ full chan struct{} }
 const (
 	queuePiece = 16 << 10
 	queueEvery = 50 * time.Millisecond // a piece is taken
-	queueDelay = 5 * time.Second
+	queueDelay = 4 * time.Second
 )
 
 func (q queue) copy(to io.Writer, from net.Conn) {
-	_ = from.(*net.TCPConn).SetReadBuffer(queuePiece) // no queue but this one
-	line := make(chan segment, 2*queueDelay/queueEvery)
+	_ = from.(*net.TCPConn).SetReadBuffer(queuePiece)    // no queue but this one
+	line := make(chan segment, 16*queueDelay/queueEvery) // pieces are often smaller
 	defer close(line)
 	go func() {
 		for s := range line {
@@ -43,7 +43,7 @@ func (q queue) copy(to io.Writer, from net.Conn) {
 		select {
 		case <-q.full:
 			s.at = s.at.Add(queueDelay)
-			time.Sleep(queueEvery)
+			time.Sleep(queueEvery * time.Duration(n) / queuePiece)
 		default:
 		}
 		line <- s
@@ -77,7 +77,7 @@ func TestQuestionStandsInAQueue(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const size = 7 * int(time.Second/queueEvery) * queuePiece // for longer than the first piece is under way
+	const size = 6 * int(time.Second/queueEvery) * queuePiece // for longer than the first piece is under way
 	in := &fillingReader{q, bytes.NewReader(noise(1, size))}
 	if out, err := l.run(context.Background(), in, "wc", "-c"); err != nil || strings.TrimSpace(out) != strconv.Itoa(size) {
 		t.Errorf("printed %q, %v", out, err)
