@@ -203,7 +203,7 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 		"takes nothing":           {"greet; exec sleep 60", "takes nothing more", true},
 		"does not answer":         {"greet; " + takes + "exec sleep 60", "does not answer", true},
 		"answers before it reads": {"greet; read -r offset size mode name; echo \"${name##*-}  $name\"; exec sleep 60", "takes nothing more", true},
-		"flushes for long":        {"greet; while " + takes + "do for i in 1 2 3 4 5; do echo " + worker.ReceiveFlushing + "; sleep 0.7; done; (cd \"$2\" && sha256sum \"$name\"); done", "", true},
+		"flushes for long":        {"umask 077; greet; while " + takes + "do for i in 1 2 3 4 5; do echo " + worker.ReceiveFlushing + "; sleep 0.7; done; (cd \"$2\" && sha256sum \"$name\"); done", "", true},
 		"flushes without end":     {"greet; " + takes + "while echo " + worker.ReceiveFlushing + "; do sleep 0.2; done", "does not answer", true},
 		"lies of a file":          {"greet; " + takes + "echo \"" + lie + "  $name\"; cat >/dev/null", "arrived damaged", false},
 		"tells of another file":   {"greet; " + takes + "echo '" + lie + "  x'; cat >/dev/null", "was not sent", false},
