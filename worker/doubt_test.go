@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/edgeplan/edgeplan/internal/porttest"
 )
 
 // promise makes, in the deployment of a worker, its release the current one and another one promised, as
@@ -17,7 +19,7 @@ func (c *cluster) promise(i int) (next string) {
 	deployment := filepath.Dir(filepath.Dir(c.workers[i].dir))
 	next = filepath.Join(deployment, "releases", "next")
 	m := c.manifests[i]
-	m.Release, m.Listen = "next", freeAddress(c.t)
+	m.Release, m.Listen = "next", porttest.Address(c.t)
 	own := c.workers[i].dir
 	peers, err := os.ReadFile(filepath.Join(own, PeersFile))
 	if err := errors.Join(err, os.Mkdir(next, 0o700), os.Symlink("releases/r", filepath.Join(deployment, CurrentLink)),

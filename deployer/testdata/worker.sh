@@ -14,7 +14,10 @@ done
 dir=$1
 status() { # the process is known where the running worker has one
 	pid=$(cat "$dir/running" 2>/dev/null)
-	printf '{"running":%s,"ready":%s,"pid":%s,"lost_address":"%s"}\n' "$1" "$1" "${pid:-0}" "$(cat "$HOME/lost-address" 2>/dev/null)"
+	old=false
+	[ ! -e "$dir/old-key" ] || old=true
+	printf '{"running":%s,"ready":%s,"pid":%s,"old_key":%s,"lost_address":"%s"}\n' \
+		"$1" "$1" "${pid:-0}" "$old" "$(cat "$HOME/lost-address" 2>/dev/null)"
 }
 case $command in
 key)
@@ -30,6 +33,7 @@ start)
 		exit 1
 	fi
 	echo 0 >"$dir/worker.lock"
+	rm -f "$dir/old-key"
 	[ -e "$HOME/end-once-ready" ] && { status false; exit; }
 	echo $$ >"$dir/running"
 	status true
