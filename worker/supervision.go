@@ -124,8 +124,8 @@ func readMark(dir string) mark {
 }
 
 func forgetMark(dir string) error {
-	if readMark(dir).HadAddress {
-		return mark{HadAddress: true}.write(dir)
+	if readMark(dir).HadAddress && (mark{HadAddress: true}).write(dir) == nil {
+		return nil // else the disk may be full
 	}
 	err := os.Remove(filepath.Join(dir, MarkFile))
 	if errors.Is(err, fs.ErrNotExist) {
