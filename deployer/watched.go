@@ -14,13 +14,13 @@ const maxHandshake = 1 << 20
 
 var errTooMuch = errors.New("it sent more than 1 MiB and did not finish the SSH handshake")
 
-// begun is what times are counted from, by the clock that nobody sets.
-var begun = time.Now()
+// epoch is what times are counted from, by the clock that nobody sets.
+var epoch = time.Now()
 
 // watchedConn remembers when something was last received, and what came first.
 type watchedConn struct {
 	net.Conn
-	received atomic.Int64 // nanoseconds since begun
+	received atomic.Int64 // nanoseconds since epoch
 	most     atomic.Int64 // bytes to read; 0 for any
 
 	acked uint64    // bytes that were acknowledged by the last look; for life alone
@@ -38,7 +38,7 @@ const maxGreeting = 255
 func (c *watchedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		c.received.Store(int64(time.Since(begun)))
+		c.received.Store(int64(time.Since(epoch)))
 	}
 	most := c.most.Load()
 	if most == 0 {
@@ -63,7 +63,7 @@ func (c *watchedConn) life(asked time.Time) time.Time {
 		c.took = time.Now()
 	}
 	c.acked = acked
-	last := begun.Add(time.Duration(c.received.Load()))
+	last := epoch.Add(time.Duration(c.received.Load()))
 	for _, at := range []time.Time{c.took, asked} {
 		if at.After(last) {
 			last = at
