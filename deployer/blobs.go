@@ -74,7 +74,8 @@ func count(n int, thing string) string {
 }
 
 // openBlobs makes the folder of blobs, removes what runs that were killed have
-// left there, and tells of the parts of wanted blobs that can be continued.
+// left there, and tells of the parts of wanted blobs that can be continued, which
+// are this run's from then on.
 func (s *site) openBlobs(ctx context.Context, wanted []statefile.Blob) (found, error) {
 	const script = `
 umask 077
@@ -82,15 +83,17 @@ mkdir -p "$1" && cd "$1" || exit
 command -v tar >/dev/null && echo tar || echo no tar
 command -v gzip >/dev/null && echo gzip || echo no gzip
 for f in "$2"*; do
-	[ -f "$f" ] && [ ! -L "$f" ] && wc -c "$f"
+	[ -f "$f" ] && [ ! -L "$f" ] || continue
+	part=$4${f##*-}
+	[ "$f" = "$part" ] || mv -f "$f" "$part" && wc -c "$part"
 done
 find . -maxdepth 1 -name "$3*" -mtime +0 -exec rm -f {} +
 `
-	out, err := s.script(ctx, "make folders", script, s.blobs(), s.temporaryPrefix(), temporary)
+	out, err := s.script(ctx, "make folders", script, s.blobs(), s.temporaryPrefix(), temporary, s.partPrefix())
 	if err != nil {
 		return found{}, err
 	}
-	f, garbage := parseFound(out, s.temporaryPrefix(), wanted)
+	f, garbage := parseFound(out, s.partPrefix(), wanted)
 	for names := range slices.Chunk(garbage, batchFiles) {
 		if _, err := s.script(ctx, "remove temporary files", `cd "$1" && shift && rm -f "$@"`, append([]string{s.blobs()}, names...)...); err != nil {
 			return found{}, err

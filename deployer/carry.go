@@ -13,7 +13,7 @@ import (
 // uploadAll brings every blob that a device lacks, from here or from another device. Nothing
 // runs differently by it.
 func (a *applying) uploadAll(ctx context.Context) error {
-	n := newExchange(a.plan, a.receiving())
+	n := newExchange(a.plan, a.receiving(), a.present(a.leaving()))
 	tasks, atOnce := append(a.receiving(), sortedKeys(n.passings)...), make(chan struct{}, a.o.Devices)
 	err := eachOrNone(ctx, tasks, len(tasks), func(ctx context.Context, task string) error {
 		if g := n.passings[task]; g != nil {

@@ -62,6 +62,21 @@ func (m measured) checkAvailable(needed int64) error {
 		"the plan needs %s of memory there, and %s are available: the kernel may end the new worker, or another program", byteCount(needed), byteCount(m.available))
 }
 
+// checkFileSize refuses what the system does not let the user write: it ends who tries.
+func (m measured) checkFileSize(missing []statefile.Blob, user string) error {
+	for _, blob := range missing {
+		if m.fileSize > 0 && blob.Size > m.fileSize {
+			return m.tooBig(blobName(blob), blob.Size, user)
+		}
+	}
+	return nil
+}
+
+func (m measured) tooBig(what string, size int64, user string) error {
+	return problemf("space", "raise the limit (`fsize` in /etc/security/limits.conf there, or LimitFSIZE= in the unit of its SSH server), until `ulimit -f` there says unlimited",
+		"%s has %s, and a file that user %s writes there may have %s at most", what, byteCount(size), user, byteCount(m.fileSize))
+}
+
 // memoryNeeded is what a node's workers take at most, beyond what runs, while the
 // deployments of a plan are carried out in their order.
 func memoryNeeded(p *plan.Plan, node string) int64 {

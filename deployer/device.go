@@ -52,7 +52,7 @@ func (d *device) failed(err error) error {
 }
 
 func (d *device) emit(kind, format string, args ...any) {
-	d.o.emit(Event{Node: d.name, Kind: kind, Message: fmt.Sprintf(format, args...)})
+	d.o.emit(Event{Node: d.name, Kind: kind, Message: unbroken(fmt.Sprintf(format, args...))})
 }
 
 // connected gives the connection, made anew when there is none.
@@ -181,6 +181,7 @@ type site struct {
 	*device
 	root    string // absolute
 	lineage string // of the state that is worked for
+	runID   string // random: begins the names of this run's part files
 	program string // a worker program on the device, for where a release's own is damaged; "" when none is known
 
 	lease *heldLease // nil until it is taken
@@ -211,7 +212,7 @@ func siteOf(ctx context.Context, d *device, folder, lineage string) (*site, erro
 	if err := d.refuseFile(ctx, root); err != nil {
 		return nil, err
 	}
-	return &site{device: d, root: root, lineage: lineage, verified: map[string]bool{}}, nil
+	return &site{device: d, root: root, lineage: lineage, runID: randomHex(4), verified: map[string]bool{}}, nil
 }
 
 // refuseFile says when something else stands where edgeplan's folder belongs, or

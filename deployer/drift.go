@@ -51,7 +51,7 @@ func (s *site) inspect(ctx context.Context, p part, state *statefile.State) ([]f
 	if begun, err := s.isPromised(ctx, p.deployment); err != nil {
 		return nil, err
 	} else if begun {
-		problems = append(problems, differs("a switch was begun and not finished: after a reboot two releases start"))
+		problems = append(problems, differs("a switch was begun and not finished: after a reboot two releases wait to be called for"))
 	}
 	if rotated {
 		problems = append(problems, key)
@@ -186,6 +186,9 @@ func (s *site) inspectWorker(ctx context.Context, p part) ([]finding, error) {
 		problems = append(problems, differs("the worker is not running").restarting())
 	case !status.Ready:
 		problems = append(problems, differs("the worker is running and not ready").restarting())
+	}
+	if status.LostAddress != "" {
+		problems = append(problems, differs("it no longer has the address %s, at which the others look for it: give it that address again, or set pipeline_address to one that it keeps", oneLine(status.LostAddress)))
 	}
 	strays, err := s.strays(ctx, p.deployment, p.model.Release)
 	for _, stray := range strays {

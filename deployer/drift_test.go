@@ -89,6 +89,17 @@ func TestRefreshFindsChangedContent(t *testing.T) {
 	}
 }
 
+// A device that answers and has lost the address at which the others look for it is named.
+func TestRefreshNamesALostAddress(t *testing.T) {
+	c := newCluster(t, "a", "b")
+	c.mustApply(models{"net": c.model("net", "1", 7433, "a", "b")})
+	c.write(filepath.Join(c.homes["b"], "lost-address"), "192.0.2.7")
+	seen := c.refreshed(c.options)
+	if len(seen.Drift) != 1 || seen.Drift[0].Node != "b" || !strings.Contains(seen.Drift[0].Problem, "192.0.2.7") || !strings.Contains(seen.Drift[0].Problem, "pipeline_address") {
+		t.Errorf("drift %+v", seen.Drift)
+	}
+}
+
 // Whoever sets the time back hides a change from the quick look, not from the thorough one.
 func TestRefreshHashesAll(t *testing.T) {
 	c := newCluster(t, "a")

@@ -99,13 +99,18 @@ const procDir = "/proc"
 
 // oneLine makes a value that the file of a lease can hold.
 func oneLine(text string) string {
-	text = strings.Map(func(r rune) rune {
+	text = unbroken(text)
+	return strings.ToValidUTF8(text[:min(len(text), 200)], "")
+}
+
+// unbroken is a text without what ends a line or moves a terminal's cursor.
+func unbroken(text string) string {
+	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
 	}, text)
-	return text[:min(len(text), 200)]
 }
 
 // owner is the same for all runs under one lock of one state.

@@ -43,9 +43,9 @@ func newLink(client *ssh.Client, conn *watchedConn, h hop, via *link, o Options)
 	return l
 }
 
-// keepAlive cuts a connection that is silent for the grace time after it was
-// asked to answer. Anything received counts: on a slow line the answer itself
-// may stand behind seconds of data.
+// keepAlive cuts a connection that gives no sign of life for the grace time after it
+// was asked to answer. On a slow line the answer itself may stand behind seconds of data,
+// and the question, where many devices are behind one router, behind more than the grace time.
 func (l *link) keepAlive(interval, grace time.Duration) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -69,22 +69,24 @@ func (l *link) answers(grace time.Duration) bool {
 			close(answered)
 		}
 	}()
-	asked := time.Now()
-	for {
+	look := time.NewTicker(max(grace/lifeLooks, time.Millisecond))
+	defer look.Stop()
+	for asked := time.Now(); ; {
 		select {
 		case <-l.done:
 			return true
 		case <-answered:
 			return true
-		case <-time.After(time.Until(asked.Add(grace))):
+		case now := <-look.C:
+			if now.Sub(l.conn.life(asked)) > grace {
+				return false
+			}
 		}
-		last := time.Unix(0, l.conn.received.Load())
-		if !last.After(asked) {
-			return false
-		}
-		asked = last
 	}
 }
+
+// lifeLooks is how often a sign of life is looked for within the grace time.
+const lifeLooks = 15
 
 // cut ends the connection and keeps the reason for what fails by it. What runs
 // over it ends on its own time.

@@ -12,7 +12,7 @@ import (
 )
 
 // measureScript prints what changes on a device by itself: its clock, the C
-// library, memory in all and available, limits of control groups, the sockets
+// library, memory in all and available, limits of control groups and of files, the sockets
 // that listen, as the kernel tells of them, and what starts workers after a reboot.
 // It changes nothing.
 const measureScript = supervisionScript + `
@@ -20,6 +20,7 @@ echo "clock $(date +%s)"
 libc=$(getconf GNU_LIBC_VERSION 2>/dev/null) || for l in /lib/ld-musl-*; do [ -e "$l" ] && libc=musl; done
 echo "libc $libc"
 sed -n 's/^\(MemTotal\|MemAvailable\|SwapFree\): *\([0-9]*\) kB$/memory \1 \2/p' /proc/meminfo 2>/dev/null
+sed -n 's/^Max file size *\([0-9][0-9]*\) .*/filesize \1/p' /proc/self/limits 2>/dev/null
 group() {
 	d=$1$2
 	while [ -n "$d" ] && [ "$d" != / ]; do
@@ -47,6 +48,7 @@ type measured struct {
 	libc      string        // "glibc 2.36", "musl", or ""
 	total     int64         // bytes of memory, also by control groups; 0 when it does not tell
 	available int64         // bytes of memory that can be had, swap included
+	fileSize  int64         // bytes of a file at most; 0 is any
 	sockets   []socket
 
 	supervision worker.Supervision // "" when it does not tell
@@ -91,6 +93,8 @@ func parseMeasured(out string, before, after time.Time) measured {
 				limited = max(0, lowest(limited, left))
 				m.total = lowest(m.total, limit)
 			}
+		case word == "filesize" && len(fields) == 1:
+			m.fileSize, _ = strconv.ParseInt(fields[0], 10, 64) // more than that is no limit
 		case word == "supervision":
 			m.supervision, m.note = parseSupervision(fields)
 		case word == "socket" && len(fields) == 2:

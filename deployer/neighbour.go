@@ -34,24 +34,27 @@ type passing struct {
 	lacking  []statefile.Blob // of these, known once the rest has come to the device
 }
 
-// newExchange takes from a plan what devices of the run give each other. What makes no sense
-// there, as a circle, comes from here.
-func newExchange(p *plan.Plan, nodes []string) *exchange {
+// newExchange takes from a plan what devices of the run give each other; those that only lose
+// something give as well. What makes no sense there, as a circle, comes from here.
+func newExchange(p *plan.Plan, receiving, leaving []string) *exchange {
 	n := &exchange{passings: map[string]*passing{}, givers: map[copyOf]string{}, uploaded: map[string]chan struct{}{},
 		arrived: map[copyOf]chan struct{}{}, programs: map[string][]copyOf{}, giving: map[string]chan struct{}{}, taking: map[string]chan struct{}{},
 		media: map[string]chan struct{}{}}
-	for _, node := range nodes {
+	for _, node := range slices.Concat(receiving, leaving) {
 		n.uploaded[node], n.giving[node], n.taking[node] = make(chan struct{}), make(chan struct{}, 1), make(chan struct{}, 1)
+	}
+	for _, node := range leaving {
+		close(n.uploaded[node])
 	}
 	for _, u := range p.Uploads {
 		at := copyOf{u.Node, u.Blob.Digest}
-		if n.givers[at] == "" && slices.Contains(nodes, u.From) && slices.Contains(nodes, u.Node) {
+		if n.givers[at] == "" && n.uploaded[u.From] != nil && slices.Contains(receiving, u.Node) {
 			n.givers[at] = u.From
 		}
 	}
 	for _, u := range p.Uploads {
 		if at := (copyOf{u.Node, u.Blob.Digest}); u.From != "" && n.givers[at] == u.From {
-			n.add(u, n.steps(at, len(nodes)))
+			n.add(u, n.steps(at, len(n.uploaded)))
 		}
 	}
 	return n

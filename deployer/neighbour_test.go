@@ -227,6 +227,29 @@ func TestMovedLayerComesFromItsDevice(t *testing.T) {
 	}
 }
 
+// A layer comes from a device that leaves the model, before that is cleaned.
+func TestDeviceThatLeavesGives(t *testing.T) {
+	t.Parallel()
+	n := newNeighbourhood(t, withSSHD, "a", "b")
+	layer := n.blobs.add("", noise(1, 3_000_000))
+	n.mustApply(models{"net": n.sharing("1", 7433, []statefile.Blob{layer}, "a")})
+	n.told()
+	m := n.sharing("2", 7434, []statefile.Blob{layer}, "b")
+	if err := n.apply(n.planned(m, map[string]string{"b": "a"}, layer)); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.serves("net", m); err != nil {
+		t.Error(err)
+	}
+	events := n.told()
+	if got := moved(events)[[2]string{"b", "a"}]; got != layer.Size {
+		t.Errorf("%d bytes came from a, want %d; warnings %q", got, layer.Size, warnings(events))
+	}
+	if _, err := os.Stat(filepath.Join(n.root("a"), "blobs", "sha256", layer.Digest)); !os.IsNotExist(err) {
+		t.Errorf("a keeps the layer: %v", err)
+	}
+}
+
 // Many devices wait for each other, with few worked on at once.
 func TestChainOfNeighbours(t *testing.T) {
 	t.Parallel()

@@ -193,7 +193,7 @@ func (n neighbourhood) passOnce(p *plan.Plan, then func()) error {
 	n.t.Helper()
 	a := newApplying(p, n.recorder, n.options.withDefaults())
 	defer a.close()
-	x := newExchange(p, []string{"a", "b"})
+	x := newExchange(p, []string{"a", "b"}, nil)
 	for _, node := range []string{"a", "b"} {
 		s, err := siteOf(context.Background(), a.devices[node], a.devices[node].node.Path, n.lineage)
 		if err != nil {

@@ -42,6 +42,7 @@ type Options struct {
 	withoutLease   bool          // for tests of what happens when a lease was lost unnoticed
 	passSilence    time.Duration // of devices of which one gives the other something; replaced by tests
 	receiveSilence time.Duration // of a device that receives files; replaced by tests
+	flushLimit     time.Duration // of a device that says that it flushes; replaced by tests
 	log            *sync.Mutex
 
 	compressor *compressor
@@ -67,6 +68,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.AnswerTimeout, 30*time.Second)
 	setDefault(&o.passSilence, o.AnswerTimeout)
 	setDefault(&o.receiveSilence, o.AnswerTimeout)
+	setDefault(&o.flushLimit, flushLimit)
 	setDefault(&o.StartTimeout, 2*time.Minute)
 	setDefault(&o.ProbeTimeout, time.Minute)
 	setDefault(&o.LeaseTime, leaseTime)

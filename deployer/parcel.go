@@ -187,17 +187,22 @@ func isProgram(blob statefile.Blob) bool {
 }
 
 // temporaryName is new. It tells whose it is, for states that share a device.
-func (s *site) temporaryName() string {
-	var random [8]byte
-	_, _ = rand.Read(random[:]) // never fails
-	return s.temporaryPrefix() + hex.EncodeToString(random[:])
+func (s *site) temporaryName() string { return s.temporaryPrefix() + randomHex(8) }
+
+func randomHex(bytes int) string {
+	random := make([]byte, bytes)
+	_, _ = rand.Read(random) // never fails
+	return hex.EncodeToString(random)
 }
 
 func (s *site) temporaryPrefix() string { return temporary + lineageSuffix(s.lineage)[1:] + "-" }
 
-// partName is the temporary name of a blob that travels alone. It stays the same,
-// so that another run can go on where one was broken off.
-func (s *site) partName(digest string) string { return s.temporaryPrefix() + digest }
+// partName is the temporary name of a blob that travels alone: this run's alone. Another run
+// goes on where one was broken off, under a name of its own (openBlobs): what the
+// one before has left under way would open the file by its old name, and cut it off.
+func (s *site) partName(digest string) string { return s.partPrefix() + digest }
+
+func (s *site) partPrefix() string { return s.temporaryPrefix() + s.runID + "-" }
 
 // abandon removes temporary files after a failure, as far as the device lets it.
 // What was interrupted from outside leaves the parts that the next run goes on

@@ -123,7 +123,7 @@ func (h *handing) tell(message string, bytes int64) {
 func (h *handing) move(ctx context.Context) error {
 	node := h.taker.node
 	taking, err := h.taker.ask(ctx, h.takes, "take", gift.TakeRequest{Host: node.PipelineAddress, Port: max(1, node.PipelinePort),
-		Secret: h.secret, Prefix: h.taker.temporaryPrefix(), Files: h.files})
+		Secret: h.secret, Prefix: h.taker.partPrefix(), Files: h.files})
 	if err != nil {
 		return err
 	}

@@ -12,16 +12,16 @@ import (
 // The gateway's switch decides which release serves, and the other devices follow
 // it. A device that loses its power in between cannot know. So before the gateway
 // switches every device is promised the new release: it is written to the disk, with
-// a link beside that of the current one. From then on a device comes back with both.
+// a link beside that of the current one. From then on a device comes back with
+// whichever of the two its neighbours call for.
 
 // promiseScript promises the release that $2 names to the deployment $1, and flushes
 // what that needs: the release, the links, and the key beside the deployment. Not all
 // of the disk: what others write there may take minutes. What starts a release after a
 // reboot the worker has flushed when it wrote it.
-const promiseScript = `
-cd "$1" && ln -sfn "$2" "$3" && {
-	find "$2" -type f -exec sync {} + && sync "$2" "${2%/*}" . .. || sync
-} 2>/dev/null
+const promiseScript = flushingFunction + `
+flush() { find "$1" -type f -exec sync {} + && sync "$1" "${1%/*}" . .. || sync; }
+cd "$1" && ln -sfn "$2" "$3" && flushing flush "$2" 2>/dev/null
 `
 
 // promise makes all devices ready for the switch.
@@ -30,7 +30,7 @@ func (t *transition) promise(ctx context.Context) error {
 	return eachOrNone(ctx, t.nodes, t.o.Devices, func(ctx context.Context, node string) error {
 		s := t.sites[node]
 		limit := s.o.AnswerTimeout + secondsFor(totalBytes(t.bundles[node].blobs)) // it may take that to flush them
-		_, err := s.runFor(ctx, limit, "sh", "-c", promiseScript, "get ready to switch",
+		_, err := s.runFlushing(ctx, limit, "sh", "-c", promiseScript, "get ready to switch",
 			s.deployment(t.folder), path.Join(releasesDir, t.To.Release), worker.PromisedLink)
 		return s.failed(err)
 	})

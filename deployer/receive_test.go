@@ -203,6 +203,8 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 		"takes nothing":           {"greet; exec sleep 60", "takes nothing more", true},
 		"does not answer":         {"greet; " + takes + "exec sleep 60", "does not answer", true},
 		"answers before it reads": {"greet; read -r offset size mode name; echo \"${name##*-}  $name\"; exec sleep 60", "takes nothing more", true},
+		"flushes for long":        {"umask 077; greet; while " + takes + "do for i in 1 2 3 4 5; do echo " + worker.ReceiveFlushing + "; sleep 0.7; done; (cd \"$2\" && sha256sum \"$name\"); done", "", true},
+		"flushes without end":     {"greet; " + takes + "while echo " + worker.ReceiveFlushing + "; do sleep 0.2; done", "does not answer", true},
 		"lies of a file":          {"greet; " + takes + "echo \"" + lie + "  $name\"; cat >/dev/null", "arrived damaged", false},
 		"tells of another file":   {"greet; " + takes + "echo '" + lie + "  x'; cat >/dev/null", "was not sent", false},
 		"prints anything":         {"greet; cat >/dev/null & echo thanks; wait", "should be a sha256 digest", false},
@@ -216,7 +218,7 @@ func TestWorkersThatReceiveBadly(t *testing.T) {
 			s, program := c.employed("a", []byte("#!/bin/sh\ngreet() { echo '"+worker.ReceiveGreeting+"'; }\n"+
 				"case $1 in sum) shift; sha256sum \"$@\";; *) "+test.receive+";; esac\n"))
 			if test.silent {
-				s.o.receiveSilence = 2 * time.Second
+				s.o.receiveSilence, s.o.flushLimit = 2*time.Second, 8*time.Second
 			}
 			if name == "does not greet" {
 				s.o.AnswerTimeout = 12 * time.Second

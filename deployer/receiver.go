@@ -24,6 +24,7 @@ type receiver struct {
 	in      *bufio.Writer
 	stderr  *bounded
 	limit   time.Duration // of silence, beside the time that it needs for what it got
+	flushes time.Duration // for which it may only say that it flushes
 	silence *time.Timer   // runs while something is under way
 	greeted chan struct{} // closed when it is ready
 	done    chan struct{} // closed when it has ended
@@ -33,6 +34,7 @@ type receiver struct {
 	busy     int                // writes to it that are under way
 	owed     int64              // bytes of files that it has to read and flush before it answers
 	patience time.Duration      // for which silence was set
+	stirred  time.Time          // when something came of it
 	ended    error
 	blamed   bool // whether somebody was told why it ended
 }
@@ -51,7 +53,7 @@ const (
 
 // openReceiver starts a worker program that receives files for a folder. It ends when ctx does.
 func openReceiver(ctx context.Context, l *link, o Options, program, dir string) (*receiver, error) {
-	r := &receiver{link: l, args: []string{program, "receive", dir}, stderr: &bounded{limit: maxStderr}, limit: o.receiveSilence,
+	r := &receiver{link: l, args: []string{program, "receive", dir}, stderr: &bounded{limit: maxStderr}, limit: o.receiveSilence, flushes: o.flushLimit,
 		greeted: make(chan struct{}), done: make(chan struct{}), coming: map[string]*coming{}}
 	var out io.Reader
 	session, err := l.openSession(ctx, o.AnswerTimeout, func(session *ssh.Session) error {
@@ -104,6 +106,10 @@ func (r *receiver) read(out io.Reader) {
 		close(r.greeted)
 	}
 	for lines.Scan() {
+		if lines.Text() == worker.ReceiveFlushing {
+			r.isFlushing()
+			continue
+		}
 		if err := r.answered(lines.Text()); err != nil {
 			r.end(err)
 			return
@@ -144,8 +150,22 @@ func (r *receiver) reason(err error) error {
 	return &receiverEndedError{cause: errors.New("the worker program on the device ended by itself")}
 }
 
+// isFlushing gives the device time again, but not for ever.
+func (r *receiver) isFlushing() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.stirred) < r.flushes {
+		r.renew()
+	}
+}
+
 // stir gives the device time again, since something happened; mu is held.
 func (r *receiver) stir() {
+	r.stirred = time.Now()
+	r.renew()
+}
+
+func (r *receiver) renew() {
 	switch {
 	case r.ended != nil:
 	case len(r.coming) == 0 && r.busy == 0: // it may have answered for what it does not take

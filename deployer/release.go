@@ -211,7 +211,8 @@ func (s *site) switchTo(ctx context.Context, deployment, id string) error {
 		}
 	}
 	if err == nil {
-		_, err = s.script(ctx, "flush the switch", `sync "$1" 2>/dev/null || sync`, s.deployment(deployment))
+		const script = flushingFunction + `flush() { sync "$1" 2>/dev/null || sync; }; flushing flush "$1"`
+		_, err = s.runFlushing(ctx, s.o.AnswerTimeout, "sh", "-c", script, "flush the switch", s.deployment(deployment))
 	}
 	if err != nil {
 		return fmt.Errorf("switch to release %s: %w", id, err)

@@ -60,6 +60,7 @@ func commandLine(args []string) string {
 type bounded struct {
 	limit int
 	over  func() // called when more comes; nil drops it
+	wrote func() // called when anything comes; nil is not
 
 	mu   sync.Mutex
 	kept bytes.Buffer
@@ -73,6 +74,9 @@ func (b *bounded) Write(p []byte) (int, error) {
 	if len(p) > room && b.over != nil {
 		b.over()
 	}
+	if b.wrote != nil {
+		b.wrote()
+	}
 	return len(p), nil
 }
 
@@ -85,13 +89,18 @@ func (b *bounded) String() string {
 // run executes a command on some input, nil for none, and gives its standard output,
 // also when it fails. When ctx ends the command is told to end; one that does not may go on.
 func (l *link) run(ctx context.Context, in io.Reader, args ...string) (string, error) {
+	return l.runTold(ctx, in, nil, args...)
+}
+
+// runTold is run, and tells whenever something is printed.
+func (l *link) runTold(ctx context.Context, in io.Reader, told func(), args ...string) (string, error) {
 	if strings.ContainsRune(strings.Join(args, ""), 0) {
 		return "", fmt.Errorf("an argument of %q holds a zero byte, which no command can take", args[0])
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	result := make(chan commandResult, 1)
-	go func() { result <- l.runSession(ctx, cancel, in, args) }()
+	go func() { result <- l.runSession(ctx, cancel, in, told, args) }()
 	select {
 	case r := <-result:
 		return r.stdout, r.err
@@ -114,7 +123,7 @@ type commandResult struct {
 }
 
 // runSession ends when the command ends, ctx ends or the connection is cut.
-func (l *link) runSession(ctx context.Context, cancel context.CancelCauseFunc, in io.Reader, args []string) commandResult {
+func (l *link) runSession(ctx context.Context, cancel context.CancelCauseFunc, in io.Reader, told func(), args []string) commandResult {
 	session, err := l.client.NewSession()
 	if err != nil {
 		return commandResult{err: l.why(err)}
@@ -131,7 +140,7 @@ func (l *link) runSession(ctx context.Context, cancel context.CancelCauseFunc, i
 		session.Close()
 	})
 	defer stop()
-	stdout := &bounded{limit: maxOutput, over: func() {
+	stdout := &bounded{limit: maxOutput, wrote: told, over: func() {
 		cancel(fmt.Errorf("`%s` printed more than %d bytes", shown(args), maxOutput))
 	}}
 	stderr := &bounded{limit: maxStderr}

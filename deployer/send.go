@@ -147,12 +147,20 @@ func (r *sizedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// explainWrite asks why a write failed: SFTP calls a full disk just "failure".
+// explainWrite asks why a write failed: SFTP calls a full disk just "failure", and its server is
+// ended by the system where it writes more than the user may.
 func (s *site) explainWrite(ctx context.Context, err error, size int64) error {
 	var status *sftp.StatusError
 	var command *CommandError
-	if !errors.As(err, &status) && !errors.As(err, &command) {
+	ended := errors.Is(err, sftp.ErrSSHFxConnectionLost)
+	if !ended && !errors.As(err, &status) && !errors.As(err, &command) {
 		return err
+	}
+	if m, measureErr := s.measure(ctx); measureErr == nil && m.fileSize > 0 && size > m.fileSize {
+		return fmt.Errorf("%w (%w)", m.tooBig("it", size, s.node.SSH.User), err)
+	}
+	if ended {
+		return fmt.Errorf("the SFTP server on the device has ended (`dmesg` there may tell why): %w", err)
 	}
 	if full := checkSpace(ctx, s, s.root, size); full != nil {
 		return fmt.Errorf("%w (%w)", full, err)

@@ -11,7 +11,7 @@ import (
 // which an archive has), makes sure that it is on the disk, and prints its digests ($4: with
 // which worker program). The kernel writes while it is hashed. Whether sync takes files is asked of
 // the folder: one that fails for a file must not pass for one that takes none.
-const settleScript = sumFunction + `
+const settleScript = sumFunction + flushingFunction + `
 cd "$1" || exit
 umask 077
 as=$2 file=$3 by=$4 mode=$5
@@ -23,9 +23,13 @@ case $as in
 tar*) tar -xmf "$file" && rm -f "$file" || exit ;;
 *) chmod "$mode" "$file" || exit ;;
 esac
-{ if sync . 2>/dev/null; then sync "$@"; else sync; fi; } &
-sum "$by" "$@"
-wait $!
+settle() {
+	{ if sync . 2>/dev/null; then sync "$@"; else sync; fi; } &
+	syncing=$!
+	sum "$by" "$@"
+	wait $syncing
+}
+flushing settle "$@"
 `
 
 // helpedBytes is from how many bytes on the worker program hashes what SFTP brought: starting it
@@ -47,7 +51,7 @@ func (u *uploading) hashed(ctx context.Context, p parcel, form form) (map[string
 	}
 	args := append([]string{"sh", "-c", settleScript, "unpack and hash", u.blobs(), as + string(form), p.name, program,
 		fmt.Sprintf("%o", modeOf(p.blobs[0]))}, p.temporaries()...)
-	out, err := u.runFor(ctx, u.o.AnswerTimeout+2*secondsFor(p.content()), args...)
+	out, err := u.runFlushing(ctx, u.o.AnswerTimeout+2*secondsFor(p.content()), args...)
 	if err != nil {
 		return nil, err
 	}

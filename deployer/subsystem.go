@@ -33,7 +33,18 @@ func (l *link) sftp() (*sftp.Client, error) {
 		return nil, errors.New("the device's SFTP server cannot replace files in one step (posix-rename@openssh.com): install OpenSSH's sftp-server")
 	}
 	l.files = client
+	go l.forgetSFTP(client)
 	return client, nil
+}
+
+// forgetSFTP lets another session be opened once one has ended: the server of one may, by itself.
+func (l *link) forgetSFTP(ended *sftp.Client) {
+	_ = ended.Wait()
+	l.opening.Lock()
+	defer l.opening.Unlock()
+	if l.files == ended {
+		l.files = nil
+	}
 }
 
 // explainSFTP says why there is no SFTP, as far as that can be told.

@@ -118,7 +118,8 @@ func (a *applying) admit(ctx context.Context, s *site, missing []statefile.Blob)
 	mounted := s.checkMounts(ctx, found.look.existing)
 	found.look.writable = found.look.writable || mounted != nil // that says why
 	needed := memoryNeeded(a.plan, s.name)
-	faults := append(taken, found.look.check(s.node), mounted, found.measured.checkTotal(needed), a.checkKept(s, missing))
+	faults := append(taken, found.look.check(s.node), mounted, found.measured.checkTotal(needed),
+		found.measured.checkFileSize(missing, s.node.SSH.User), a.checkKept(s, missing))
 	if a.plan.Mode != plan.RollingBack {
 		faults = append(faults, checkSpace(ctx, s, found.look.existing, totalBytes(missing)))
 	}

@@ -275,7 +275,7 @@ func TestUploadWithoutTar(t *testing.T) {
 			t.Errorf("%s is packed", p.title())
 		}
 	}
-	f, garbage := parseFound("no tar\nno gzip\n", s.temporaryPrefix(), blobs)
+	f, garbage := parseFound("no tar\nno gzip\n", s.partPrefix(), blobs)
 	if f.tar || f.gzip || len(garbage) > 0 {
 		t.Errorf("got %+v, %q", f, garbage)
 	}

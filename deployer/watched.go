@@ -14,11 +14,17 @@ const maxHandshake = 1 << 20
 
 var errTooMuch = errors.New("it sent more than 1 MiB and did not finish the SSH handshake")
 
+// epoch is what times are counted from, by the clock that nobody sets.
+var epoch = time.Now()
+
 // watchedConn remembers when something was last received, and what came first.
 type watchedConn struct {
 	net.Conn
-	received atomic.Int64 // Unix time in nanoseconds
+	received atomic.Int64 // nanoseconds since epoch
 	most     atomic.Int64 // bytes to read; 0 for any
+
+	acked uint64    // bytes that were acknowledged by the last look; for life alone
+	took  time.Time // when they last were more, and more to come
 
 	mu    sync.Mutex
 	count int64
@@ -32,7 +38,7 @@ const maxGreeting = 255
 func (c *watchedConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if n > 0 {
-		c.received.Store(time.Now().UnixNano())
+		c.received.Store(int64(time.Since(epoch)))
 	}
 	most := c.most.Load()
 	if most == 0 {
@@ -46,6 +52,24 @@ func (c *watchedConn) Read(p []byte) (int, error) {
 		return 0, errTooMuch
 	}
 	return n, err
+}
+
+// life is the last sign of the other end, asked if there is none since then: that something
+// was received or, while more is on its way there, acknowledged by the system at the other end.
+// Once that has all, an answer is due. One at a time may call it, every now and then.
+func (c *watchedConn) life(asked time.Time) time.Time {
+	acked, more := acknowledged(c.Conn)
+	if more && acked != c.acked {
+		c.took = time.Now()
+	}
+	c.acked = acked
+	last := epoch.Add(time.Duration(c.received.Load()))
+	for _, at := range []time.Time{c.took, asked} {
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 // greeting is what came first.

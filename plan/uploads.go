@@ -2,6 +2,7 @@ package plan
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/edgeplan/edgeplan/statefile"
 )
@@ -45,7 +46,7 @@ func holdings(p *Plan, deployments []Deployment, held map[string]map[string]int6
 
 // trading is between which nodes blobs can move.
 type trading struct {
-	nodes []string                    // sorted: those that a release comes to, unless what is there is not trusted
+	nodes []string                    // sorted: those that a release comes to or leaves, unless what is there is not trusted
 	have  map[string]map[string]int64 // blobs on each, sizes by digest
 	able  map[string]bool             // those that can take a worker program: they have one, or a shell for it
 }
@@ -53,7 +54,7 @@ type trading struct {
 func tradingOf(p *Plan, deployments []Deployment, in Input) trading {
 	nodes := map[string]bool{}
 	for _, d := range deployments {
-		for _, node := range releaseNodesTo(d) {
+		for _, node := range slices.Concat(releaseNodesTo(d), heldBy(d.From, in.Held)) {
 			nodes[node] = true
 		}
 	}
@@ -72,6 +73,14 @@ func tradingOf(p *Plan, deployments []Deployment, in Input) trading {
 		}
 	}
 	return t
+}
+
+// heldBy are the nodes of a release, nil for none, that told what they hold.
+func heldBy(m *statefile.Model, held map[string]map[string]int64) (nodes []string) {
+	if m != nil {
+		nodes = slices.DeleteFunc(ReleaseNodes(m), func(node string) bool { return held[node] == nil })
+	}
+	return nodes
 }
 
 func releaseNodesTo(d Deployment) []string {

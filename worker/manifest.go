@@ -22,8 +22,8 @@ const (
 	// CurrentLink, beside the folder of releases, is a link to the release that serves.
 	CurrentLink = "current"
 	// PromisedLink, beside it, is a link to the release that is about to. While it is
-	// there only the gateway knows which of the two serves, so that both start after a
-	// reboot.
+	// there only the gateway knows which of the two serves, so that after a reboot both
+	// start and wait for a call.
 	PromisedLink = "next"
 	// SupervisorFile is held while a supervisor of edgeplan's own runs.
 	SupervisorFile = "supervisor.lock"

@@ -10,16 +10,18 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
 
 // ReceiveGreeting is the first line that Receive prints. Its number changes with what follows.
-const ReceiveGreeting = "edgeplan-worker receives files, version 1"
+const ReceiveGreeting = "edgeplan-worker receives files, version 2"
 
 // Receive writes the files that come in to a folder, until the input ends. Each is an Incoming
 // line, and then the bytes from its offset to its end. Once a file is whole and on the disk its
-// line is printed, as sha256sum prints it, in whatever order they are done.
+// line is printed, as sha256sum prints it, in whatever order they are done; now and then
+// ReceiveFlushing before.
 //
 // Files are hashed and flushed while they are written, and while the next ones come in, so that
 // little is left to be done after the last byte. The first failure ends it, whatever still comes
@@ -40,6 +42,7 @@ func Receive(dir string, r io.Reader, w io.Writer) error {
 	for range receiveBlocks {
 		in.free <- make([]byte, receiveBlock)
 	}
+	defer in.tellFlushing(flushTold, pagesWritten)()
 	ended := make(chan error, 1)
 	go func() { ended <- in.files() }()
 	select {
@@ -68,6 +71,7 @@ type receiving struct {
 	printing sync.Mutex
 	free     chan []byte
 	flushing *errgroup.Group
+	flushes  atomic.Int64    // under way
 	failed   context.Context // ends when a flush fails
 }
 
@@ -99,15 +103,19 @@ func (r *receiving) file(file Incoming) error {
 		return errors.Join(err, beside.Wait(), f.Close())
 	}
 	r.flushing.Go(func() error {
-		if err := errors.Join(beside.Wait(), f.Sync(), f.Close()); err != nil {
+		if err := errors.Join(beside.Wait(), r.flush(f), f.Close()); err != nil {
 			return err
 		}
-		r.printing.Lock()
-		defer r.printing.Unlock()
-		_, err := fmt.Fprintf(r.out, "%x  %s\n", digest.Sum(nil), file.Name)
-		return err
+		return r.print(fmt.Sprintf("%x  %s", digest.Sum(nil), file.Name))
 	})
 	return nil
+}
+
+func (r *receiving) print(line string) error {
+	r.printing.Lock()
+	defer r.printing.Unlock()
+	_, err := fmt.Fprintln(r.out, line)
+	return err
 }
 
 // copyHashed writes what comes of a file; beside that it is hashed and flushed.
@@ -128,7 +136,7 @@ func (r *receiving) copyHashed(f *os.File, digest hash.Hash, file Incoming) (bes
 	})
 	beside.Go(func() (err error) {
 		for range due {
-			err = errors.Join(err, f.Sync()) // which tells of a failure but once
+			err = errors.Join(err, r.flush(f)) // which tells of a failure but once
 		}
 		return err
 	})

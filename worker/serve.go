@@ -62,6 +62,12 @@ func Run(ctx context.Context, dir string, o Options) error {
 		return err
 	}
 	defer lock.Close()
+	if o.Log == nil {
+		o.Log = os.Stdout
+	}
+	if err := awaitCall(ctx, dir, o.Log); err != nil || ctx.Err() != nil {
+		return err
+	}
 	s, err := newServer(dir, restarted, o)
 	if err != nil {
 		return err
@@ -107,9 +113,6 @@ func newServer(dir string, restarted bool, o Options) (*server, error) {
 	}
 	if known, ok := peers[m.Node]; ok && known != PublicKey(key) {
 		return nil, fmt.Errorf("the key of this device is not the one in %s: it was made anew, and the neighbours would refuse it; apply again", PeersFile)
-	}
-	if o.Log == nil {
-		o.Log = os.Stdout
 	}
 	log := slog.New(slog.NewTextHandler(boundLog(o.Log, dir), nil)).With("model", m.Model, "release", m.Release, "node", m.Node)
 	s := &server{manifest: m, peers: peers, key: key, log: log, patience: cmp.Or(o.patience, defaultPatience), retry: cmp.Or(o.retry, defaultRetry), restarted: restarted, metrics: newMetrics(m)}

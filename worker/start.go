@@ -34,7 +34,7 @@ func (s *starter) start(ctx context.Context) (Status, error) {
 		return Status{}, err
 	}
 	defer logFile.Close()
-	if err := writeMark(s.dir, s.way); err != nil {
+	if err := writeMark(s.dir, s.manifest.Listen, s.way); err != nil {
 		return Status{}, err
 	}
 	if err := s.register(ctx); err != nil {
@@ -53,7 +53,7 @@ func (s *starter) start(ctx context.Context) (Status, error) {
 
 // wait waits for a worker that runs already.
 func (s *starter) wait(ctx context.Context) (Status, error) {
-	if err := errors.Join(writeMark(s.dir, s.way), s.register(ctx)); err != nil {
+	if err := errors.Join(writeMark(s.dir, s.manifest.Listen, s.way), s.register(ctx)); err != nil {
 		return Status{}, err
 	}
 	status, err := waitReady(ctx, s.dir, nil)

@@ -20,6 +20,8 @@ type Status struct {
 	Node    string `json:"node,omitempty"`
 	Model   string `json:"model,omitempty"`
 	Release string `json:"release,omitempty"`
+	// LostAddress is where neighbours connect, if that was an address of the device and is none now.
+	LostAddress string `json:"lost_address,omitempty"`
 
 	PID           int     `json:"pid,omitempty"`
 	Version       string  `json:"version,omitempty"` // of the running worker
@@ -47,7 +49,7 @@ func ReadStatus(dir string) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Node: m.Node, Model: m.Model, Release: m.Release}
+	s := Status{Node: m.Node, Model: m.Model, Release: m.Release, LostAddress: lostAddress(dir, m)}
 	process, err := running(dir, LockFile)
 	if err != nil || process == nil {
 		return s, err

@@ -96,10 +96,18 @@ const toolTimeout = 10 * time.Second
 type mark struct {
 	Supervision Supervision `json:"supervision"`
 	BootID      string      `json:"boot_id"`
+	// HadAddress is that the release's address was one of the device's own at some start. It
+	// stays when the worker is stopped.
+	HadAddress bool `json:"had_address,omitempty"`
 }
 
-func writeMark(dir string, way Supervision) error {
-	data, err := json.Marshal(mark{way, bootID()})
+// writeMark marks a release that is started, to listen at an address.
+func writeMark(dir, address string, way Supervision) error {
+	return mark{way, bootID(), readMark(dir).HadAddress || isOwn(address)}.write(dir)
+}
+
+func (m mark) write(dir string) error {
+	data, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
@@ -116,6 +124,9 @@ func readMark(dir string) mark {
 }
 
 func forgetMark(dir string) error {
+	if readMark(dir).HadAddress && (mark{HadAddress: true}).write(dir) == nil {
+		return nil // else the disk may be full
+	}
 	err := os.Remove(filepath.Join(dir, MarkFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -139,7 +139,7 @@ func TestWanted(t *testing.T) {
 	if err := os.Symlink("releases/old", filepath.Join(deployment, CurrentLink)); err != nil {
 		t.Fatal(err)
 	}
-	if err := writeMark(next, SystemUnit); err != nil {
+	if err := writeMark(next, "", SystemUnit); err != nil {
 		t.Fatal(err)
 	}
 	if !Wanted(old) || !Wanted(next) {

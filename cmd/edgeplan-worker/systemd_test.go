@@ -153,7 +153,12 @@ func TestUnderSystemd(t *testing.T) {
 	}
 	u.restart()
 	u.becomes("come back after a reboot", dir, func(s worker.Status) bool { return s.Ready })
-	u.becomes("come back as it was promised", next, func(s worker.Status) bool { return s.Ready })
+	u.becomes("wait as it was promised", next, func(s worker.Status) bool { return s.Running && !s.Ready })
+	deployment := filepath.Join(testbed.SharedFolder, "toy-1")
+	if _, err := u.command("mv", "-T", filepath.Join(deployment, worker.PromisedLink), filepath.Join(deployment, worker.CurrentLink)); err != nil {
+		t.Fatal(err)
+	}
+	u.becomes("serve when it became current", next, func(s worker.Status) bool { return s.Ready })
 
 	for _, release := range []string{dir, next} {
 		if _, err := u.worker(release, "stop", "-forget"); err != nil {

@@ -16,7 +16,8 @@ status() { # the process is known where the running worker has one
 	pid=$(cat "$dir/running" 2>/dev/null)
 	old=false
 	[ ! -e "$dir/old-key" ] || old=true
-	printf '{"running":%s,"ready":%s,"pid":%s,"old_key":%s}\n' "$1" "$1" "${pid:-0}" "$old"
+	printf '{"running":%s,"ready":%s,"pid":%s,"old_key":%s,"lost_address":"%s"}\n' \
+		"$1" "$1" "${pid:-0}" "$old" "$(cat "$HOME/lost-address" 2>/dev/null)"
 }
 case $command in
 key)

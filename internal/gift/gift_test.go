@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -204,5 +205,37 @@ func TestPartFileStaysUntilSomethingComes(t *testing.T) {
 	}
 	if left, err := os.ReadFile(part); err != nil || string(left) != "left by an upload" {
 		t.Errorf("of the upload is left %q, %v", left, err)
+	}
+}
+
+// Nobody else goes on in a file while it comes: a later run leaves it to this one.
+func TestFileIsLockedWhileItComes(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	f := blob(t, from, 1, 3<<20)
+	secret := NewSecret()
+	taker, where := startTaker(t, to, TakeRequest{Host: "127.0.0.1", Port: firstPort(t), Secret: secret, Prefix: prefix, Files: []File{f}})
+	raw, err := net.Dial("tcp", at(where))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	conn, err := introduce(raw, where.Key, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(make([]byte, 2<<20)); err != nil {
+		t.Fatal(err)
+	}
+	var come Report
+	if err := taker.out.Decode(&come); err != nil {
+		t.Fatal(err)
+	}
+	part, err := os.OpenFile(filepath.Join(to, prefix+f.Digest), os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer part.Close()
+	if err := syscall.Flock(int(part.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+		t.Errorf("the file can be locked: %v", err)
 	}
 }

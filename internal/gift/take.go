@@ -124,6 +124,9 @@ func (p *partFile) begin() (err error) {
 		return err
 	}
 	p.file, err = p.root.OpenFile(p.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	if err == nil { // a later run leaves it to this one then (worker.ErrIncomingHeld); a file system without locks has none
+		_ = syscall.Flock(int(p.file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	}
 	return err
 }
 
