@@ -3,7 +3,7 @@ package simulation
 import "math"
 
 // processor runs one job at a time, as a single processor under Linux does, and looks at its
-// ticks whose turn it is: a time slice (0.7 ms times 1 + log2 of the processors, in
+// ticks whose turn it is: a time slice (some 0.7 ms times 1 + log2 of the processors, in
 // kernel/sched/fair.c) is over before a tick of 4 ms is. So what is new waits for the tick, or
 // for the end of what runs; and who has more to do at the end of a job goes on with it, which is
 // why a result may wait while the engine is busy with the next request.
