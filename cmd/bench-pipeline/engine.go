@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"math"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -56,41 +54,33 @@ func (b *bench) engineTimes(ctx context.Context, chain *onnx.Chain, c cluster, d
 	return out, group.Wait()
 }
 
-// block is how many answers are counted together for the deviation: what a worker has already
-// spent on the next request at the time of an answer is little beside it.
-const block = 4
-
 // deviation is the standard deviation of what the worker of a pipeline's only stage spends on a
-// request while it is busy, in seconds. One that idles between requests finds its caches in
-// another state each time. Independent requests add their variances up.
+// request, one after the other, in seconds.
 func (b *bench) deviation(ctx context.Context, x *bed, inputs []tensor.Info) (float64, error) {
 	client, err := x.client()
 	if err != nil {
 		return 0, err
 	}
 	defer client.Close()
-	pid := x.processes[0].Process.Pid
-	var mu sync.Mutex
-	var answers int
-	var before time.Duration
-	var all []float64
-	_, err = send(ctx, client, inputs, load.Options{Duration: b.measure, Concurrency: 4}, func() error {
-		mu.Lock()
-		defer mu.Unlock()
-		if answers++; answers%block != 0 {
-			return nil
-		}
-		now, err := spent(pid)
-		if before > 0 {
-			all = append(all, (now - before).Seconds())
-		}
-		before = now
-		return err
-	})
-	if err == nil && len(all) < 2 {
-		err = fmt.Errorf("%d answers in %v: measure for longer", answers, b.measure)
+	request, err := random(inputs)
+	if err != nil {
+		return 0, err
 	}
-	return stat.StdDev(all, nil) / math.Sqrt(block), err
+	var all []float64
+	before, err := x.spent()
+	for end := time.Now().Add(b.measure); err == nil && time.Now().Before(end); {
+		if _, err = client.Infer(ctx, modelName, releaseName, request); err != nil {
+			break
+		}
+		var after []time.Duration
+		if after, err = x.spent(); err == nil {
+			all, before = append(all, (after[0]-before[0]).Seconds()), after
+		}
+	}
+	if err == nil && len(all) < 2 {
+		err = fmt.Errorf("%d answers in %v: measure for longer", len(all), b.measure)
+	}
+	return stat.StdDev(all, nil), err
 }
 
 // engineOf is what is left of a worker's processor time for a request without the two messages.

@@ -78,11 +78,6 @@ func (x *bed) spent() ([]time.Duration, error) {
 
 // infer sends requests for a while.
 func infer(ctx context.Context, client *worker.Client, inputs []tensor.Info, o load.Options) (load.Result, error) {
-	return send(ctx, client, inputs, o, func() error { return nil })
-}
-
-// send sends requests for a while, and calls answered after each answer.
-func send(ctx context.Context, client *worker.Client, inputs []tensor.Info, o load.Options, answered func() error) (load.Result, error) {
 	request, err := random(inputs)
 	if err != nil {
 		return load.Result{}, err
@@ -90,10 +85,8 @@ func send(ctx context.Context, client *worker.Client, inputs []tensor.Info, o lo
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
 	r := load.Run(ctx, o, func(ctx context.Context) error {
-		if _, err := client.Infer(ctx, modelName, releaseName, request); err != nil {
-			return err
-		}
-		return answered()
+		_, err := client.Infer(ctx, modelName, releaseName, request)
+		return err
 	})
 	if r.FirstError == nil && r.Answered == 0 {
 		return r, fmt.Errorf("no answer in %v: measure for longer", o.Duration)
