@@ -140,9 +140,9 @@ func (m *measuredCheck) link(l *Link) {
 	switch {
 	case !l.unmeasured || len(lacking) == 0:
 	case len(lacking) == 2:
-		m.fault(&l.Range, neitherNor, "%s has no bandwidth, and it was not measured either. Run `edgeplan probe`, or add a line such as:\n  bandwidth = %s", l.Address, amountExample("bandwidth"))
+		m.fault(&l.Range, neitherNor, "%s has no bandwidth, and neither direction was measured to let anything through. Run `edgeplan probe`, or add a line such as:\n  bandwidth = %s", l.Address, amountExample("bandwidth"))
 	default:
-		m.warn(&l.Range, oneWay, "%s has no bandwidth and works in one direction only by what was measured, so nothing is sent from %s to %s. Run `edgeplan probe`, or write the bandwidth.", l.Address, lacking[0].from, lacking[0].to)
+		m.warn(&l.Range, oneWay, "%s has no bandwidth and works in one direction only by what was measured, so nothing is sent from %s to %s. Run `edgeplan probe -again -only links` once it should work, or write the bandwidth.", l.Address, lacking[0].from, lacking[0].to)
 	}
 }
 
@@ -172,9 +172,9 @@ func (m *measuredCheck) network(n *Network) {
 	switch {
 	case !n.unmeasured || len(lacking) == 0:
 	case len(lacking) == len(ways):
-		m.fault(&n.Range, neitherNor, "%s has no bandwidth, and none of its %d directions was measured either. Run `edgeplan probe`, or add a line such as:\n  bandwidth = %s", n.Address, len(ways), amountExample("bandwidth"))
+		m.fault(&n.Range, neitherNor, "%s has no bandwidth, and none of its %d directions was measured to let anything through. Run `edgeplan probe`, or add a line such as:\n  bandwidth = %s", n.Address, len(ways), amountExample("bandwidth"))
 	default:
-		m.warn(&n.Range, oneWay, "%s has no bandwidth, and %d of its %d directions were not measured or let nothing through, the first from %s to %s. Nothing is sent there. Run `edgeplan probe`, or write a link for them.",
+		m.warn(&n.Range, oneWay, "%s has no bandwidth, and %d of its %d directions were not measured or let nothing through, the first from %s to %s. Nothing is sent there. Run `edgeplan probe -again -only links` once they should work, or write a link for them.",
 			n.Address, len(lacking), len(ways), lacking[0].from, lacking[0].to)
 	}
 }
@@ -235,7 +235,10 @@ func (m *measuredCheck) tellDifferences() {
 			}
 		}
 		text := ""
-		if more > 0 {
+		switch {
+		case more == 1:
+			text = " The same line differs from one more measurement."
+		case more > 1:
 			text = fmt.Sprintf(" The same line differs from %d more measurements.", more)
 		}
 		m.warn(d.at, "Differs from what was measured", "%s of %s is %s here, and %s was measured on %s (%s). What is written here counts; remove it to take what was measured.%s",

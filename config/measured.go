@@ -1,9 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -55,11 +57,8 @@ func faultsOf(path string, err error) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, f := range faults.All {
 		at := hcl.Pos{Line: f.Line, Column: f.Column, Byte: f.Offset}
-		d := newError(&hcl.Range{Filename: path, Start: at, End: at}, unreadMeasurements, "%s.", f.Problem)
-		if f.Path != "" {
-			d.Detail = f.Path + " " + d.Detail
-		}
-		diags = append(diags, d)
+		diags = append(diags, newError(&hcl.Range{Filename: path, Start: at, End: at}, unreadMeasurements, "%s %s.",
+			cmp.Or(f.Path, "The file"), strings.TrimSuffix(f.Problem, ".")))
 	}
 	if faults.More > 0 {
 		diags = append(diags, newError(nil, unreadMeasurements, "%s has %d more faults like these. Correct the first ones and run again.", path, faults.More))

@@ -81,7 +81,7 @@ output "memory" { value = "${node.pi["gate"].memory} ${node.pi["hall"].compute}"
 		t.Errorf("references see %s", got)
 	}
 	want := `warning: main.edgeplan.hcl:8,1-15: Links are not known to work
-  network.wifi has no bandwidth, and 1 of its 4 directions were not measured or let nothing through, the first from node.pi["roof"] to node.pi["hall"]. Nothing is sent there. Run ` + "`edgeplan probe`" + `, or write a link for them.
+  network.wifi has no bandwidth, and 1 of its 4 directions were not measured or let nothing through, the first from node.pi["roof"] to node.pi["hall"]. Nothing is sent there. Run ` + "`edgeplan probe -again -only links`" + ` once they should work, or write a link for them.
 `
 	if diff := cmp.Diff(want, describeAll(c.Dir, c.CheckMeasured(everyNode))); diff != "" {
 		t.Error(diff)
@@ -110,7 +110,7 @@ error: main.edgeplan.hcl:3,1-9: Neither written nor measured
   node.b has no compute, and it was not measured either. Run 'edgeplan probe', or add lines such as:
     compute = "9GFLOPS"
 error: main.edgeplan.hcl:11,1-10: Neither written nor measured
-  link.ab has no bandwidth, and it was not measured either. Run 'edgeplan probe', or add a line such as:
+  link.ab has no bandwidth, and neither direction was measured to let anything through. Run 'edgeplan probe', or add a line such as:
     bandwidth = "94Mbps"
 `},
 		{"what is written otherwise than it was measured", `
@@ -146,7 +146,7 @@ network "wifi" {
 		{"a link that was measured one way", boards + `
 link "x" { between = [node.pi["roof"], node.pi["hall"]] }
 `, `warning: main.edgeplan.hcl:8,1-9: Links are not known to work
-  link.x has no bandwidth and works in one direction only by what was measured, so nothing is sent from node.pi["roof"] to node.pi["hall"]. Run 'edgeplan probe', or write the bandwidth.
+  link.x has no bandwidth and works in one direction only by what was measured, so nothing is sent from node.pi["roof"] to node.pi["hall"]. Run 'edgeplan probe -again -only links' once it should work, or write the bandwidth.
 `},
 		{"a network of which nothing was measured", boards + `
 node "new" {
@@ -156,7 +156,7 @@ node "new" {
 }
 network "n" { nodes = [node.new, node.pi["hall"]] }
 `, `error: main.edgeplan.hcl:13,1-12: Neither written nor measured
-  network.n has no bandwidth, and none of its 2 directions was measured either. Run 'edgeplan probe', or add a line such as:
+  network.n has no bandwidth, and none of its 2 directions was measured to let anything through. Run 'edgeplan probe', or add a line such as:
     bandwidth = "94Mbps"
 `},
 		{"measurements of nodes that are gone", `
@@ -192,7 +192,7 @@ node "pi" {
 			}
 			got := c.CheckMeasured(everyNode)
 			checkPlaces(t, c, got)
-			if diff := cmp.Diff(strings.ReplaceAll(test.want, "'edgeplan probe'", "`edgeplan probe`"), describeAll(c.Dir, got)); diff != "" {
+			if diff := cmp.Diff(strings.ReplaceAll(test.want, "'", "`"), describeAll(c.Dir, got)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -277,8 +277,8 @@ node "pi" {
 // A file that cannot be read is told once a plan needs it, and nothing else stops.
 func TestUnreadableMeasurements(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "error: measurements.edgeplan.json:1,1-1: Measurements cannot be read\n  the file is empty.",
-		"{\"format_version\": 1,\n<<<<<<< HEAD\n\"nodes\": []\n=======\n\"nodes\": [],\n>>>>>>> wifi\n}": "error: measurements.edgeplan.json:2,1-1: Measurements cannot be read\n  this has the marks of a merge conflict at line 2.",
+		"": "error: measurements.edgeplan.json:1,1-1: Measurements cannot be read\n  The file is empty.",
+		"{\"format_version\": 1,\n<<<<<<< HEAD\n\"nodes\": []\n=======\n\"nodes\": [],\n>>>>>>> wifi\n}": "error: measurements.edgeplan.json:2,1-1: Measurements cannot be read\n  The file has the marks of a merge conflict at line 2.",
 		"\xef\xbb\xbf{\"format_version\": 1,\r\n \"nodes\": [{}]}":                                       "error: measurements.edgeplan.json:2,12-12: Measurements cannot be read\n  nodes[0].node is missing.",
 	} {
 		dir := measuredFolder(t, boards, &measurement.Measurements{})

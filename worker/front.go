@@ -31,6 +31,7 @@ type front struct {
 	access Access
 	dir    string // the release folder without links
 	log    *slog.Logger
+	said   string // why clients were not served the last time
 }
 
 // newFront is nil where the manifest names no access for clients.
@@ -91,13 +92,14 @@ func (f *front) serve(ctx context.Context) {
 	for _, open := range []func() (func(context.Context), error){f.openHTTP, f.openGRPC} {
 		stop, err := open()
 		if err != nil {
-			f.log.Error("clients are not served", "error", err)
+			f.refused(err)
 			pause(ctx, time.Second)
 			break
 		}
 		stops = append(stops, stop)
 	}
 	if len(stops) == 2 {
+		f.said = ""
 		f.log.Info("serving clients", "http", f.access.HTTP, "grpc", f.access.GRPC)
 		for ctx.Err() == nil && f.current() {
 			pause(ctx, currentEvery)
@@ -107,6 +109,14 @@ func (f *front) serve(ctx context.Context) {
 	defer cancel()
 	for _, stop := range stops {
 		stop(ending)
+	}
+}
+
+// refused logs why clients are not served, once for each reason: it is tried again every second.
+func (f *front) refused(err error) {
+	if text := err.Error(); f.said != text {
+		f.said = text
+		f.log.Error("clients are not served", "error", err)
 	}
 }
 

@@ -40,7 +40,8 @@ func newMetrics(m Manifest) *metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 	c := catalogue{prometheus.WrapRegistererWith(labels, registry)}
-	c.gauge("edgeplan_worker_start_time_seconds", "When this worker started, in Unix time.", func() float64 { return startTime })
+	c.gauge("edgeplan_worker_start_time_seconds", "When this worker started, in Unix time.", func() float64 { return float64(started.UnixMilli()) / 1000 })
+	c.gauge("edgeplan_worker_uptime_seconds", "For how long this worker has run, by a clock that does not jump.", func() float64 { return time.Since(started).Seconds() })
 	c.vec("edgeplan_worker_builds_total", "1 for the running version.", "version").WithLabelValues(version.Version).Inc()
 	out := &metrics{
 		registry:  registry,
@@ -62,8 +63,8 @@ func newMetrics(m Manifest) *metrics {
 	return out
 }
 
-// startTime is when the process started, in Unix seconds.
-var startTime = float64(time.Now().UnixMilli()) / 1000
+// started is when the process did.
+var started = time.Now()
 
 // queues adds the lengths that are looked at when they are asked for.
 func (m *metrics) queues(manifest Manifest, s *stage, g *gateway, links []*link) {

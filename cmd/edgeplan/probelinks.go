@@ -49,7 +49,8 @@ func (p *probing) testLink(ctx context.Context, d direction) error {
 	}
 	var unreachable *deployer.UnreachableLinkError
 	if errors.As(err, &unreachable) && !unreachable.Elsewhere && ctx.Err() == nil {
-		p.warn("%v. A firewall, a router between them, or pipeline_address of %s may be why; plans send nothing that way", unreachable, d.to)
+		p.warn("%v. A firewall, a router between them, or pipeline_address of %s may be why; plans send nothing that way. Once it is mended: edgeplan probe -again -only links -only %s",
+			unreachable, d.to, shellWord(d.to))
 	} else if err != nil {
 		return err
 	}

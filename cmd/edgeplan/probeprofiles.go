@@ -48,10 +48,14 @@ func (p *probing) timeOn(ctx context.Context, node string, list []timing) error 
 	if err := p.know(ctx, node); err != nil {
 		return err
 	}
-	for _, t := range list {
+	for i, t := range list {
 		err := p.timeRange(ctx, t)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		if away := unreachable(err); away != nil {
+			p.leave(node)
+			return fmt.Errorf("%s: %s not timed: %w", node, count(len(list)-i, "range"), away)
 		}
 		if err != nil {
 			p.fail(fmt.Errorf("%s of %s: %w", t.name(), t.model.Address, err))
@@ -209,7 +213,7 @@ func (p *probing) timePlanned(ctx context.Context) {
 	}
 	for range planRounds {
 		times := p.plannedRanges(ctx)
-		maps.DeleteFunc(times, func(node string, _ []timing) bool { return p.probes.Failed()[node] != nil })
+		maps.DeleteFunc(times, func(node string, _ []timing) bool { return !p.there(node) })
 		if len(times) == 0 || ctx.Err() != nil {
 			return
 		}

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/edgeplan/edgeplan/config"
 	"github.com/edgeplan/edgeplan/deployer"
@@ -34,18 +33,29 @@ type probing struct {
 	limits        probe.Limits
 	nodes         map[string]*config.Node // enabled ones, by address
 
+	begun time.Time
+
 	// sent tells the bytes that workers have sent over a direction; nil where nobody counts.
 	sent func(context.Context, direction) (bytes float64, known bool)
 
 	probes   *deployer.Probes
 	blobs    *blobFiles
 	progress *steps
+	// noted is told of a link before it is written; nil where nobody keeps note.
+	noted func(measurement.Link) error
+
+	writing sync.Mutex  // of the file, and of what follows
+	written uint64      // the latest revision in it
+	seen    fs.FileInfo // as this run has last read or written it
 
 	mu       sync.Mutex                // of what follows
 	before   *measurement.Measurements // as the file was
-	measured *measurement.Measurements
-	live     map[string]probe.Facts // as they are now
+	measured *measurement.Measurements // replaced and never changed, since it may be being written
+	results  *measurement.Measurements // those of this run
+	revision uint64                    // of measured
+	live     map[string]probe.Facts    // as they are now
 	bases    map[string]probe.Base
+	left     map[string]bool // devices that went away while they were measured
 	warnings []string
 	failures []error
 	cut      bool // by an interrupt
@@ -71,7 +81,7 @@ func (c *cli) newProbing(ctx context.Context, f probeFlags) (*probing, error) {
 // emptyProbing has nothing to measure yet.
 func (c *cli) emptyProbing(f probeFlags) (*probing, error) {
 	p := &probing{cli: c, flags: f, limits: probe.DefaultLimits(), nodes: map[string]*config.Node{},
-		chains: map[string]*onnx.Chain{}, blobs: newBlobFiles(), live: map[string]probe.Facts{}, bases: map[string]probe.Base{}}
+		chains: map[string]*onnx.Chain{}, blobs: newBlobFiles(), live: map[string]probe.Facts{}, bases: map[string]probe.Base{}, left: map[string]bool{}, begun: time.Now(), results: &measurement.Measurements{}}
 	var err error
 	if p.limits.Bytes, err = quantity.ParseBytes(f.traffic); err != nil {
 		return nil, fmt.Errorf("-link-traffic: %w", err)
@@ -81,7 +91,7 @@ func (c *cli) emptyProbing(f probeFlags) (*probing, error) {
 
 // begin reads what was measured before, and asks nodes what they are.
 func (p *probing) begin(ctx context.Context) (err error) {
-	if p.measured, err = measurement.Read(p.dir); err != nil {
+	if err = p.readMeasured(); err != nil {
 		return fmt.Errorf("%w\nWhat is measured is added to that file, so one that cannot be read is left as it is: mend it, or move it away to begin anew", err)
 	}
 	p.before = cloneMeasurements(p.measured)
@@ -224,108 +234,4 @@ func (p *probing) toTest() map[direction]string {
 		}
 	}
 	return wanted
-}
-
-// timing is one range of a model to be timed on a node.
-type timing struct {
-	node  string
-	model *config.Model
-	segmentRange
-}
-
-// toTime are the ranges that are to be timed, by node, of those that tell most.
-func (p *probing) toTime() map[string][]timing {
-	found := map[string][]timing{}
-	for _, node := range sortedKeys(p.nodes) {
-		for _, model := range p.config.Models {
-			chain := p.chains[model.Name]
-			if chain == nil || !p.timed(node) {
-				continue
-			}
-			for _, r := range rangesToMeasure(chain, model.Optimization) {
-				if t := (timing{node, model, r}); !p.freshTiming(t) {
-					found[node] = append(found[node], t)
-				}
-			}
-		}
-	}
-	return found
-}
-
-// timed says whether ranges are timed on a node: one of each kind, with an engine.
-func (p *probing) timed(node string) bool {
-	_, engine := p.engine(node)
-	return engine && p.scope.kind(kindProfiles) && p.scope.node(node) && p.kindOf(node) == node
-}
-
-func (p *probing) freshTiming(t timing) bool {
-	wanted := p.profileOf(t)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	at := slices.IndexFunc(p.measured.Profiles, func(o measurement.Profile) bool { return sameProfile(o, wanted) })
-	if at < 0 || !p.fresh(p.measured.Profiles[at].MeasuredAt) {
-		return false
-	}
-	return p.measured.Profiles[at].ServingCPUSeconds > 0 || !p.servable(t)
-}
-
-// servable says whether a range is also to be run by a real worker, for which there is memory
-// by what is known of the node.
-func (p *probing) servable(t timing) bool {
-	at := slices.IndexFunc(p.measured.Nodes, func(n measurement.Node) bool { return n.Node == t.node })
-	if at < 0 || !p.served(t) {
-		return false
-	}
-	known := p.measured.Nodes[at]
-	free := known.MemoryBytes
-	if n := p.nodes[t.node]; n.MemoryOrigin == config.Declared {
-		free = min(free, n.Memory)
-	}
-	need := rangeMemory(p.chains[t.model.Name], t.segmentRange, t.model.Optimization) + 3*known.EngineBaseBytes
-	return float64(need) <= memoryShare*float64(free)
-}
-
-// served says whether a range is one of those that a real worker runs as well.
-func (p *probing) served(t timing) bool {
-	return plan.Threads(t.model) == 1 && slices.Contains(rangesToServe(p.chains[t.model.Name], t.model.Optimization), t.segmentRange)
-}
-
-// profileOf is the profile of a range, of which nothing is measured yet.
-func (p *probing) profileOf(t timing) measurement.Profile {
-	return measurement.Profile{Node: t.node, Model: t.model.Name, Digest: p.chains[t.model.Name].Digest,
-		Dimensions: measurement.BoundDimensions(t.model.Dimensions), Optimization: t.model.Optimization, Threads: plan.Threads(t.model), FirstSegment: t.first, LastSegment: t.last}
-}
-
-// warn keeps what a person should know for the end.
-func (p *probing) warn(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.warnings = append(p.warnings, fmt.Sprintf(format, args...))
-}
-
-// fail keeps what was not measured, and why, each reason once.
-func (p *probing) fail(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !slices.ContainsFunc(p.failures, func(e error) bool { return e.Error() == err.Error() }) {
-		p.failures = append(p.failures, err)
-	}
-}
-
-// failed joins what was not measured.
-func (p *probing) failed(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.cut = ctx.Err() != nil; p.cut {
-		return fmt.Errorf("interrupted: what was measured is in %s, and the next run goes on from there", p.measurementsPath())
-	}
-	if len(p.failures) == 0 {
-		return nil
-	}
-	slices.SortFunc(p.failures, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
-	var lines []string
-	for _, err := range p.failures {
-		lines = append(lines, "  "+strings.ReplaceAll(err.Error(), "\n", "\n  "))
-	}
-	return errors.New("not all was measured; the rest is written:\n" + strings.Join(lines, "\n"))
 }

@@ -44,6 +44,18 @@ func (v *variables) add(flags *flag.FlagSet) {
 	})
 }
 
+// words are the options that set the same variables, for a command that somebody is to type.
+func (v variables) words() (words []string) {
+	for _, input := range v {
+		if input.File != "" {
+			words = append(words, "-var-file "+shellWord(input.File))
+		} else {
+			words = append(words, "-var "+shellWord(input.Name+"="+input.Value))
+		}
+	}
+	return words
+}
+
 // loadConfig reads and checks the configuration of the folder.
 func (c *cli) loadConfig(vars variables) (*config.Config, error) {
 	cfg, diags := config.Load(c.dir, configOptions(vars))

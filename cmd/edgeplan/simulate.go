@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/quantity"
 	"github.com/edgeplan/edgeplan/internal/simulation"
 	"github.com/edgeplan/edgeplan/plan"
 )
@@ -88,11 +89,22 @@ func runSimulate(ctx context.Context, c *cli, args []string) error {
 	if err != nil {
 		return fmt.Errorf("simulate: %w", err)
 	}
-	if f.asJSON {
-		return c.printJSON(newSimulationJSON(s, &f, result))
+	if !f.asJSON {
+		c.printSimulation(s, &f, result)
+	} else if err := c.printJSON(newSimulationJSON(s, &f, result)); err != nil {
+		return err
 	}
-	c.printSimulation(s, &f, result)
-	return nil
+	return unanswered(result)
+}
+
+// unanswered says that a run was too short to tell anything.
+func unanswered(r *simulation.Result) error {
+	for _, m := range r.Models {
+		if m.Answered+m.Failed > 0 {
+			return nil
+		}
+	}
+	return fmt.Errorf("no request was answered in the %s that count: give it a longer -duration, or more -requests", quantity.FormatSeconds(r.Seconds))
 }
 
 // options are the limits of the run; losses without one are followed until their end as

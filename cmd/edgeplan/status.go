@@ -15,8 +15,9 @@ import (
 const statusHelp = `[options] [MODEL]
 
 Asks every worker of the deployed pipelines how it is: whether it is up and takes
-requests, how many it has run, how long they took, what memory it uses, what
-waits, and what keeps it running. MODEL limits it to one pipeline.
+requests, how many it has run, how long they took on average of what each stage may
+take for the predicted throughput, what memory it uses, what waits, and what keeps it
+running. MODEL limits it to one pipeline.
 
 Examples:
   edgeplan status
@@ -55,12 +56,14 @@ const observeFormat = 1
 
 // pipelineStatus is the status of one model.
 type pipelineStatus struct {
-	Model     string         `json:"model"`
-	Release   string         `json:"release"`
-	Predicted float64        `json:"predicted_throughput_per_second"`
-	Answered  float64        `json:"answered"`
-	Retries   float64        `json:"retries"`
-	Workers   []workerStatus `json:"workers"`
+	Model     string  `json:"model"`
+	Release   string  `json:"release"`
+	Predicted float64 `json:"predicted_throughput_per_second"`
+	Answered  float64 `json:"answered"`
+	Retries   float64 `json:"retries"`
+	// ComputeLimit is what the predicted throughput leaves each stage for a request; 0 is no limit.
+	ComputeLimit float64        `json:"compute_limit_seconds"`
+	Workers      []workerStatus `json:"workers"`
 }
 
 func (s pipelineStatus) ready() bool {
@@ -109,6 +112,9 @@ func runStatus(ctx context.Context, c *cli, args []string) error {
 func (c *cli) pipelineStatus(ctx context.Context, state *statefile.State, name string) pipelineStatus {
 	m := state.Models[name]
 	s := pipelineStatus{Model: name, Release: m.Release, Predicted: m.Prediction.ThroughputPerSecond}
+	if s.Predicted > 0 {
+		s.ComputeLimit = 1 / s.Predicted
+	}
 	for _, report := range deployer.ReportWorkers(ctx, state, name, c.deployOptions()) {
 		w := workerStatus{Node: report.Node, Stages: []int{}, Gateway: report.Node == m.Gateway, Ready: report.Ready}
 		for i, slice := range m.Slices {
@@ -130,7 +136,8 @@ func (c *cli) pipelineStatus(ctx context.Context, state *statefile.State, name s
 }
 
 func (w *workerStatus) fill(m workerMetrics) {
-	if start := m.value("edgeplan_worker_start_time_seconds"); start > 0 {
+	w.Uptime = m.value("edgeplan_worker_uptime_seconds")
+	if start := m.value("edgeplan_worker_start_time_seconds"); w.Uptime == 0 && start > 0 { // of an earlier version, by two clocks
 		w.Uptime = max(0, float64(time.Now().Unix())-start)
 	}
 	w.Requests, w.Failures = m.value("edgeplan_stage_requests_total"), m.value("edgeplan_stage_failures_total")
@@ -164,7 +171,7 @@ func (c *cli) printStatus(s pipelineStatus) {
 	fmt.Fprintf(c.stdout, "%s: %s, release %s\n\n", c.paint(c.stdout, bold, "model."+s.Model), verdict, s.Release)
 	rows := [][]string{{"part", "device", "up", "requests", "failed", "compute", "waited", "queue", "memory", "kept by"}}
 	for _, w := range s.Workers {
-		rows = append(rows, w.row())
+		rows = append(rows, w.row(s.ComputeLimit))
 	}
 	printTable(c.stdout, rows)
 	for _, w := range s.Workers {
@@ -176,7 +183,7 @@ func (c *cli) printStatus(s pipelineStatus) {
 		count(int(s.Answered), "request"), count(int(s.Retries), "attempt"), quantity.FormatNumber(s.Predicted))
 }
 
-func (w workerStatus) row() []string {
+func (w workerStatus) row(computeLimit float64) []string {
 	part := "gateway"
 	if len(w.Stages) > 0 {
 		part = fmt.Sprintf("stage %d", w.Stages[0])
@@ -200,8 +207,16 @@ func (w workerStatus) row() []string {
 	}
 	return []string{
 		part, w.Node, up, whole(w.Requests), whole(w.Failures),
-		quantity.FormatSeconds(w.ComputeSeconds), quantity.FormatSeconds(w.WaitSeconds), whole(w.Queue), memory, w.Supervision,
+		computeText(w.ComputeSeconds, computeLimit), quantity.FormatSeconds(w.WaitSeconds), whole(w.Queue), memory, w.Supervision,
 	}
+}
+
+// computeText is as "2.3 ms of 43 ms": what a stage takes, and what it may take for the predicted throughput.
+func computeText(seconds, limit float64) string {
+	if limit == 0 {
+		return quantity.FormatSeconds(seconds)
+	}
+	return quantity.FormatSeconds(seconds) + " of " + quantity.FormatSeconds(limit)
 }
 
 // whole writes a count; metrics are floats, which by themselves are written as 1e+06.

@@ -75,7 +75,11 @@ func (w *watch) ready(ctx context.Context) bool {
 		}
 	}
 	before := w.pending
-	w.pending = w.outstanding(ctx)
+	if w.pending = w.outstanding(ctx); w.pending == "" {
+		w.dropNote() // whatever was measured is planned with
+	} else {
+		w.pending = w.recall(func() string { return w.outstanding(ctx) })
+	}
 	w.judged, w.judgedAt = ctx.Err() == nil, time.Now()
 	switch {
 	case ctx.Err() != nil:
@@ -248,6 +252,7 @@ func (w *watch) apply(ctx context.Context, d watching.Decision, made *plan.Plan)
 func (w *watch) done(d watching.Decision, outcome watching.Outcome) {
 	if outcome == watching.Changed || outcome == watching.Unchanged {
 		w.measuring = time.Time{}
+		w.planned()
 	}
 	w.machine.Done(time.Since(w.begun), d, outcome)
 	w.metrics.done(outcome)

@@ -27,6 +27,7 @@ type watch struct {
 	evaded  map[string][]string // devices that are measured along with a pipeline, by model
 	// measuring is when the measurement began that no plan has been made with yet.
 	measuring time.Time
+	note      *measuredNote // what was measured and not planned with to the end; nil is nothing
 
 	project *project // the folder as it was when what is deployed was applied
 	folder  string   // how the folder looked when it was read
@@ -87,7 +88,7 @@ func (w *watch) read(ctx context.Context, c *cli) error {
 	w.folder, w.judged = w.fingerprint(), false
 	p, err := c.loadProject(ctx, w.flags.plan.vars)
 	if err == nil {
-		w.project = p
+		w.project, w.note = p, nil
 	}
 	return err
 }
@@ -246,7 +247,7 @@ func (w *watch) excluded(also []string) []string {
 
 // command is what a person types to do the same.
 func (w *watch) command(exclude []string) string {
-	words := []string{"edgeplan apply"}
+	words := append([]string{"edgeplan apply"}, w.flags.plan.vars.words()...)
 	for _, node := range exclude {
 		words = append(words, "-exclude "+shellWord(node))
 	}

@@ -37,10 +37,10 @@ func (w *watch) measure(ctx context.Context, models []string) error {
 		return err
 	}
 	defer unlock()
-	if p.measured, err = measurement.Read(p.dir); err != nil {
+	if err := p.readMeasured(); err != nil {
 		return err
 	}
-	p.before = cloneMeasurements(p.measured)
+	p.before, p.noted = cloneMeasurements(p.measured), w.noter(models)
 	if ways := len(p.toTest()); ways > 0 {
 		w.tell(event{Event: eventMeasuring, Message: fmt.Sprintf("measuring %s between %s%s", count(ways, "direction"), strings.Join(nodes, ", "), w.whySlow(models))})
 	}
@@ -189,10 +189,10 @@ const contradiction = 0.25
 
 // proposeMeasuring says what somebody may type who has not let watch act.
 func (w *watch) proposeMeasuring(d watching.Decision) {
-	words := "edgeplan probe -again -only links"
+	words := append([]string{"edgeplan probe -again -only links"}, w.flags.plan.vars.words()...)
 	for _, node := range w.nodesOf(d.Measure) {
-		words += " -only " + shellWord(node)
+		words = append(words, "-only "+shellWord(node))
 	}
-	w.tell(event{Event: eventProposed, Message: "a link may have become slow" + w.whySlow(d.Measure) + "; to measure and to plan anew: " + words + " && " + w.command(w.excluded(d.Exclude))})
+	w.tell(event{Event: eventProposed, Message: "a link may have become slow" + w.whySlow(d.Measure) + "; to measure and to plan anew: " + strings.Join(words, " ") + " && " + w.command(w.excluded(d.Exclude))})
 	w.done(d, watching.Proposed)
 }

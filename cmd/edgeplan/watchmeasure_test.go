@@ -141,8 +141,10 @@ func TestMeasuringIsProposed(t *testing.T) {
 	var out bytes.Buffer
 	w := measuringWatch(&out)
 	w.speeds.of("m", w.state.Models["m"]).pace, w.speeds["m"].answers = watching.Pace{Slow: true, Measured: true}, 30
+	w.flags.plan.vars = variables{{File: "my site.hcl"}, {Name: "fps", Value: "5"}}
 	w.proposeMeasuring(watching.Decision{Measure: []string{"m"}, Exclude: []string{"c"}})
-	want := "model.m answers 30 of 100 inferences/s under load; to measure and to plan anew: edgeplan probe -again -only links -only a -only b && edgeplan apply -exclude c"
+	want := "model.m answers 30 of 100 inferences/s under load; to measure and to plan anew: " +
+		"edgeplan probe -again -only links -var-file 'my site.hcl' -var fps=5 -only a -only b && edgeplan apply -var-file 'my site.hcl' -var fps=5 -exclude c"
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("%s\nwant %s", out.String(), want)
 	}

@@ -80,7 +80,7 @@ func (c *cli) watchUnit(ctx context.Context, args []string, log string) (watchUn
 	if err != nil {
 		return watchUnit{}, err
 	}
-	u := watchUnit{User: who.Username, Here: here, Dir: dir, Program: program, Writes: []string{dir}}
+	u := watchUnit{User: who.Username, Here: here, Dir: dir, Program: program}
 	if dir != here {
 		u.Words = append(u.Words, "-chdir="+dir)
 	}
@@ -90,24 +90,29 @@ func (c *cli) watchUnit(ctx context.Context, args []string, log string) (watchUn
 			u.Words = append(u.Words, arg)
 		}
 	}
+	u.Writes, err = c.watchWrites(ctx, dir, who.HomeDir, log)
+	return u, err
+}
+
+// watchWrites are the folders into which watch writes, sorted.
+func (c *cli) watchWrites(ctx context.Context, dir, home, log string) ([]string, error) {
+	writes, err := c.stateFolders(ctx)
+	if err != nil {
+		return nil, err
+	}
+	writes = append(writes, dir)
 	if log != "" {
 		path, err := filepath.Abs(log)
 		if err != nil {
-			return watchUnit{}, err
+			return nil, err
 		}
-		u.Writes = append(u.Writes, filepath.Dir(path))
+		writes = append(writes, filepath.Dir(path))
 	}
-	if ssh := filepath.Join(who.HomeDir, ".ssh"); isFolder(ssh) { // host_key_checking = "accept-new" adds to known_hosts
-		u.Writes = append(u.Writes, ssh)
+	if ssh := filepath.Join(home, ".ssh"); isFolder(ssh) { // host_key_checking = "accept-new" adds to known_hosts
+		writes = append(writes, ssh)
 	}
-	states, err := c.stateFolders(ctx)
-	if err != nil {
-		return watchUnit{}, err
-	}
-	u.Writes = append(u.Writes, states...)
-	slices.Sort(u.Writes)
-	u.Writes = slices.Compact(u.Writes)
-	return u, nil
+	slices.Sort(writes)
+	return slices.Compact(writes), nil
 }
 
 // stateFolders are where a state that is a file on this machine is written: beside it are its

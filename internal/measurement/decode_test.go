@@ -87,7 +87,7 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"older than the first", `"format_version": 1`, `"format_version": 0`, `f:2:3: format_version: is 0, and the first was 1`},
 		{"newer", `"format_version": 1`, `"format_version": 2`, `f:2:3: format_version: is 2: a newer edgeplan wrote this, and this one reads formats up to 1. Use the newer edgeplan`},
-		{"version as a text", `"format_version": 1`, `"format_version": "1"`, `f:2:3: format_version: is "1", and the first was 1`},
+		{"version as a text", `"format_version": 1`, `"format_version": "1"`, `f:2:3: format_version: is "1", and a whole number was expected, as 1`},
 		{"no version", `"format_version": 1,`, ``, `f:1:1: format_version: is missing, so this is no file of measurements. Write "format_version": 1 if it is one`},
 		{"unknown field", `"cores": 4`, `"coers": 4`, `f:7:7: nodes[0].coers: is not known here. Did you mean cores?`},
 		{"unknown list", `"links"`, `"connections"`, `: connections: is not known here. Choose from format_version, nodes, links, profiles.`},
@@ -121,8 +121,8 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 		{"a comma too many", `"cores": 4,`, `"cores": 4,,`, `f:7:18: is no JSON from here: invalid character ','`},
 		{"NaN", `"spread": 0.02`, `"spread": NaN`, `is no JSON from here: invalid character 'N'`},
 		{"a merge", `"cores": 4,`, "\n<<<<<<< HEAD\n\"cores\": 4,\n=======\n\"cores\": 2,\n>>>>>>> other\n",
-			`f:8:1: this has the marks of a merge conflict at line 8. Keep one side of each`},
-		{"half a merge", `"cores": 4,`, "\"cores\": 4,\n=======\n", `f:8:1: this has the marks of a merge conflict at line 8.`},
+			`f:8:1: has the marks of a merge conflict at line 8. Keep one side of each`},
+		{"half a merge", `"cores": 4,`, "\"cores\": 4,\n=======\n", `f:8:1: has the marks of a merge conflict at line 8.`},
 		{"Latin-1", `"model": "m"`, "\"model\": \"m\xe4\"", `is no text in UTF-8 from here`},
 		{"more after it", "\n}\n", "\n}\n{}", `is no JSON from here: invalid character '{' after top-level value`},
 	}
@@ -143,13 +143,13 @@ func TestDecodeSaysWhatIsWrong(t *testing.T) {
 
 func TestDecodeOfWhatIsNoFileOfMeasurements(t *testing.T) {
 	for src, want := range map[string]string{
-		"":                 "f:1:1: the file is empty. Bring back its last version from git, or remove it",
-		" \n":              "f:2:1: the file is empty",
+		"":                 "f:1:1: is empty. Bring back its last version from git, or move it away",
+		" \n":              "f:2:1: is empty",
 		"[]":               "f:1:1: is a list, and an object was expected",
 		"null":             "f:1:1: is null, and an object was expected",
 		"7":                "f:1:1: is a number, and an object was expected",
 		"{":                "f:1:2: is cut off: the JSON ends in the middle",
-		"\xef\xbb\xbf":     "the file is empty",
+		"\xef\xbb\xbf":     "is empty",
 		"{}":               "format_version: is missing",
 		"node \"pi\" {\n}": "f:1:2: is no JSON from here",
 	} {

@@ -7,10 +7,14 @@ import (
 	"unicode/utf8"
 )
 
+// beginAnew is what to do with a file that nobody can mend by hand: a probe adds to what it can
+// read, so one that it cannot is to be out of its way.
+const beginAnew = "Bring back its last version from git, or move it away and run `edgeplan probe`"
+
 // sound says whether the file is one JSON object.
 func (d *decoder) sound() bool {
 	if len(bytes.TrimSpace(d.src)) == 0 {
-		d.fault(len(d.src), "", "the file is empty. Bring back its last version from git, or remove it and run `edgeplan probe`")
+		d.fault(len(d.src), "", "is empty. "+beginAnew)
 		return false
 	}
 	var whole json.RawMessage
@@ -25,7 +29,7 @@ func (d *decoder) sound() bool {
 	for i := 0; i < len(d.src); {
 		r, size := utf8.DecodeRune(d.src[i:])
 		if r == utf8.RuneError && size == 1 {
-			d.fault(i, "", "is no text in UTF-8 from here. Bring back its last version from git, or run `edgeplan probe` again")
+			d.fault(i, "", "is no text in UTF-8 from here. "+beginAnew)
 			return false
 		}
 		i += size
@@ -37,7 +41,7 @@ func (d *decoder) sound() bool {
 func (d *decoder) syntax(err error) {
 	if at, ok := conflictMark(d.src); ok {
 		line, _ := position(d.src, at)
-		d.fault(at, "", "this has the marks of a merge conflict at line %d. Keep one side of each and delete the lines that begin with <<<<<<<, ======= and >>>>>>>; "+
+		d.fault(at, "", "has the marks of a merge conflict at line %d. Keep one side of each and delete the lines that begin with <<<<<<<, ======= and >>>>>>>; "+
 			"an entry that stands twice after that is told", line)
 		return
 	}
@@ -50,7 +54,7 @@ func (d *decoder) syntax(err error) {
 		d.fault(at, "", "is no JSON from here: %v. Correct it, or bring back its last version from git", err)
 		return
 	}
-	d.fault(len(d.src), "", "is cut off: the JSON ends in the middle. Bring back its last version from git, or run `edgeplan probe` again")
+	d.fault(len(d.src), "", "is cut off: the JSON ends in the middle. "+beginAnew)
 }
 
 // conflictMark is where a merge left its marks. A JSON text has no line that begins so.
@@ -81,8 +85,12 @@ func (d *decoder) format() bool {
 		return false
 	}
 	var version int
-	if err := json.Unmarshal(head.FormatVersion, &version); err != nil || version < 1 {
-		d.fault(at, "format_version", "is %s, and the first was 1", head.FormatVersion)
+	if err := json.Unmarshal(head.FormatVersion, &version); err != nil {
+		d.fault(at, "format_version", "is %s, and a whole number was expected, as %d", head.FormatVersion, FormatVersion)
+		return false
+	}
+	if version < 1 {
+		d.fault(at, "format_version", "is %d, and the first was 1. %s", version, beginAnew)
 		return false
 	}
 	if version > FormatVersion {

@@ -27,6 +27,8 @@ type pipeline struct {
 	// evaded is set while a plan is deployed that keeps away from a link that has become
 	// slow: it is looked at again now and then, since nobody uses it who would notice.
 	evaded bool
+	// owed is set where an earlier watch was ended between a measurement and its plan.
+	owed bool
 }
 
 // longestAgain is the longest that a pipeline is left unmeasured, and leastTimes is how often
@@ -51,7 +53,7 @@ func (p *pipeline) observe(seen Pace) {
 
 // due says whether it is to be measured.
 func (p *pipeline) due(now time.Duration, s Settings) bool {
-	return s.Again > 0 && now >= p.next && (p.evaded || s.Slow > 0 && p.slow >= s.Slow && p.times >= leastTimes)
+	return s.Again > 0 && now >= p.next && (p.evaded || p.owed || s.Slow > 0 && p.slow >= s.Slow && p.times >= leastTimes)
 }
 
 // measured takes in that it was, and whether the plan has changed by that. Each time
@@ -62,7 +64,14 @@ func (p *pipeline) measured(now time.Duration, changed bool, s Settings) {
 		p.evaded = wasSlow
 	}
 	p.wait = min(max(s.Again, 2*p.wait), max(s.Again, longestAgain))
-	p.next, p.slow, p.calm, p.times = now+p.wait, 0, 0, 0
+	p.next, p.slow, p.calm, p.times, p.owed = now+p.wait, 0, 0, 0, false
+}
+
+// Owe has pipelines measured as soon as all is well.
+func (m *Machine) Owe(names []string) {
+	for _, name := range names {
+		m.pipelines[name] = &pipeline{owed: true}
+	}
 }
 
 // toMeasure are the pipelines to be measured now, sorted; none while a device is not well,
