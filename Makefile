@@ -98,10 +98,10 @@ bench-pipeline: engine
 
 # The simulation against real pipelines, under closed and open loops: workers whose engines
 # sleep for a known time, and workers with ONNX Runtime on limited devices (as root). Then what
-# 1,000 devices take. Forty-five minutes.
+# 1,000 devices take. Twenty-five minutes, on a machine with nothing else to do.
 bench-simulate: engine
 	$(GO) test -run '^$$' -bench '^BenchmarkSimulation$$' -benchtime 1x -timeout 40m ./worker
-	$(GO) run ./cmd/bench-pipeline -simulate
+	$(GO) run ./cmd/bench-pipeline -simulate -duration 3s -warm-up 1s
 	$(GO) test -run '^$$' -bench '^BenchmarkThousandDevices$$' -benchtime 1x ./internal/simulation
 
 # A pipeline at twice the load it can take: throughput, memory and latency stay as they are.

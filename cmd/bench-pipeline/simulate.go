@@ -27,7 +27,7 @@ const simulatedSeed = 1
 // than checkedSeconds.
 const (
 	checkedRequests = 1120
-	checkedSeconds  = 40
+	checkedSeconds  = 30
 )
 
 // check simulates and measures one model on one cluster.

@@ -73,11 +73,16 @@ func (r *Relay) note(conns ...net.Conn) {
 	}
 }
 
-// chunk is how many bytes pass at once.
-const chunk = 16 << 10
+// piece is how many bytes pass at once: what passes in 1.5 ms, about as fine as Go's timers,
+// and a packet at least. Where it is much more, the end of a message waits for the beginning of
+// the next one.
+func (p *pace) piece() int {
+	const packet, most = 1500, 16 << 10
+	return int(min(max(packet, p.rate*0.0015), most))
+}
 
 func (r *Relay) forward(to io.Writer, from io.Reader) {
-	buffer := make([]byte, chunk)
+	buffer := make([]byte, r.pace.piece())
 	for {
 		n, err := from.Read(buffer)
 		r.pace.wait(n)

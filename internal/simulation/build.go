@@ -13,10 +13,7 @@ func newRun(s *System, o Options) *run {
 	r := &run{Options: o}
 	for v, d := range s.Devices {
 		_, phase := math.Modf(golden * float64(v)) // devices do not begin their periods together
-		r.devices = append(r.devices, &device{Device: d, sharing: &sharing{
-			run: r, width: cores(d), period: d.PeriodSeconds, quota: d.QuotaSeconds, tick: d.TickSeconds,
-			left: d.QuotaSeconds, periodEnd: d.PeriodSeconds * (1 - phase),
-		}})
+		r.devices = append(r.devices, &device{Device: d, server: r.newServer(d, phase)})
 	}
 	for _, m := range s.Media {
 		r.media = append(r.media, &sharing{run: r, width: 1, burst: m.BurstSeconds, saved: m.BurstSeconds})
@@ -34,6 +31,14 @@ func newRun(s *System, o Options) *run {
 		r.at(o.Seconds, r, ended, nil, 0)
 	}
 	return r
+}
+
+func (r *run) newServer(d Device, phase float64) server {
+	if d.TickSeconds == 0 {
+		return &sharing{run: r, width: cores(d)}
+	}
+	limit := quota{seconds: d.QuotaSeconds, period: d.PeriodSeconds, pool: d.QuotaSeconds, periodEnd: d.PeriodSeconds * (1 - phase)}
+	return &processor{run: r, tick: d.TickSeconds, quota: limit}
 }
 
 func cores(d Device) float64 {

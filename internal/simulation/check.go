@@ -43,6 +43,8 @@ func (d Device) check() error {
 		return errors.New("its cores and its times are finite and not negative")
 	case !number(d.PeriodSeconds) || !number(d.QuotaSeconds) || !number(d.TickSeconds) || (d.PeriodSeconds > 0) != (d.QuotaSeconds > 0):
 		return errors.New("a quota has a period, and both are finite")
+	case d.TickSeconds == 0 && d.QuotaSeconds > 0 || d.TickSeconds > 0 && cores(d) != 1:
+		return errors.New("a quota needs ticks, and ticks are of one core")
 	}
 	return nil
 }

@@ -1,8 +1,8 @@
 package simulation
 
-// device is a processor, and whether it is there.
+// device is what runs its jobs, and whether it is there.
 type device struct {
-	*sharing
+	server
 	Device
 	away bool
 }
@@ -14,4 +14,12 @@ func (d *device) work(bytes int64) float64 {
 		return 0
 	}
 	return d.MessageSeconds + d.ByteSeconds*float64(bytes)
+}
+
+// server runs jobs: a sharing, or a processor.
+type server interface {
+	add(seconds float64, to target, kind kind, m *message, gen uint32)
+	cancel(to target)
+	reset()
+	used(seconds float64) float64
 }

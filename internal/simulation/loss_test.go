@@ -114,6 +114,12 @@ func TestBadSystems(t *testing.T) {
 		"lost twice": func(s *simulation.System, _ *simulation.Options) {
 			s.Losses = slices.Repeat([]simulation.Loss{{AtSeconds: 1, Seconds: 2}}, 2)
 		},
+		"quota without ticks": func(s *simulation.System, _ *simulation.Options) {
+			s.Devices[0].QuotaSeconds, s.Devices[0].PeriodSeconds = 1, 2
+		},
+		"ticks of two cores": func(s *simulation.System, _ *simulation.Options) {
+			s.Devices[0].TickSeconds, s.Devices[0].Cores = 1, 2
+		},
 		"quota without a period": func(s *simulation.System, _ *simulation.Options) { s.Devices[0].QuotaSeconds = 1 },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,20 +62,15 @@ func (m *ModelResult) Quantile(q float64) float64 {
 func (r *run) result() *Result {
 	out := &Result{Seconds: r.now - r.since, Events: r.events}
 	for _, d := range r.devices {
-		out.Devices = append(out.Devices, r.share(d.sharing))
+		out.Devices = append(out.Devices, d.used(out.Seconds))
 	}
 	for _, m := range r.media {
-		out.Media = append(out.Media, r.share(m))
+		out.Media = append(out.Media, m.used(out.Seconds))
 	}
 	for _, p := range r.lines {
 		out.Models = append(out.Models, p.result(out.Seconds))
 	}
 	return out
-}
-
-func (r *run) share(s *sharing) float64 {
-	s.move()
-	return per(s.busy, (r.now-r.since)*s.width)
 }
 
 // per is x / y, and 0 where there is no y.

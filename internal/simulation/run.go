@@ -111,23 +111,15 @@ func (r *run) count() {
 		return
 	}
 	r.counting, r.since = true, r.now
-	for _, all := range [][]*sharing{r.media, sharings(r.devices)} {
-		for _, s := range all {
-			s.move()
-			s.busy = 0
-		}
+	for _, d := range r.devices {
+		d.reset()
+	}
+	for _, m := range r.media {
+		m.reset()
 	}
 	for _, p := range r.lines {
 		p.reset()
 	}
-}
-
-func sharings(devices []*device) []*sharing {
-	var all []*sharing
-	for _, d := range devices {
-		all = append(all, d.sharing)
-	}
-	return all
 }
 
 func (p *pipeline) reset() {

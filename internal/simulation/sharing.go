@@ -1,7 +1,5 @@
 package simulation
 
-import "math"
-
 // sharing serves jobs side by side, each as fast as any other and none faster than alone:
 // a processor under a fair scheduler, or a medium under TCP (processor sharing). Instead
 // of every job it moves one clock, the seconds of service that a job present all along
@@ -18,12 +16,6 @@ type sharing struct {
 	busy    float64 // seconds of service given, over all jobs
 
 	burst, saved float64 // of a shaper: how much passes at once at most, and now
-
-	quota, period, tick float64 // of a control group; 0 is none
-	left                float64 // of the quota in this period
-	periodEnd           float64
-	throttled           bool
-	stopAt              float64
 }
 
 type job struct {
@@ -41,9 +33,6 @@ func (j *job) before(other *job) bool {
 
 // speed is how fast the clock goes.
 func (s *sharing) speed() float64 {
-	if s.throttled {
-		return 0
-	}
 	return min(1, s.width/float64(len(s.jobs)))
 }
 
@@ -54,51 +43,16 @@ func (s *sharing) move() {
 		given := (now - s.last) * s.speed()
 		s.service += given
 		s.busy += given * float64(len(s.jobs))
-		s.left -= given * float64(len(s.jobs))
 	} else {
 		s.service = 0
 		s.saved = min(s.burst, s.saved+now-s.last)
 	}
 	s.last = now
-	if s.period > 0 {
-		s.limit()
-	}
-}
-
-// limit begins a new period when it is time, and stops the jobs at the tick at which the
-// quota is found used up.
-func (s *sharing) limit() {
-	now := s.run.now
-	if now >= s.periodEnd {
-		periods := 1 + math.Floor((now-s.periodEnd)/s.period)
-		s.periodEnd += s.period * periods
-		s.left = min(s.quota, s.left+s.quota*periods)
-	}
-	if s.left > tiny {
-		s.throttled = false
-	} else if now >= s.stopAt-tiny {
-		s.throttled = true
-	}
-}
-
-// switched looks at the quota where a processor goes from one job to another.
-func (s *sharing) switched() { s.throttled = s.throttled || s.period > 0 && s.left <= tiny }
-
-// limits are when a sharing that runs has to be looked at because of its quota.
-func (s *sharing) limits(rate float64) float64 {
-	s.stopAt = s.last + max(0, s.left)/rate
-	if s.tick > 0 {
-		s.stopAt = s.tick * math.Ceil(s.stopAt/s.tick-tiny)
-	}
-	return min(s.stopAt, s.periodEnd)
 }
 
 // add starts a job of some seconds; to hears of its end.
 func (s *sharing) add(seconds float64, to target, kind kind, m *message, gen uint32) {
 	s.move()
-	if len(s.jobs) == 0 {
-		s.switched()
-	}
 	free := min(s.saved, seconds)
 	s.saved, seconds = s.saved-free, seconds-free
 	s.busy += free
@@ -114,14 +68,9 @@ func (s *sharing) fire(_ kind, _ *message, gen uint32) {
 		return
 	}
 	s.move()
-	if s.throttled || s.period > 0 && s.jobs[0].end-s.service > tiny {
-		s.schedule()
-		return
-	}
 	j := s.jobs[0]
 	s.service = j.end // without the rounding of the way there
 	s.drop(0)
-	s.switched()
 	s.schedule()
 	j.to.fire(j.kind, j.m, j.gen)
 }
@@ -129,21 +78,13 @@ func (s *sharing) fire(_ kind, _ *message, gen uint32) {
 // tiny is less than any time that counts, and more than rounding.
 const tiny = 1e-12
 
-// schedule announces the end of the next job, or the end of the quota or period if that
-// comes first.
+// schedule announces the end of the next job.
 func (s *sharing) schedule() {
 	s.gen++
-	if len(s.jobs) == 0 {
-		return
+	if len(s.jobs) > 0 {
+		at := s.last + max(0, s.jobs[0].end-s.service)/s.speed()
+		s.run.calendar.add(event{at: at, to: s, kind: nextJob, gen: s.gen})
 	}
-	at := s.periodEnd
-	if speed := s.speed(); speed > 0 {
-		at = s.last + max(0, s.jobs[0].end-s.service)/speed
-		if s.period > 0 {
-			at = min(at, s.limits(speed*float64(len(s.jobs))))
-		}
-	}
-	s.run.calendar.add(event{at: at, to: s, kind: nextJob, gen: s.gen})
 }
 
 // cancel drops the jobs of a target, or all if it is nil.
@@ -198,4 +139,16 @@ func (s *sharing) down(i int) {
 		s.jobs[least], s.jobs[i] = s.jobs[i], s.jobs[least]
 		i = least
 	}
+}
+
+// reset forgets how much service it gave.
+func (s *sharing) reset() {
+	s.move()
+	s.busy = 0
+}
+
+// used is the share of the time that it was busy.
+func (s *sharing) used(seconds float64) float64 {
+	s.move()
+	return per(s.busy, seconds*s.width)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/edgeplan/edgeplan/internal/simulation"
 )
@@ -165,17 +166,17 @@ func TestProcessorTimeOfMessages(t *testing.T) {
 	within(t, "throughput", run(t, s, simulation.Options{Requests: 1000}).Models[0].Throughput, 1/0.16, 0.002)
 }
 
-// A device held to a share of a core works in bursts: what fits into the quota is done at
-// full speed, and the rest waits for the next period.
+// A device held to a share of a core works in bursts: what fits into the quota, and into what
+// the kernel keeps of the one before, is done at full speed, and the rest waits for the next period.
 func TestQuota(t *testing.T) {
 	s := line(0, 0.005)
-	s.Devices[0].PeriodSeconds, s.Devices[0].QuotaSeconds = 0.01, 0.002
+	s.Devices[0] = simulation.Device{PeriodSeconds: 0.01, QuotaSeconds: 0.002, TickSeconds: 0.0001}
 	s.Models[0].Load.Concurrency = 4
 	r := run(t, s, simulation.Options{Requests: 10_000})
 	within(t, "throughput of a busy device", r.Models[0].Throughput, 40, 0.001)
 	s.Models[0].Load = simulation.Load{Rate: 0.5, Even: true, Concurrency: 1}
 	alone := run(t, s, simulation.Options{Requests: 100}).Models[0]
-	within(t, "latency of a lone request", alone.Quantile(0.5), 0.021, 1e-6) // 2 ms, 2 ms and 1 ms in three periods
+	within(t, "latency of a lone request", alone.Quantile(0.5), 0.012, 1e-6) // 3 ms and 2 ms in two periods
 }
 
 // A kernel that looks at its ticks only lets a short run end before it counts what was too
@@ -190,6 +191,30 @@ func TestTicks(t *testing.T) {
 	within(t, "throughput of a busy device", run(t, s, simulation.Options{Requests: 10_000}).Models[0].Throughput, 0.2/0.0045, 0.001)
 	s.Models[0].Stages[0].Seconds = 1
 	within(t, "throughput of long runs", run(t, s, simulation.Options{Requests: 100}).Models[0].Throughput, 0.2, 0.001)
+}
+
+// A processor with ticks does one thing at a time, and what is new waits for the next tick.
+func TestTurnsAtTicks(t *testing.T) {
+	s := line(0, 0.1)
+	s.Devices[0].TickSeconds = 0.004
+	s.Models[0].Load = simulation.Load{Rate: 1, Even: true, Concurrency: 1}
+	short := line(0, 0.001).Models[0]
+	short.Load = simulation.Load{Rate: 1 / 1.0501, Even: true, Concurrency: 1}
+	s.Models = append(s.Models, short)
+	r := run(t, s, simulation.Options{Seconds: 1.5})
+	within(t, "latency of what waits for the tick at 1.052 s", r.Models[1].Quantile(1), 0.0029, 1e-6)
+	within(t, "latency of what waits for it", r.Models[0].Quantile(1), 0.101, 1e-6)
+}
+
+// An engine that has more to do goes on until the tick, while its result waits to be sent.
+func TestResultsWaitForTheProcessor(t *testing.T) {
+	s := line(0, 0.010, 0.001)
+	s.Devices[0].TickSeconds, s.Devices[0].MessageSeconds = 1, 0.001
+	s.Models[0].Load.Concurrency = 3
+	r := run(t, s, simulation.Options{Requests: 3})
+	if diff := cmp.Diff([]float64{0.033, 0.034}, r.Models[0].Latencies, cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+		t.Errorf("latencies of the second and the third request (-want +got):\n%s", diff)
+	}
 }
 
 // A shaper lets through at once what fits into its bucket, and no more in the long run.

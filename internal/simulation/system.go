@@ -26,11 +26,14 @@ type Device struct {
 	// MessageSeconds and ByteSeconds are the processor time of one message, and of each
 	// byte of it, that is sent to or received from another device.
 	MessageSeconds, ByteSeconds float64
+	// TickSeconds makes it one processor that does one thing at a time and looks at its ticks
+	// what is next, as a kernel does; 0 shares it evenly at every moment.
+	TickSeconds float64
 	// Of every PeriodSeconds the device runs QuotaSeconds at the most, all at once, and
-	// then stands still: the limit of a control group. 0 is no limit. A kernel looks only
-	// at its ticks whether the quota is used up; what was run beyond it is taken from the
-	// next period. TickSeconds of 0 looks at once.
-	PeriodSeconds, QuotaSeconds, TickSeconds float64
+	// then stands still: the limit of a control group, which needs ticks, since a kernel looks at
+	// them whether the quota is used up. What was run beyond it is taken from the next
+	// period. 0 is no limit.
+	PeriodSeconds, QuotaSeconds float64
 }
 
 // Medium is what transfers share evenly: one direction of a link, a radio channel, or one
