@@ -85,7 +85,7 @@ func (p *Pace) grant(processor int, factor float64) error {
 		if d.processor != processor || math.Abs(factor/d.factor-1) < leastChange {
 			continue
 		}
-		if err := p.limits.write(d.group, p.limits.quotaFile(), strconv.Itoa(int(factor*d.share*Period))); err != nil {
+		if err := p.limits.write(d.group, p.limits.quotaFile(), strconv.Itoa(int(math.Round(factor*d.share*Period)))); err != nil {
 			return err
 		}
 		p.devices[i].factor = factor
