@@ -6,7 +6,10 @@ GO      ?= go
 RACE    := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo -race)
 GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 
-.PHONY: fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races fuzz-state bench-pipeline bench-simulate soak-pipeline fuzz-pipeline bench-probe bench-watch
+# With it every process otherwise sleeps for a second before it ends, and tests start many.
+export GORACE := atexit_sleep_ms=20 $(GORACE)
+
+.PHONY: fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races check-solver check-deployer fuzz-state bench-pipeline bench-simulate soak-pipeline fuzz-pipeline bench-probe bench-watch
 
 all: build
 
@@ -44,6 +47,15 @@ crash: engine
 # Two applies at once, 200 times, on every backend.
 races: engine servers
 	$(GO) test -v -run '^TestTwoAppliesAtOnce$$' -timeout 60m ./cmd/edgeplan -races 200
+
+# All problems that tests of the solver draw, of which `make test` takes a fifth, and the largest.
+check-solver:
+	$(GO) test $(RACE) -count=1 -timeout 60m ./solver -all-draws
+
+# Let every operation of an apply, of a rollback and between neighbours fail, and go through
+# 200 random histories of deployments.
+check-deployer:
+	$(GO) test -v -count=1 -timeout 120m -run '^Test(EveryOperation.*|ReceivingMayFail|PlanAfterApplyIsEmpty)$$' ./deployer -every-fault -histories 200
 
 # Ten minutes of damaged states.
 fuzz-state:

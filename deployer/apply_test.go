@@ -253,7 +253,7 @@ func TestFailedFirstApplyCanBeDestroyed(t *testing.T) {
 // A device that stops answering SFTP, while its connection lives, is given up.
 func TestSFTPThatHangs(t *testing.T) {
 	c := newCluster(t, "a")
-	c.options.AnswerTimeout = 300 * time.Millisecond
+	c.options.AnswerTimeout = 3 * time.Second // what works must be done within that on a busy machine
 	c.devices["a"].SetFault(func(op embedded.Operation) embedded.Action {
 		if op.Name == "write" {
 			return embedded.Hang
@@ -265,7 +265,7 @@ func TestSFTPThatHangs(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "a: upload: ") || !strings.Contains(err.Error(), "SFTP did not answer") {
 		t.Errorf("error %v", err)
 	}
-	if time.Since(start) > 10*time.Second {
+	if time.Since(start) > 40*time.Second {
 		t.Errorf("it took %s", time.Since(start))
 	}
 }

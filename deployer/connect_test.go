@@ -101,7 +101,7 @@ func TestConnectTriesAgain(t *testing.T) {
 	})
 	s.IdentityFile, s.HostKey = c.identity, c.nodes["a"].SSH.HostKey
 	o := c.options
-	o.Attempts, o.DialTimeout = 2, 10*time.Millisecond // short pauses
+	o.Attempts, o.DialTimeout = 2, 500*time.Millisecond // short pauses
 	var unreachable *UnreachableError
 	if _, err := connect(context.Background(), s, o.withDefaults()); !errors.As(err, &unreachable) {
 		t.Errorf("two tries: error %v", err)

@@ -21,7 +21,7 @@ import (
 	"github.com/edgeplan/edgeplan/plan"
 )
 
-var histories = flag.Int("histories", 20, "how many random histories TestPlanAfterApplyIsEmpty goes through")
+var histories = flag.Int("histories", 8, "how many random histories TestPlanAfterApplyIsEmpty goes through")
 
 // TestPlanAfterApplyIsEmpty goes through random configurations, one after the
 // other on the same devices. Each is planned and applied while something goes

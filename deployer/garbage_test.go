@@ -55,14 +55,14 @@ func TestNoSSHServer(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := emptyCluster(t)
-			c.options.HandshakeTimeout = 5 * time.Second
+			c.options.HandshakeTimeout = time.Minute
 			start := time.Now()
 			_, err := connect(context.Background(), answering(t, c, test.answer), c.options.withDefaults())
 			mentions(t, err, test.want)
 			if strings.ContainsAny(err.Error(), "\x00\x1b\a") {
 				t.Errorf("control characters in %q", err)
 			}
-			if took := time.Since(start); took > 3*time.Second {
+			if took := time.Since(start); took > 30*time.Second {
 				t.Errorf("it took %s", took)
 			}
 		})

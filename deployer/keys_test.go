@@ -124,9 +124,9 @@ func TestPassphraseTakesItsTime(t *testing.T) {
 	c.key = signer.PublicKey()
 	c.addSSHD("a", sshdtest.Options{}, ".edgeplan")
 	c.with("a", func(s *statefile.SSH) { s.IdentityFile = encryptedIdentity(t, key) })
-	c.options.HandshakeTimeout = 500 * time.Millisecond
+	c.options.HandshakeTimeout = 2500 * time.Millisecond
 	c.options.Passphrase = func(context.Context, string) (string, error) {
-		time.Sleep(time.Second)
+		time.Sleep(3500 * time.Millisecond)
 		return "secret", nil
 	}
 	if err := c.hello("a"); err != nil {

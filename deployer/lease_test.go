@@ -277,11 +277,11 @@ func TestLeaseLostOnTheWay(t *testing.T) {
 // A long run renews its lease; when that is not its own any more, the run ends.
 func TestLeaseIsRenewed(t *testing.T) {
 	c := newCluster(t, "a")
-	c.options.LeaseTime = 2 * time.Second
+	c.options.LeaseTime = 4 * time.Second
 	other := c.second()
 	var refused, lost error
 	once(c, "a", func(op embedded.Operation) bool { return op.Bytes > 1000 }, func() {
-		time.Sleep(3 * time.Second)
+		time.Sleep(5 * time.Second)
 		refused = other.apply(other.plan(models{"net": other.model("net", "0", 7500, "a")}))
 	})
 	lost = c.apply(c.plan(models{"net": c.model("net", "1", 7433, "a")}))

@@ -103,9 +103,9 @@ func TestDevicesBringBackWhatWasStopped(t *testing.T) {
 // becomes waits until something is so.
 func (c *cluster) becomes(t *testing.T, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("it did not happen within 10 s")
+			t.Fatal("it did not happen within 30 s")
 		}
 	}
 }

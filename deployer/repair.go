@@ -48,7 +48,7 @@ func (t *transition) broken(ctx context.Context) ([]string, error) {
 		changed := !t.isReady(node) || t.keys[node] != t.plan.Prior.Nodes[node].PublicKey || slices.Contains(t.Replace, node)
 		mu.Lock()
 		defer mu.Unlock()
-		if err != nil || !status.Ready || changed {
+		if err != nil || !status.Ready || status.OldKey || changed {
 			found[node] = true
 		}
 		return nil

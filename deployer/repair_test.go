@@ -74,6 +74,9 @@ func TestRepairRestartsWhatIsBroken(t *testing.T) {
 		"key of all neighbours changed": {func(c *cluster, release string) error {
 			return os.Remove(filepath.Join(c.root("b"), worker.KeyFile))
 		}, []string{"a", "b", "c"}},
+		"key before": {func(_ *cluster, release string) error {
+			return os.WriteFile(filepath.Join(release, "old-key"), nil, 0o600)
+		}, []string{"b"}},
 		"pipeline does not answer": {func(c *cluster, release string) error {
 			asked := 0
 			probe := c.options.probe

@@ -142,10 +142,10 @@ func changed(p *Problem, s *Solution, g Gain) (with, less *Problem) {
 // The same input gives the same explanation, and a cluster of 20 nodes has one.
 func TestExplainTwenty(t *testing.T) {
 	p := cluster(1, 20, 48, 0.2, true, true)
-	s := solve(t, p, Options{WorkLimit: 1 << 22})
+	s := solve(t, p, Options{WorkLimit: 1 << 21})
 	var all []*Explanation
 	for range 2 {
-		x, err := Explain(t.Context(), p, s, ExplainOptions{WorkLimit: 1 << 23})
+		x, err := Explain(t.Context(), p, s, ExplainOptions{WorkLimit: int64(largest(1<<23, 1<<21))})
 		if err != nil {
 			t.Fatal(err)
 		}

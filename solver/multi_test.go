@@ -105,7 +105,7 @@ func TestOneModelIsAProblem(t *testing.T) {
 
 // No placements whatever cost less than the bound, whichever algorithm gives it.
 func TestModelsBoundIsNeverAboveAPlacement(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range draws(60) {
 		draw := rand.New(rand.NewPCG(seed, 13))
 		p := shape{nodes: 6, segments: 9, draw: draw}.models(2)
 		var bounds []*Solution

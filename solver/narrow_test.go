@@ -10,7 +10,7 @@ import (
 // with classes of several nodes, and with times that add up.
 func TestNarrowKeepsTheOptimumBetween(t *testing.T) {
 	closed, raised := 0, 0
-	for seed := range uint64(600) {
+	for seed := range draws(600) {
 		p := shape{nodes: 7, segments: 9, draw: rand.New(rand.NewPCG(seed, 21))}.problem()
 		best := solve(t, p, Options{})
 		first := solve(t, p, Options{Algorithm: Random, Seed: seed})
@@ -40,7 +40,7 @@ func TestNarrowKeepsTheOptimumBetween(t *testing.T) {
 			}
 		}
 	}
-	if closed < 300 || raised < 50 {
+	if closed < int(draws(300)) || raised < int(draws(50)) {
 		t.Errorf("only %d gaps were closed and %d bounds raised", closed, raised)
 	}
 	t.Logf("%d gaps closed, %d bounds raised", closed, raised)
@@ -85,8 +85,8 @@ func hidden(n int, draw *rand.Rand) *Problem {
 // Where walks and beam find nothing, in clusters of any size, the search led by
 // prices finds the one placement there is, or proves that there is none.
 func TestFind(t *testing.T) {
-	for seed := range uint64(5) {
-		p := hidden(30, rand.New(rand.NewPCG(seed, 5)))
+	for seed := range draws(5) {
+		p := hidden(largest(30, 20), rand.New(rand.NewPCG(seed, 5)))
 		for v := range p.Nodes {
 			p.Bandwidth[v][v] = 0
 		}

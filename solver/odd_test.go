@@ -100,7 +100,7 @@ func TestOddProblems(t *testing.T) {
 
 // Long chains on few nodes, many nodes for few segments.
 func TestOddSizes(t *testing.T) {
-	for _, size := range [][2]int{{3, 1000}, {1, 2000}, {300, 2}, {2, 2}} {
+	for _, size := range [][2]int{{3, largest(1000, 200)}, {1, largest(2000, 400)}, {300, 2}, {2, 2}} {
 		p := cluster(5, size[0], size[1], 2, false, false)
 		begin := time.Now()
 		for _, a := range []Algorithm{Auto, Greedy} {

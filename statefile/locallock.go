@@ -17,6 +17,12 @@ const (
 	infoSuffix = ".lock.info"
 )
 
+// How long a holder has to write down who it is, and how often that is looked for.
+const (
+	holderTime = 3 * time.Second
+	holderPoll = 25 * time.Millisecond
+)
+
 func (l *local) lockPath() string { return l.hidden(lockSuffix) }
 func (l *local) infoPath() string { return l.hidden(infoSuffix) }
 
@@ -27,12 +33,12 @@ func (l *local) hidden(suffix string) string {
 // Lock takes a lock of the operating system, which gives it back when its holder
 // dies: what a killed run left blocks nobody.
 func (l *local) Lock(ctx context.Context, info LockInfo) error {
-	held, err := l.files.TryLock(l.lockPath())
+	held, holder, err := l.tryLock(ctx)
 	if err != nil {
 		return &FileError{Path: l.lockPath(), Doing: "lock the state", Err: err}
 	}
 	if held == nil {
-		return &LockError{Location: l.path, Info: l.awaitHolder(ctx)}
+		return &LockError{Location: l.path, Info: holder}
 	}
 	l.held, l.heldID = held, info.ID
 	for _, path := range []string{l.path, l.path + backupSuffix, l.infoPath()} {
@@ -53,19 +59,23 @@ func (l *local) writeInfo(info LockInfo) error {
 	return replace(l.files, l.infoPath(), content)
 }
 
-// awaitHolder reads who holds the lock. Whoever took it a moment ago may not have
-// written that down yet.
-func (l *local) awaitHolder(ctx context.Context) LockInfo {
-	for range 20 {
+// tryLock takes the lock, or tells who holds it. Whoever took it a moment ago may not have
+// written that down yet, which takes its time on a busy disk, and whoever gives it back has
+// removed that: while nobody is known to hold it, it is tried again for a while.
+func (l *local) tryLock(ctx context.Context) (fileLock, LockInfo, error) {
+	for over := time.Now().Add(holderTime); ; {
+		held, err := l.files.TryLock(l.lockPath())
+		if held != nil || err != nil || ctx.Err() != nil || time.Now().After(over) {
+			return held, LockInfo{}, err
+		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(25 * time.Millisecond):
+		case <-time.After(holderPoll):
 		}
-		if info := l.holder(); info.ID != "" {
-			return info
+		if holder := l.holder(); holder.ID != "" {
+			return nil, holder, nil
 		}
 	}
-	return LockInfo{}
 }
 
 // holder reads who holds the lock; zero when that is not known.

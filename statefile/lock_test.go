@@ -222,3 +222,35 @@ func TestForceUnlock(t *testing.T) {
 		t.Errorf("again: got %v, want ErrNotLocked", err)
 	}
 }
+
+// A holder that is slow to write down who it is, is waited for, and one that has let go by
+// then stands in nobody's way.
+func TestLockOfASlowHolder(t *testing.T) {
+	for name, writes := range map[string]bool{"writes": true, "lets go": false} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), StateFile)
+			slow := newLocal(path, osFiles{})
+			held, err := slow.files.TryLock(slow.lockPath())
+			if err != nil || held == nil {
+				t.Fatal(held, err)
+			}
+			done := make(chan error)
+			go func() {
+				time.Sleep(800 * time.Millisecond)
+				if writes {
+					done <- slow.writeInfo(LockInfo{ID: "slow"})
+				} else {
+					done <- held.Unlock()
+				}
+			}()
+			got := newLocal(path, osFiles{}).Lock(t.Context(), LockInfo{ID: "next"})
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			var locked *LockError
+			if errors.As(got, &locked) != writes || writes && locked.Info.ID != "slow" || !writes && got != nil {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}

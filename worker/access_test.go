@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
+	"github.com/edgeplan/edgeplan/internal/porttest"
 	"github.com/edgeplan/edgeplan/internal/promtest"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
@@ -33,7 +34,7 @@ const testToken = "open sesame"
 // open gives the gateway of a cluster ports for clients on a host.
 func (c *cluster) open(host string, change func(a *Access)) *Access {
 	c.t.Helper()
-	port := func() string { return strings.Replace(freeAddress(c.t), "127.0.0.1", host, 1) }
+	port := func() string { return strings.Replace(porttest.Address(c.t), "127.0.0.1", host, 1) }
 	a := &Access{HTTP: port(), GRPC: port()}
 	change(a)
 	c.reshape(func(m *Manifest) {
@@ -306,7 +307,7 @@ func (c *cluster) successor(i int, release string) int {
 		c.t.Fatal(err)
 	}
 	m := c.manifests[i]
-	m.Release, m.Listen = release, freeAddress(c.t)
+	m.Release, m.Listen = release, porttest.Address(c.t)
 	stage := *m.Stage
 	m.Stage = &stage
 	c.manifests = append(c.manifests, m)

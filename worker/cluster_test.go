@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/porttest"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
@@ -98,7 +98,7 @@ func newCluster(t testing.TB, l layout) *cluster {
 }
 
 func (c *cluster) describe(l layout) {
-	peer := func(i int) Peer { return Peer{Node: fmt.Sprintf("node.n%d", i), Address: freeAddress(c.t)} }
+	peer := func(i int) Peer { return Peer{Node: fmt.Sprintf("node.n%d", i), Address: porttest.Address(c.t)} }
 	var at []Peer
 	for i := range max(l.stages, l.gateway+1) {
 		at = append(at, peer(i))
@@ -307,15 +307,6 @@ func shortTempDir(t testing.TB) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
-}
-
-func freeAddress(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // checkGoroutines fails a test that leaves goroutines behind.

@@ -18,7 +18,7 @@ import (
 var ErrRunning = errors.New("a worker runs in this folder already")
 
 // lockWait outlasts those who look at the lock, which takes it for a moment.
-const lockWait = 300 * time.Millisecond
+const lockWait = time.Second
 
 // takeLock makes this process the holder of a lock file in a release folder, as
 // its worker or its supervisor, until it releases the lock or dies. restarted

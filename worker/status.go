@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,10 @@ type Status struct {
 	Version       string  `json:"version,omitempty"` // of the running worker
 	UptimeSeconds float64 `json:"uptime_seconds,omitempty"`
 	ResidentBytes int64   `json:"resident_bytes,omitempty"`
+
+	// OldKey says that the device got another key after the worker began, which goes on with
+	// the one before.
+	OldKey bool `json:"old_key,omitempty"`
 
 	// Supervision is what keeps a running worker running.
 	Supervision Supervision `json:"supervision,omitempty"`
@@ -51,7 +56,20 @@ func ReadStatus(dir string) (Status, error) {
 	s.Running, s.PID, s.Supervision = true, process.Pid, readMark(dir).Supervision
 	s.UptimeSeconds, s.ResidentBytes = measure(process.Pid)
 	s.Version, s.Ready = ask(dir)
+	s.OldKey = keyIsNewer(dir)
 	return s, nil
+}
+
+// keyIsNewer says whether the device's key was written after the worker, which reads it before it
+// listens, began to listen.
+func keyIsNewer(dir string) bool {
+	path, err := KeyPath(dir)
+	if err != nil {
+		return false
+	}
+	key, err1 := os.Stat(path)
+	socket, err2 := os.Stat(filepath.Join(dir, SocketFile))
+	return err1 == nil && err2 == nil && key.ModTime().After(socket.ModTime())
 }
 
 // ask talks to the worker itself; one that does not answer is not ready.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -68,13 +69,16 @@ func writeAlone(dir string, model probe.Passing) error {
 	})
 }
 
-// unusedAddress is one at which nothing listens now.
-func unusedAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// unusedAddress is a loopback address that nobody listens at, below the ports that Linux gives out
+// by itself (ip(7), ip_local_port_range): it is nobody else's by the time a worker listens there.
+func unusedAddress() (address string, err error) {
+	for range 100 {
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))); err == nil {
+			return listener.Addr().String(), listener.Close()
+		}
 	}
-	return listener.Addr().String(), listener.Close()
+	return "", err
 }
 
 func writeJSONFiles(dir string, files map[string]any) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/enginetest"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
 	"github.com/edgeplan/edgeplan/internal/ort"
+	"github.com/edgeplan/edgeplan/internal/porttest"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/worker"
 )
@@ -80,7 +81,7 @@ func expected(t *testing.T, paths [2]string, x tensor.Tensor) []byte {
 func twoStages(t *testing.T, paths [2]string) [2]string {
 	t.Helper()
 	x, h, y := vector("x"), vector("h"), vector("y")
-	at := [2]worker.Peer{{Node: "node.a", Address: freeAddress(t)}, {Node: "node.b", Address: freeAddress(t)}}
+	at := [2]worker.Peer{{Node: "node.a", Address: porttest.Address(t)}, {Node: "node.b", Address: porttest.Address(t)}}
 	base := func(i int, inputs, outputs []tensor.Info) worker.Manifest {
 		return worker.Manifest{
 			FormatVersion: worker.ManifestVersion, Model: "toy", Release: "r1", Node: at[i].Node, Listen: at[i].Address, Queue: 2,
@@ -121,6 +122,7 @@ func link(t *testing.T, from, to string) {
 // Two worker processes with ONNX Runtime, reached as an operator reaches them,
 // give the bytes that the slices give without workers.
 func TestPipelineOfProcesses(t *testing.T) {
+	t.Parallel()
 	paths := slices(t)
 	dirs := twoStages(t, paths)
 	pids := startAll(t, dirs)
@@ -173,7 +175,6 @@ func TestPipelineOfProcesses(t *testing.T) {
 
 func startAll(t *testing.T, dirs [2]string) (pids [2]int) {
 	t.Helper()
-	t.Setenv(asWorker, "1")
 	for i, dir := range dirs {
 		status, err := worker.Start(context.Background(), dir, worker.StartOptions{})
 		if err != nil {
@@ -195,11 +196,11 @@ func randomBytes(n int) []byte {
 }
 
 func TestMissingEngineIsNamed(t *testing.T) {
+	t.Parallel()
 	dirs := twoStages(t, slices(t))
 	if err := os.Remove(filepath.Join(dirs[0], worker.EngineFile)); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv(asWorker, "1")
 	status, err := worker.Start(context.Background(), dirs[0], worker.StartOptions{})
 	if err == nil || !strings.Contains(status.Log, worker.EngineFile+": no such file") {
 		t.Errorf("got %v, %s", err, status.Log)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/edgeplan/edgeplan/internal/porttest"
 	"github.com/edgeplan/edgeplan/worker"
 )
 
@@ -67,7 +68,7 @@ func beside(t *testing.T, old string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Listen, m.Release = freeAddress(t), "r2"
+	m.Listen, m.Release = porttest.Address(t), "r2"
 	write(t, next, worker.ManifestFile, m)
 	if _, errOut, err := program(t, "start", next); err != nil {
 		t.Fatal(err, errOut)
@@ -99,6 +100,7 @@ func writeLease(t *testing.T, dir, name, token string) {
 // A run that ends without a word has what it stopped started again, and again when
 // its last command stops it still; until another run takes the device over.
 func TestGuardBringsBack(t *testing.T) {
+	t.Parallel()
 	old := gatewayOnly(t)
 	writeLease(t, old, "lease.9", "first")
 	stdin, ended := guarded(t, old)
@@ -120,6 +122,7 @@ func TestGuardBringsBack(t *testing.T) {
 
 // A release that was promised may be the gateway's by now: it goes on.
 func TestGuardLeavesWhatWasPromised(t *testing.T) {
+	t.Parallel()
 	old := gatewayOnly(t)
 	stdin, _ := guarded(t, old)
 	next := beside(t, old)
@@ -133,6 +136,7 @@ func TestGuardLeavesWhatWasPromised(t *testing.T) {
 
 // Where the run said that it is done, or has switched, nothing is started.
 func TestGuardLetsGo(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(old, next string, stdin io.WriteCloser){
 		"done":     func(_, _ string, stdin io.WriteCloser) { io.WriteString(stdin, worker.GuardDone+"\n") },
 		"switched": func(_, next string, stdin io.WriteCloser) { promise(t, next, worker.CurrentLink); stdin.Close() },
@@ -152,6 +156,7 @@ func TestGuardLetsGo(t *testing.T) {
 
 // Silence ends a guard's patience as well: the line may be dead and nobody told.
 func TestGuardHearsNothing(t *testing.T) {
+	t.Parallel()
 	dir := gatewayOnly(t)
 	deploy(t, dir)
 	in, out := io.Pipe()

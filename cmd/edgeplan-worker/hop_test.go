@@ -20,7 +20,6 @@ import (
 // hopFolder holds what measureHop needs: an engine, and a slice of one operator.
 func hopFolder(t *testing.T, values int64) (dir string, stage probe.Stage) {
 	t.Helper()
-	t.Setenv(asWorker, "1")
 	dir, err := os.MkdirTemp("", "hop") // short: a socket lies in it
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/edgeplan/edgeplan/internal/porttest"
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/worker"
 )
@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asWorker) != "" {
 		main()
 	}
+	os.Setenv(asWorker, "1") // of the processes that tests start
 	testscript.Main(m, map[string]func(){"edgeplan-worker": main})
 }
 
@@ -83,19 +84,9 @@ func gatewayOnly(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return release(t, worker.Manifest{
-		FormatVersion: worker.ManifestVersion, Model: "toy", Release: "r1", Node: "node.here", Listen: freeAddress(t), Queue: 1,
+		FormatVersion: worker.ManifestVersion, Model: "toy", Release: "r1", Node: "node.here", Listen: porttest.Address(t), Queue: 1,
 		Gateway: &worker.Gateway{Inputs: tensors, Outputs: tensors, First: stage, Last: stage, TimeoutSeconds: 5},
 	}, worker.Peers{"node.far": worker.PublicKey(other)})
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // program runs the program in a process of its own and gives its output.
@@ -126,6 +117,7 @@ func alive(pid int) bool {
 // start, status, stop, twice each: the worker outlives the one that started it,
 // is found again, and ends when it is told to.
 func TestLifeOfAWorker(t *testing.T) {
+	t.Parallel()
 	dir := gatewayOnly(t)
 	var started worker.Status
 	for range 2 {
@@ -191,6 +183,7 @@ func getsid(pid int) (int, error) {
 
 // What an SSH server does at the end of a session: the process group gets a hang-up.
 func TestWorkerSurvivesTheEndOfItsSession(t *testing.T) {
+	t.Parallel()
 	dir := gatewayOnly(t)
 	shell := exec.Command("/bin/sh", "-c", `"$0" start "$1" && echo up && sleep 60`, os.Args[0], dir)
 	shell.Env = append(os.Environ(), asWorker+"=1")
@@ -269,11 +262,18 @@ func TestStopLeavesOthersAlone(t *testing.T) {
 }
 
 func TestKilledWorkerStartsAgain(t *testing.T) {
-	t.Setenv(asWorker, "1")
+	t.Parallel()
 	dir := gatewayOnly(t)
 	first, err := worker.Start(context.Background(), dir, worker.StartOptions{})
 	if err != nil {
 		t.Fatal(err, first.Log)
+	}
+	if first.OldKey {
+		t.Error("it began with another key than the device has")
+	}
+	rotateKey(t, dir)
+	if !mustStatus(t, dir).OldKey {
+		t.Error("the key before goes unnoticed")
 	}
 	if err := syscall.Kill(first.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -285,13 +285,29 @@ func TestKilledWorkerStartsAgain(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	second, err := worker.Start(context.Background(), dir, worker.StartOptions{})
-	if err != nil || second.PID == first.PID {
+	if err != nil || second.PID == first.PID || second.OldKey {
 		t.Errorf("got %+v, %v", second, err)
+	}
+}
+
+// rotateKey gives the device of a release folder another key.
+func rotateKey(t *testing.T, dir string) {
+	t.Helper()
+	path, err := worker.KeyPath(dir)
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if err == nil {
+		_, err = worker.EnsureKey(path)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
 // The operator's way: a client over the standard input and output of `proxy`.
 func TestProxy(t *testing.T) {
+	t.Parallel()
 	dir := gatewayOnly(t)
 	if _, errOut, err := program(t, "proxy", dir); err == nil || !strings.Contains(errOut, "no worker answers") {
 		t.Errorf("without a worker: %v, %s", err, errOut)

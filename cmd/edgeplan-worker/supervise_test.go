@@ -46,7 +46,7 @@ func lockHolder(t *testing.T, dir, name string) string {
 
 // A worker that dies comes back by itself, each time; one that is stopped does not.
 func TestDeadWorkerComesBack(t *testing.T) {
-	t.Setenv(asWorker, "1")
+	t.Parallel()
 	dir := gatewayOnly(t)
 	status, err := worker.Start(context.Background(), dir, worker.StartOptions{})
 	if err != nil {
@@ -75,7 +75,7 @@ func TestDeadWorkerComesBack(t *testing.T) {
 
 // A supervisor that is killed leaves its worker serving; the next one takes it over.
 func TestSupervisorAdoptsAWorker(t *testing.T) {
-	t.Setenv(asWorker, "1")
+	t.Parallel()
 	dir := gatewayOnly(t)
 	first, err := worker.Start(context.Background(), dir, worker.StartOptions{})
 	if err != nil {
@@ -108,6 +108,7 @@ func mustRun(t *testing.T, name string, args ...string) string {
 
 // A second supervisor does no harm.
 func TestOneSupervisorAFolder(t *testing.T) {
+	t.Parallel()
 	dir := gatewayOnly(t)
 	if _, errOut, err := program(t, "start", dir); err != nil {
 		t.Fatal(err, errOut)
@@ -123,6 +124,7 @@ func TestOneSupervisorAFolder(t *testing.T) {
 
 // A supervisor does not outlive its release.
 func TestSupervisorEndsWithItsFolder(t *testing.T) {
+	t.Parallel()
 	dir := gatewayOnly(t)
 	supervisor := exec.Command(os.Args[0], "supervise", dir)
 	supervisor.Env = append(os.Environ(), asWorker+"=1")
@@ -144,6 +146,7 @@ func TestSupervisorEndsWithItsFolder(t *testing.T) {
 // A worker that cannot start is tried again with growing pauses, as after a
 // reboot, and serves once it can.
 func TestSupervisorBacksOff(t *testing.T) {
+	t.Parallel()
 	dir := gatewayOnly(t)
 	peers, err := os.ReadFile(filepath.Join(dir, worker.PeersFile))
 	if err != nil {

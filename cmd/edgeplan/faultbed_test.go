@@ -94,7 +94,7 @@ func newMatrixBed(t *testing.T, start func(testing.TB, testbed.Options) *testbed
 	b.write("known_hosts", []byte(known.String()))
 	b.write("main.edgeplan.hcl", fmt.Appendf(nil, matrixConfig, strings.Join(hosts, ", "), "linux/"+runtime.GOARCH, memory))
 	if *faultMoments == 0 {
-		b.write(".ssh/config", []byte("Host *\n ConnectTimeout 2\n ServerAliveInterval 1\n"))
+		b.write(".ssh/config", []byte("Host *\n ConnectTimeout 4\n ServerAliveInterval 2\n"))
 	}
 	b.nextModel()
 	b.init()

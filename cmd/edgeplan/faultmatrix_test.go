@@ -85,6 +85,7 @@ func swapBack(r *run) error {
 // at -fault-moments of them. `make fault-matrix` is the long form, whose result
 // docs/reliability.md has.
 func TestFaultMatrix(t *testing.T) {
+	t.Parallel()
 	start, faults := testbed.Start, matrixFaults
 	if err := testbed.Unusable(); err != nil {
 		if *faultMoments > 0 {

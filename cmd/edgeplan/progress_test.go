@@ -152,13 +152,14 @@ func TestProgressBars(t *testing.T) {
 	s.waitFor(t, 0, `\x1b\[32m=`)
 
 	s.resize(t, 40)
-	time.Sleep(500 * time.Millisecond) // of frames that were under way
-	from := len(s.shown())
-	s.waitFor(t, from, `node\.a +\[[^\n]*40%`)
-	for _, line := range strings.Split(escapes.ReplaceAllString(s.shown()[from:], ""), "\n") {
-		if width := len([]rune(strings.TrimRight(line, "\r"))); width > 40 {
-			t.Errorf("%d columns are drawn on 40: %q", width, line)
-		}
+	from, drawn := 0, 41
+	for end := time.Now().Add(30 * time.Second); drawn > 40 && time.Now().Before(end); { // some frames were under way
+		from = len(s.shown())
+		s.waitFor(t, from, `node\.a +\[[^\n]*40%`)
+		drawn = widest(s.shown()[from:])
+	}
+	if drawn > 40 {
+		t.Errorf("%d columns are drawn on 40: %q", drawn, s.shown()[from:])
 	}
 	bars.show(deployer.Event{Node: "node.a", Kind: "upload", Bytes: 10 << 20, Total: 10 << 20})
 	bars.show(deployer.Event{Node: "node.a", Kind: "start", Message: "starting"})
@@ -169,6 +170,14 @@ func TestProgressBars(t *testing.T) {
 	s.screen.Close()
 	s.control.Close()
 	<-s.ended
+}
+
+// widest is the number of columns of the longest line.
+func widest(shown string) (columns int) {
+	for _, line := range strings.Split(escapes.ReplaceAllString(shown, ""), "\n") {
+		columns = max(columns, len([]rune(strings.TrimRight(line, "\r"))))
+	}
+	return columns
 }
 
 // NO_COLOR takes the colours, and TERM=dumb the bars.

@@ -25,26 +25,31 @@ var (
 // Two applies at once: exactly one has the lock, through its prompt and all it
 // does, and the other says who holds it and since when.
 func TestTwoAppliesAtOnce(t *testing.T) {
-	t.Run("local", func(t *testing.T) { raceApplies(t, *races/2, nil) })
+	t.Parallel()
+	t.Run("local", func(t *testing.T) {
+		t.Parallel()
+		raceApplies(t, *races/2, nil)
+	})
 	t.Run("http", func(t *testing.T) {
+		t.Parallel()
 		address := servertest.StartProtocol(t).URL + "/state"
 		raceApplies(t, *races/4, []string{"http", "address = " + quote(address), "lock_address = " + quote(address)})
 	})
 	t.Run("s3", func(t *testing.T) {
+		t.Parallel()
 		s := servertest.StartS3(t)
-		t.Setenv("AWS_ACCESS_KEY_ID", s.AccessKey)
-		t.Setenv("AWS_SECRET_ACCESS_KEY", s.SecretKey)
 		raceApplies(t, *races/4, []string{"s3", "endpoint = " + quote(s.Endpoint), "bucket = " + quote(s.Bucket), `key = "state"`,
-			`region = "us-east-1"`, "use_path_style = true"})
+			`region = "us-east-1"`, "use_path_style = true"}, "AWS_ACCESS_KEY_ID="+s.AccessKey, "AWS_SECRET_ACCESS_KEY="+s.SecretKey)
 	})
 }
 
 func quote(text string) string { return fmt.Sprintf("%q", text) }
 
 // raceApplies lets pairs of applies race, with the state in a backend: its type and the
-// lines of its block.
-func raceApplies(t *testing.T, pairs int, backend []string) {
+// lines of its block, and what is in the environment for it.
+func raceApplies(t *testing.T, pairs int, backend []string, env ...string) {
 	bed := newWorkbench(t, filepath.Join(program, "edgeplan"))
+	bed.env = env
 	if backend != nil {
 		block := fmt.Sprintf("edgeplan {\n  backend %q {\n    %s\n  }\n}\n", backend[0], strings.Join(backend[1:], "\n    "))
 		bed.write(t, "backend.edgeplan.hcl", []byte(block))

@@ -32,6 +32,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/enginetest"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
 	"github.com/edgeplan/edgeplan/internal/onnxpb"
+	"github.com/edgeplan/edgeplan/internal/porttest"
 	"github.com/edgeplan/edgeplan/worker"
 )
 
@@ -87,12 +88,14 @@ func buildWorkerInto(dir string) error {
 
 // TestScripts are the transcripts of every command, against embedded devices.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, params(t, "testdata/script", startEmbedded))
 }
 
 // TestEndToEnd is the whole way against real OpenSSH servers, each a process of
 // its own with its own host key.
 func TestEndToEnd(t *testing.T) {
+	t.Parallel()
 	key := newKey(t)
 	probe := sshdtest.Start(t, sshdtest.Options{AuthorizedKey: key.public}) // skips, or fails where it must run
 	probe.Kill()
@@ -106,10 +109,10 @@ type bed func(t testing.TB, host, home string, key ssh.PublicKey) started
 // and every device is a machine of its own.
 var addresses atomic.Int32
 
-// nextAddress is a loopback address that no other device of this run has; the
-// process id keeps runs apart.
+// nextAddress is a loopback address that no other device has now; the process id keeps
+// runs apart. Tests of the deployer have theirs from 127.100.0.0 on.
 func nextAddress() string {
-	return fmt.Sprintf("127.%d.%d.%d", 20+os.Getpid()/250%200, os.Getpid()%250, addresses.Add(1))
+	return fmt.Sprintf("127.%d.%d.%d", 20+os.Getpid()/250%80, os.Getpid()%250, addresses.Add(1)%250+1)
 }
 
 // started is one device of a script.
@@ -411,8 +414,6 @@ func comparePlans(ts *testscript.TestScript, _ bool, args []string) {
 // freePort is `freeport NAME`: sets a variable to a port of 127.0.0.1 that nobody
 // listens on.
 func freePort(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	defer l.Close()
-	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	t := ts.Value(devicesKey{}).(*devices).t
+	ts.Setenv(args[0], strconv.Itoa(porttest.Free(t, "127.0.0.1")))
 }

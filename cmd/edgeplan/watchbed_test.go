@@ -3,7 +3,6 @@ package main_test
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"github.com/edgeplan/edgeplan/internal/device/sshdtest"
 	"github.com/edgeplan/edgeplan/internal/enginetest"
 	"github.com/edgeplan/edgeplan/internal/modelbuilder"
+	"github.com/edgeplan/edgeplan/internal/porttest"
 	"github.com/edgeplan/edgeplan/plan"
 	"github.com/edgeplan/edgeplan/statefile"
 )
@@ -77,7 +77,7 @@ func newWatchBed(t testing.TB) *watchBed {
 		fmt.Fprintf(&nodes, "    %s = { host = %q, port = %d, user = %q }\n", name, s.Host, s.Port, s.User)
 	}
 	b.write(t, "known_hosts", []byte(knownHosts.String()))
-	port := freeTCPPort(t)
+	port := porttest.Free(t, "127.0.0.1")
 	b.write(t, "main.edgeplan.hcl", fmt.Appendf(nil, watchConfig, nodes.String(), "linux/"+runtime.GOARCH, port))
 	model, err := modelbuilder.ResNet(1, modelbuilder.Small())
 	if err != nil {
@@ -95,16 +95,6 @@ func newWatchBed(t testing.TB) *watchBed {
 	}
 	b.load = startLoad(t, pause, fmt.Sprintf("http://127.0.0.1:%d/v2/models/m/infer", port))
 	return b
-}
-
-func freeTCPPort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 // watchArgs are those of every watch.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +50,23 @@ func (b *watchBed) await(t testing.TB, limit time.Duration, event, part string) 
 	}
 	t.Fatalf("no event %s with %q within %s: %+v", event, part, limit, b.events(t))
 	return watchEvent{}
+}
+
+// awaitAway waits until a device is seen to be away.
+func (b *watchBed) awaitAway(t testing.TB, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		last := ""
+		for _, e := range b.events(t) {
+			if strings.Contains(e.Node, name) && slices.Contains([]string{"away", "ill", "back"}, e.Event) {
+				last = e.Event
+			}
+		}
+		if last == "away" {
+			return
+		}
+	}
+	t.Fatalf("%s is not seen to be away: %+v", name, b.events(t))
 }
 
 // awaitApplied waits while a plan is being carried out.

@@ -162,13 +162,14 @@ const watchUnitName = "edgeplan-watch.service"
 // The unit that is printed is one under which a watch does all that it has to: it starts,
 // looks, plans, applies and writes its log and the state, and it ends in order.
 func TestWatchUnderSystemd(t *testing.T) {
+	t.Parallel()
 	w := newWatchSystem(t)
 	w.mustAs(t, asDaemon, systemProgram, "-chdir="+systemFolder, "apply", "-auto-approve")
 	w.must(t, "sh", "-c", "cd "+systemFolder+" && "+strings.Join(asDaemon, " ")+" "+systemProgram+
 		" watch -auto-approve -interval 300ms -grace 1s -settle 1s -period 1s -log events -print-unit >/etc/systemd/system/"+watchUnitName)
 	w.must(t, "systemctl", "daemon-reload")
 	w.must(t, "systemctl", "enable", "--now", watchUnitName)
-	w.await(t, 20*time.Second, "start", "watching 1 device")
+	w.await(t, time.Minute, "start", "watching 1 device")
 	first := w.property(t, "MainPID")
 	if status := w.must(t, "cat", "/proc/"+first+"/status"); !strings.Contains(status, "NoNewPrivs:\t1") || !strings.Contains(status, "CapBnd:\t0000000000000000") {
 		t.Errorf("it is not hardened:\n%s", status)
@@ -177,7 +178,7 @@ func TestWatchUnderSystemd(t *testing.T) {
 	release := w.must(t, "sh", "-c", "readlink -f "+systemHome+"/.edgeplan/m-*/current")
 	worker := path.Join(strings.TrimSpace(release), "edgeplan-worker")
 	w.mustAs(t, asDaemon, worker, "stop", path.Dir(worker))
-	w.await(t, 20*time.Second, "applied", "repair node.hall")
+	w.await(t, time.Minute, "applied", "repair node.hall")
 	if pid := w.property(t, "MainPID"); pid != first {
 		t.Errorf("it was started again: %s, and then %s", first, pid)
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,7 @@ import (
 type workbench struct {
 	dir     string
 	program string
+	env     []string // of every command, beside this process's
 	homes   []string
 }
 
@@ -93,7 +95,7 @@ func (b *workbench) write(t testing.TB, name string, content []byte) {
 func (b *workbench) command(env []string, args ...string) *exec.Cmd {
 	command := exec.Command(b.program, args...)
 	command.Dir = b.dir
-	command.Env = append(os.Environ(), env...)
+	command.Env = slices.Concat(os.Environ(), b.env, env)
 	return command
 }
 

@@ -14,7 +14,9 @@ done
 dir=$1
 status() { # the process is known where the running worker has one
 	pid=$(cat "$dir/running" 2>/dev/null)
-	printf '{"running":%s,"ready":%s,"pid":%s}\n' "$1" "$1" "${pid:-0}"
+	old=false
+	[ ! -e "$dir/old-key" ] || old=true
+	printf '{"running":%s,"ready":%s,"pid":%s,"old_key":%s}\n' "$1" "$1" "${pid:-0}" "$old"
 }
 case $command in
 key)
@@ -30,6 +32,7 @@ start)
 		exit 1
 	fi
 	echo 0 >"$dir/worker.lock"
+	rm -f "$dir/old-key"
 	[ -e "$HOME/end-once-ready" ] && { status false; exit; }
 	echo $$ >"$dir/running"
 	status true

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/edgeplan/edgeplan/internal/porttest"
 )
 
 // HTTP is a running server of Terraform's HTTP backend protocol.
@@ -24,7 +26,7 @@ func (h HTTP) LockAddress(name string) string { return h.Address(name) + "/lock"
 func StartHTTP(t testing.TB) HTTP {
 	t.Helper()
 	executable := Program(t, Gitea)
-	address, dir := freeAddress(t), t.TempDir()
+	address, dir := porttest.Address(t), t.TempDir()
 	config := filepath.Join(dir, "app.ini")
 	if err := os.WriteFile(config, []byte(giteaConfig(dir, address, executable)), 0o600); err != nil {
 		t.Fatal(err)

@@ -88,16 +88,5 @@ func start(t testing.TB, command *exec.Cmd, address string) {
 	t.Fatalf("%s does not answer at %s", command.Path, address)
 }
 
-// freeAddress is a loopback address with a free port.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func host(address string) string { h, _, _ := net.SplitHostPort(address); return h }
 func port(address string) string { _, p, _ := net.SplitHostPort(address); return p }

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/edgeplan/edgeplan/internal/porttest"
 )
 
 // S3 is a running S3 service with one bucket.
@@ -18,7 +20,7 @@ type S3 struct {
 func StartS3(t testing.TB) S3 {
 	t.Helper()
 	executable := Program(t, Versitygw)
-	address := freeAddress(t)
+	address := porttest.Address(t)
 	s := S3{Endpoint: "http://" + address, AccessKey: "operator", SecretKey: "a secret of this test", Bucket: "states"}
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, s.Bucket), 0o700); err != nil { // a bucket is a folder

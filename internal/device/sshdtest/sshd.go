@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/edgeplan/edgeplan/internal/porttest"
 )
 
 // Programs of OpenSSH as Debian installs them.
@@ -82,7 +84,7 @@ func Start(t testing.TB, o Options) *Server {
 		s.Home = t.TempDir()
 	}
 	if s.Port == 0 {
-		s.Port = freePort(t, s.Host)
+		s.Port = porttest.Free(t, s.Host)
 	}
 	var err error
 	if s.HostKeyLine, err = WriteHostKey(filepath.Join(dir, "host_key")); err != nil {
@@ -272,16 +274,6 @@ func write(t testing.TB, path string, content []byte, mode os.FileMode) {
 	if err := os.WriteFile(path, content, mode); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t testing.TB, host string) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }
 
 // launch starts sshd and waits until it answers.
