@@ -97,7 +97,7 @@ func BenchmarkProbePredicts(b *testing.B) {
 	if err != nil {
 		b.Skipf("needs root and control groups: %v", err)
 	}
-	b.Cleanup(limits.Remove)
+	b.Cleanup(func() { limits.Remove() }) // with the groups that were made by then
 	p := &prediction{limits: &limits, dir: b.TempDir()}
 	p.startPace(b)
 	for _, m := range predictedModels {
