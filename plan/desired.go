@@ -123,7 +123,7 @@ const mostMemoryDrift = 0.1
 func (b *builder) measuresMemory(name string) bool {
 	for _, model := range b.in.Config.Models {
 		if model.Name == name {
-			_, measured := b.memoryOf(model)
+			measured := b.memoryOf(model).measured
 			return len(measured) > 0 || slices.ContainsFunc(b.cluster(), func(n *config.Node) bool { return b.baseBytes(n) != EngineBaseBytes })
 		}
 	}

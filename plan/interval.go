@@ -55,7 +55,7 @@ func (b *builder) deviationOf(node *config.Node, p *placed, stage solver.Placed)
 
 // memoryOrigin says where the memory of a stage comes from.
 func (b *builder) memoryOrigin(node *config.Node, p *placed) config.Origin {
-	_, measured := b.memoryOf(p.model)
+	measured := b.memoryOf(p.model).measured
 	switch {
 	case measured[node.Address] || measured[node.ProfileOf]:
 		return config.Measured

@@ -36,18 +36,20 @@ func (b *builder) addMessages(n *solver.Node, node *config.Node, model *config.M
 
 // slower is by how much more a byte slows a stage down whose engine runs meanwhile, in
 // seconds, which the ranges say that were timed alone and as a stage, beside what messages cost
-// on the node where they were: the mean, each between nothing and what the engine takes alone,
-// since what is beyond was disturbed.
+// on the node where they were: what all of them took more over all their bytes. The two times
+// of a range were taken one after the other on a device whose speed may have moved between, to
+// either side; so what one took less counts against what another took more, neither with more
+// than the engine takes alone, and only their sum is not less than nothing.
 func (p *profiled) slower(chain *onnx.Chain, costs messageCosts) float64 {
-	sum, n := 0.0, 0
+	sum, moved := 0.0, 0.0
 	for _, m := range p.list {
 		bytes := bytesAround(chain, m.FirstSegment, m.LastSegment)
 		if m.ServingCPUSeconds > 0 && bytes > 0 {
 			more := m.ServingCPUSeconds - m.Seconds - costs.request - costs.byte*bytes
-			sum, n = sum+min(max(0, more), m.Seconds)/bytes, n+1
+			sum, moved = sum+min(max(-m.Seconds, more), m.Seconds), moved+bytes
 		}
 	}
-	return sum / max(1, float64(n))
+	return max(0, sum) / max(1, moved)
 }
 
 // bytesAround are those that a stage of a range receives and sends for a request.

@@ -92,3 +92,26 @@ func (c messageCase) node() *solver.Node {
 	b.addMessages(n, &c.on, model, b.profilesOf(&c.on, model))
 	return n
 }
+
+// What ranges took more as stages counts over all their bytes, and what one took less counts
+// against it: 300 bytes around the first, which takes 1 s alone, and 500 around the second with 2 s.
+func TestSlowerOfSeveralRanges(t *testing.T) {
+	chain := &onnx.Chain{Segments: make([]onnx.Segment, 2), Cuts: []onnx.Cut{{Bytes: 100}, {Bytes: 200}, {Bytes: 300}}}
+	for _, c := range []struct {
+		name                string
+		first, second, want float64 // seconds as stages, and of a byte
+	}{
+		{"both more", 1.2, 2.6, 0.8 / 800},
+		{"one less", 0.8, 2.6, 0.4 / 800},
+		{"as much less as more", 0.5, 2.5, 0},
+		{"both less", 0.9, 1.8, 0},
+		{"one disturbed", 9, 2.2, 1.2 / 800},
+		{"one not served", 0, 2.5, 0.5 / 500},
+		{"none served", 0, 0, 0},
+	} {
+		p := &profiled{list: []*measurement.Profile{{Seconds: 1, ServingCPUSeconds: c.first}, {FirstSegment: 1, LastSegment: 1, Seconds: 2, ServingCPUSeconds: c.second}}}
+		if got := p.slower(chain, messageCosts{}); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%s: %g s a byte, want %g", c.name, got, c.want)
+		}
+	}
+}

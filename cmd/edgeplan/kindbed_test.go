@@ -27,7 +27,7 @@ func (p *prediction) newBed(b *testing.B, c randomCluster) *kindBed {
 	bed := newNetBed(b, append(append([]int{}, c.mbps...), 100)...)
 	bed.limits, bed.operator = p.limits, bed.n // what clients send to the gateway takes none of its links
 	for i, kind := range c.kinds {
-		group, err := p.limits.Device(kindShares[kind])
+		group, err := p.pace.Device(kindShares[kind])
 		if err != nil {
 			b.Fatal(err)
 		}

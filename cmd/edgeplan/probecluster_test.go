@@ -1,12 +1,15 @@
 package main_test
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -20,9 +23,11 @@ import (
 var (
 	predictClusters = flag.Int("predict-clusters", 5, "BenchmarkProbePredicts: `COUNT` of random clusters")
 	predictModels   = flag.String("predict-models", "", "BenchmarkProbePredicts: only models whose names contain this `TEXT`")
+	predictOnly     = flag.Int("predict-only", 0, "BenchmarkProbePredicts: only the cluster with this `NUMBER`, of 1 and up")
+	predictFrom     = flag.String("predict-from", "", "BenchmarkProbePredicts: take what is known of the kinds from this `DIR`, where -predict-keep kept it")
 	predictKeep     = flag.String("predict-keep", "", "BenchmarkProbePredicts: keep measurements and plans in this `DIR`")
 	predictSeed     = flag.Uint64("predict-seed", 8, "BenchmarkProbePredicts: `SEED` of the clusters")
-	predictFor      = flag.Duration("predict-duration", 12*time.Second, "BenchmarkProbePredicts: measure each pipeline for this `TIME`")
+	predictFor      = flag.Duration("predict-duration", 20*time.Second, "BenchmarkProbePredicts: measure each pipeline for this `TIME`")
 )
 
 // kindShares are the kinds of devices: the share of a core that each has. Less than 0.2 is
@@ -38,17 +43,9 @@ type predictedModel struct {
 }
 
 var predictedModels = []predictedModel{
-	{"resnet18", func() (*modelbuilder.Model, error) {
-		o := modelbuilder.ResNet18()
-		o.Image = 112
-		return modelbuilder.ResNet(1, o)
-	}},
+	{"resnet18", func() (*modelbuilder.Model, error) { return modelbuilder.ResNet(1, modelbuilder.ResNet18()) }},
 	{"mobilenet", func() (*modelbuilder.Model, error) { return modelbuilder.MobileNetV2(1) }},
-	{"resnet50", func() (*modelbuilder.Model, error) {
-		o := modelbuilder.ResNet50()
-		o.Image = 112
-		return modelbuilder.ResNet(1, o)
-	}},
+	{"resnet50", func() (*modelbuilder.Model, error) { return modelbuilder.ResNet(1, modelbuilder.ResNet50()) }},
 }
 
 // randomCluster is some devices, each of a kind and with a rate at which it sends.
@@ -87,6 +84,7 @@ type predictedRow struct {
 	stages              int
 	predicted, measured float64
 	memory              []float64 // of each stage, predicted over the real peak
+	pace                []float64 // of each processor: by what its share grew meanwhile
 }
 
 func (r predictedRow) ratio() float64 { return r.measured / r.predicted }
@@ -99,18 +97,24 @@ func BenchmarkProbePredicts(b *testing.B) {
 	if err != nil {
 		b.Skipf("needs root and control groups: %v", err)
 	}
-	b.Cleanup(limits.Remove)
+	b.Cleanup(func() { limits.Remove() }) // with the groups that were made by then
 	p := &prediction{limits: &limits, dir: b.TempDir()}
+	p.startPace(b)
 	for _, m := range predictedModels {
 		if strings.Contains(m.name, *predictModels) {
 			p.models = append(p.models, m)
 		}
 	}
 	p.build(b)
-	b.Run("kinds", p.calibrate)
+	if p.measurements == nil {
+		b.Run("kinds", p.calibrate)
+	}
 	random := rand.New(rand.NewPCG(*predictSeed, 1))
 	for k := range *predictClusters {
 		c := newRandomCluster(random)
+		if *predictOnly != 0 && *predictOnly != k+1 {
+			continue
+		}
 		b.Run(fmt.Sprintf("cluster %d", k+1), func(b *testing.B) { p.try(b, c) })
 	}
 	p.report(b)
@@ -119,10 +123,36 @@ func BenchmarkProbePredicts(b *testing.B) {
 // prediction is a run of BenchmarkProbePredicts.
 type prediction struct {
 	limits       *cpushare.Limits
+	pace         *cpushare.Pace
 	dir          string
 	models       []predictedModel
 	measurements []byte // of the kinds
 	rows         []predictedRow
+}
+
+// referenceFile holds what the reference takes nominally, in seconds.
+const referenceFile = "reference"
+
+// startPace holds the devices to the speed of this moment, or to that of the run whose
+// measurements are taken.
+func (p *prediction) startPace(b *testing.B) {
+	b.Helper()
+	nominal := 0.0
+	if *predictFrom != "" {
+		text, err := os.ReadFile(filepath.Join(*predictFrom, referenceFile))
+		if err == nil {
+			nominal, err = strconv.ParseFloat(string(text), 64)
+		}
+		if err == nil {
+			p.measurements, err = os.ReadFile(filepath.Join(*predictFrom, measurement.FileName))
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	p.pace, nominal = newPace(b, p.limits, nominal)
+	p.keep(b, referenceFile, strconv.AppendFloat(nil, nominal, 'g', -1, 64))
+	b.Logf("the reference takes %.2f ms", 1000*nominal)
 }
 
 func (p *prediction) build(b *testing.B) {
@@ -208,10 +238,44 @@ func (p *prediction) try(b *testing.B, c randomCluster) {
 		planned := bed.edgeplan(bed.folder, "plan", "-json")
 		p.keep(b, fmt.Sprintf("%s-%s.plan.json", filepath.Base(b.Name()), m.name), []byte(planned))
 		bed.edgeplan(bed.folder, "apply", "-auto-approve")
+		logPlanned(b, planned)
+		begun := p.pace.Clock()
 		row := bed.measure(m.name)
+		for processor := range runtime.NumCPU() {
+			row.pace = append(row.pace, p.pace.Factor(processor, begun))
+		}
 		row.cluster = c.String()
 		p.rows = append(p.rows, row)
-		b.Logf("%s: %d stages, %.2f/s predicted, %.2f/s measured, %.3f; memory %.2f", row.model, row.stages, row.predicted, row.measured, row.ratio(), row.memory)
+		b.Logf("%s: %d stages, %.2f/s predicted, %.2f/s measured, %.3f; memory %.2f; shares times %.2f", row.model, row.stages, row.predicted, row.measured, row.ratio(), row.memory, row.pace)
+	}
+}
+
+// logPlanned tells the time that a plan gives every stage and transfer.
+func logPlanned(b *testing.B, planned string) {
+	b.Helper()
+	var document struct {
+		Models []struct {
+			Stages []struct {
+				Node    string  `json:"node"`
+				Seconds float64 `json:"seconds"`
+				Origin  string  `json:"compute_origin"`
+			} `json:"stages"`
+			Transfers []struct {
+				From    string  `json:"from"`
+				To      string  `json:"to"`
+				Bytes   int     `json:"bytes"`
+				Seconds float64 `json:"seconds"`
+			} `json:"transfers"`
+		} `json:"models"`
+	}
+	if err := json.Unmarshal([]byte(planned[max(0, strings.Index(planned, "\n{\n")):]), &document); err != nil || len(document.Models) != 1 {
+		b.Fatalf("%v: %s", err, planned)
+	}
+	for _, s := range document.Models[0].Stages {
+		b.Logf("  planned: %s %.1f ms, %s", s.Node, 1000*s.Seconds, s.Origin)
+	}
+	for _, t := range document.Models[0].Transfers {
+		b.Logf("  planned: %s to %s %d bytes %.1f ms", t.From, t.To, t.Bytes, 1000*t.Seconds)
 	}
 }
 
@@ -220,10 +284,10 @@ func (p *prediction) report(b *testing.B) {
 	b.Helper()
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "model\tdevices: share of a core at Mbit/s\tstages\tpredicted\tmeasured\tmeasured/predicted\tmemory predicted/peak")
+	fmt.Fprintln(w, "model\tdevices: share of a core at Mbit/s\tstages\tpredicted\tmeasured\tmeasured/predicted\tmemory predicted/peak\tshares times")
 	var worst, mean, worstMemory float64
 	for _, r := range p.rows {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%.2f/s\t%.2f/s\t%.3f\t%.2f\n", r.model, r.cluster, r.stages, r.predicted, r.measured, r.ratio(), r.memory)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%.2f/s\t%.2f/s\t%.3f\t%.2f\t%.2f\n", r.model, r.cluster, r.stages, r.predicted, r.measured, r.ratio(), r.memory, r.pace)
 		e := math.Abs(r.predicted/r.measured - 1)
 		worst, mean = max(worst, e), mean+e/float64(len(p.rows))
 		for _, m := range r.memory {

@@ -32,9 +32,11 @@ func rangesToMeasure(chain *onnx.Chain, optimization string) []segmentRange {
 	return distinctRanges(ranges)
 }
 
-// rangesToServe are those that a real worker runs as well: quarters but the first and the last.
+// rangesToServe are those that a real worker runs as well: quarters, which differ in what they
+// compute and in the messages around them.
 func rangesToServe(chain *onnx.Chain, optimization string) []segmentRange {
 	bounds := divide(chain, plan.AllowedCuts(chain, optimization), 4)
+	bounds = append(append([]int{0}, bounds...), len(chain.Segments))
 	var ranges []segmentRange
 	for i := range len(bounds) - 1 {
 		ranges = append(ranges, segmentRange{bounds[i], bounds[i+1] - 1})

@@ -52,6 +52,13 @@ func buildAndRun(m *testing.M) int {
 		}
 		return 0
 	}
+	if engine, model, ok := strings.Cut(os.Getenv(bedReference), " "); ok {
+		if err := serveReference(engine, model); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return 0
+	}
 	dir, err := os.MkdirTemp("", "edgeplan-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -92,6 +92,15 @@ func (l *Limits) Device(share float64) (string, error) {
 	return name, errors.Join(l.write(name, "cpu.cfs_period_us", strconv.Itoa(Period)), l.write(name, "cpu.cfs_quota_us", quota))
 }
 
+// quotaFile is where a device's time in a period is, in microseconds; version 2 keeps the period
+// of a file that only the first number is written to.
+func (l Limits) quotaFile() string {
+	if l.v2 {
+		return "cpu.max"
+	}
+	return "cpu.cfs_quota_us"
+}
+
 // Command runs a program in a device's group from its first instruction on, on one
 // processor: on two, the part of a short period that the other has taken and not used is
 // lost, and a program of several threads would get less than its share.
@@ -100,9 +109,14 @@ func (l Limits) Command(device, program string, args ...string) *exec.Cmd {
 		return exec.Command(program, args...)
 	}
 	procs := filepath.Join(l.Root, device, "cgroup.procs")
-	number, _ := strconv.Atoi(device)
-	processor := strconv.Itoa(number % runtime.NumCPU())
+	processor := strconv.Itoa(processorOf(device))
 	return exec.Command("sh", append([]string{"-c", `echo $$ >"$0" && exec taskset -c "$@"`, procs, processor, program}, args...)...)
+}
+
+// processorOf is the processor of a device.
+func processorOf(device string) int {
+	number, _ := strconv.Atoi(device)
+	return number % runtime.NumCPU()
 }
 
 // Remove removes the groups; their programs have ended.
