@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,29 +20,9 @@ var ErrMemory = errors.New("the worker needs more memory than it may have")
 // watchEvery is how often a worker looks at its memory.
 const watchEvery = 500 * time.Millisecond
 
-// MemoryLimit is what a worker may use, in bytes: what the plan counted on, a quarter for
-// what it could not know, and on a gateway the requests that it lets in, of which the plan
-// counts only those in its queues. 0 is no limit.
-func (m Manifest) MemoryLimit() int64 {
-	if m.MemoryBytes == 0 {
-		return 0
-	}
-	return m.MemoryBytes + m.MemoryBytes/4 + m.admittedBytes()
-}
-
-// admittedBytes are those of the requests that a gateway has in the pipeline and that one
-// connection may have waiting, and of their answers. Go lets as much garbage stand as is alive.
-func (m Manifest) admittedBytes() (total int64) {
-	if m.Gateway == nil {
-		return 0
-	}
-	for _, t := range slices.Concat(m.Gateway.Inputs, m.Gateway.Outputs) {
-		if bytes, err := t.Bytes(); err == nil { // of unknown size, the plan counts nothing either
-			total += bytes
-		}
-	}
-	return 2 * int64(window(m)+inFlight(m)) * total
-}
+// MemoryLimit is what a worker may use, in bytes: what the plan counted on, and a
+// quarter for what it could not know. 0 is no limit.
+func (m Manifest) MemoryLimit() int64 { return m.MemoryBytes + m.MemoryBytes/4 }
 
 // watchMemory ends a worker, by cancel, that has grown beyond its limit: its
 // supervisor starts it anew, and it is its device's memory that is at stake. One

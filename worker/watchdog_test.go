@@ -12,8 +12,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/edgeplan/edgeplan/internal/tensor"
 )
 
 // growEnvironment makes the test binary a process that is watched and grows; its
@@ -119,21 +117,6 @@ func TestHeldMemoryRefusesNonsense(t *testing.T) {
 	}
 	if n, err := heldMemory(filepath.Join("testdata", "status.txt")); err != nil || n != (2048+4+8)<<10 {
 		t.Errorf("got %d, %v", n, err)
-	}
-}
-
-// A full gateway is within its limit: images of 224x224 pixels that are in the pipeline and that
-// wait count, with their answers, twice.
-func TestMemoryLimitOfAGateway(t *testing.T) {
-	image := tensor.Info{Name: "image", Type: tensor.Float32, Shape: []int64{1, 3, 224, 224}}
-	unknown := tensor.Info{Name: "scores", Type: tensor.Float32, Shape: []int64{tensor.Unknown}}
-	m := Manifest{MemoryBytes: 20 << 20, Queue: 2, Gateway: &Gateway{Inputs: []tensor.Info{image}, Outputs: []tensor.Info{unknown}, Stages: 3}}
-	if got, want := m.MemoryLimit(), int64(25<<20+2*(28+64)*602112); got != want {
-		t.Errorf("the limit is %d, want %d", got, want)
-	}
-	m.MemoryBytes = 0
-	if m.MemoryLimit() != 0 {
-		t.Error("without a figure of the plan there is a limit")
 	}
 }
 
