@@ -29,7 +29,7 @@ func TestGatewayKeepsToItsMemory(t *testing.T) {
 		return err
 	})
 	t.Logf("%d answers; the gateway held %.1f MiB at most", result.Answered, float64(most())/(1<<20))
-	if result.Failed > 0 || result.Answered < minInFlight {
+	if result.Failed > 0 || result.Answered == 0 {
 		t.Errorf("%d answers and %d failures; the first: %v", result.Answered, result.Failed, result.FirstError)
 	}
 	if status, err := ReadStatus(c.workers[c.gateway()].dir); err != nil || status.PID != pid {
