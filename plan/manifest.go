@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/internal/transfer"
 	"github.com/edgeplan/edgeplan/statefile"
 	"github.com/edgeplan/edgeplan/worker"
@@ -78,7 +79,7 @@ func (b manifestBuilder) gateway() *worker.Gateway {
 		First:          b.peer(0),
 		Last:           b.peer(len(b.model.Slices) - 1),
 		Stages:         len(b.model.Slices),
-		Requests:       int(gatewayRequests(bytesOf(b.model.Inputs) + bytesOf(b.model.Outputs))),
+		Requests:       int(gatewayRequests(tensor.TotalBytes(b.model.Inputs) + tensor.TotalBytes(b.model.Outputs))),
 		TimeoutSeconds: b.model.TimeoutSeconds,
 		Access:         (*worker.Access)(b.model.Access),
 	}

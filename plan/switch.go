@@ -73,18 +73,7 @@ func WorkerBytes(m *statefile.Model, node string) int64 {
 		}
 	}
 	if m.Gateway == node {
-		return GatewayBaseBytes + gatewayHeldBytes(bytesOf(m.Inputs)+bytesOf(m.Outputs))
+		return GatewayBaseBytes + gatewayHeldBytes(tensor.TotalBytes(m.Inputs)+tensor.TotalBytes(m.Outputs))
 	}
 	return 0
-}
-
-// bytesOf is the size of tensors; one whose size is not known counts nothing.
-func bytesOf(tensors []tensor.Info) int64 {
-	var total int64
-	for _, t := range tensors {
-		if size, err := t.Bytes(); err == nil {
-			total += size
-		}
-	}
-	return total
 }

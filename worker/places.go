@@ -57,19 +57,8 @@ func (g *gateway) hold(ctx context.Context, bytes int64) (context.Context, func(
 // placesOf is how many places a request of some bytes takes: one, or more where it is
 // longer than its tensors, as JSON is.
 func (g *gateway) placesOf(bytes int64) int {
-	place := max(1, sizeOf(g.Inputs)+sizeOf(g.Outputs))
+	place := max(1, tensor.TotalBytes(g.Inputs)+tensor.TotalBytes(g.Outputs))
 	return int(min(max(1, (bytes+place-1)/place), int64(g.places.places)))
-}
-
-// sizeOf is what tensors take, in bytes; one whose shape is not known counts nothing.
-func sizeOf(tensors []tensor.Info) int64 {
-	var total int64
-	for _, t := range tensors {
-		if size, err := t.Bytes(); err == nil {
-			total += size
-		}
-	}
-	return total
 }
 
 // unheld has a place for everybody.

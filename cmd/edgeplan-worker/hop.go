@@ -24,6 +24,8 @@ const (
 	hopSlack       = 5 * time.Millisecond
 	hopConcurrency = 4
 	hopWarmUp      = 200 * time.Millisecond
+	hopFull        = 16 // requests that fill all queues, and what is under way beside them
+	hopFilling     = 10 // requests that a stage computes meanwhile, at most
 	hopNode        = "node.gateway"
 )
 
@@ -160,5 +162,16 @@ func (h *hop) drive(ctx context.Context, pid int, stage probe.Stage, d time.Dura
 	if r.Answered == 0 {
 		return result, errors.New("no request was answered")
 	}
+	h.fill(ctx, r.Throughput(), tensor.TotalBytes(stage.Outputs), infer)
 	return agent.HopResult{CPUSeconds: used / float64(r.Answered), PeakBytes: agent.PeakBytes(pid)}, nil
+}
+
+// fill makes the link behind the stage slower than the stage, until all its queues are full: it
+// holds the most then.
+func (h *hop) fill(ctx context.Context, perSecond float64, outputBytes int64, infer func(context.Context) error) {
+	h.back.SetRate(max(1, perSecond*float64(outputBytes)/2))
+	d := time.Duration(hopFilling / perSecond * float64(time.Second))
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	load.Run(ctx, load.Options{Duration: d, Concurrency: hopFull}, infer) // what is cut off tells nothing
 }

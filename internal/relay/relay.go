@@ -35,6 +35,13 @@ func New(target string, rate float64, slack time.Duration) (*Relay, error) {
 	return r, nil
 }
 
+// SetRate changes the rate, in bytes per second.
+func (r *Relay) SetRate(rate float64) {
+	r.pace.mu.Lock()
+	defer r.pace.mu.Unlock()
+	r.pace.rate = rate
+}
+
 // Address is where to connect to, host:port.
 func (r *Relay) Address() string { return r.listener.Addr().String() }
 
@@ -78,6 +85,8 @@ func (r *Relay) note(conns ...net.Conn) {
 // the next one.
 func (p *pace) piece() int {
 	const packet, most = 1500, 16 << 10
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	return int(min(max(packet, p.rate*0.0015), most))
 }
 

@@ -165,6 +165,17 @@ func (i Info) Elements() (int64, error) {
 	return int64(n), nil
 }
 
+// TotalBytes is the size of tensors together, math.MaxInt64 at most; one whose size is not known
+// counts nothing.
+func TotalBytes(infos []Info) (total int64) {
+	for _, i := range infos {
+		if bytes, err := i.Bytes(); err == nil {
+			total += min(bytes, math.MaxInt64-total)
+		}
+	}
+	return total
+}
+
 // Bytes is the size of the tensor's elements in bytes; types under 8 bits are
 // packed. It fails where Elements does, and for types without a fixed size.
 func (i Info) Bytes() (int64, error) {
