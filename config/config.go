@@ -27,9 +27,10 @@ type Config struct {
 	// Sources holds the files as read, for diagnostics with snippets.
 	Sources map[string]*hcl.File
 
-	outputs *outputs
-	secrets []string
-	unread  hcl.Diagnostics // what is wrong with the file of measurements
+	outputs   *outputs
+	secrets   []string
+	sensitive map[string]bool // variables by name
+	unread    hcl.Diagnostics // what is wrong with the file of measurements
 	// incomplete says that there may be nodes that are not known here.
 	incomplete bool
 }

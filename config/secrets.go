@@ -10,10 +10,15 @@ import (
 // out of logs.
 func (c *Config) Secrets() []string { return c.secrets }
 
+// Sensitive says whether the value of a variable is not to be shown.
+func (c *Config) Sensitive(variable string) bool { return c.sensitive[variable] }
+
 // keepSecrets remembers the texts of sensitive values.
 func (l *loader) keepSecrets(values map[address]cty.Value) {
-	for _, value := range values {
+	l.config.sensitive = map[string]bool{}
+	for address, value := range values {
 		if unmarked, marks := value.UnmarkDeep(); len(marks) > 0 {
+			l.config.sensitive[address.name] = true
 			l.config.secrets = append(l.config.secrets, textsOf(unmarked)...)
 		}
 	}

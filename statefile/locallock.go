@@ -65,8 +65,11 @@ func (l *local) writeInfo(info LockInfo) error {
 func (l *local) tryLock(ctx context.Context) (fileLock, LockInfo, error) {
 	for over := time.Now().Add(holderTime); ; {
 		held, err := l.files.TryLock(l.lockPath())
-		if held != nil || err != nil || ctx.Err() != nil || time.Now().After(over) {
+		switch {
+		case held != nil || err != nil:
 			return held, LockInfo{}, err
+		case ctx.Err() != nil || time.Now().After(over):
+			return nil, l.holder(), nil
 		}
 		select {
 		case <-ctx.Done():

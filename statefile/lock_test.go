@@ -223,6 +223,22 @@ func TestForceUnlock(t *testing.T) {
 	}
 }
 
+// slowHolder are files of which somebody holds the lock until it is tried for the second time.
+type slowHolder struct {
+	osFiles
+	tries int
+	act   func() error
+}
+
+func (s *slowHolder) TryLock(path string) (fileLock, error) {
+	if s.tries++; s.tries == 2 {
+		if err := s.act(); err != nil {
+			return nil, err
+		}
+	}
+	return s.osFiles.TryLock(path)
+}
+
 // A holder that is slow to write down who it is, is waited for, and one that has let go by
 // then stands in nobody's way.
 func TestLockOfASlowHolder(t *testing.T) {
@@ -234,19 +250,11 @@ func TestLockOfASlowHolder(t *testing.T) {
 			if err != nil || held == nil {
 				t.Fatal(held, err)
 			}
-			done := make(chan error)
-			go func() {
-				time.Sleep(800 * time.Millisecond)
-				if writes {
-					done <- slow.writeInfo(LockInfo{ID: "slow"})
-				} else {
-					done <- held.Unlock()
-				}
-			}()
-			got := newLocal(path, osFiles{}).Lock(t.Context(), LockInfo{ID: "next"})
-			if err := <-done; err != nil {
-				t.Fatal(err)
+			act := held.Unlock
+			if writes {
+				act = func() error { return slow.writeInfo(LockInfo{ID: "slow"}) }
 			}
+			got := newLocal(path, &slowHolder{act: act}).Lock(t.Context(), LockInfo{ID: "next"})
 			var locked *LockError
 			if errors.As(got, &locked) != writes || writes && locked.Info.ID != "slow" || !writes && got != nil {
 				t.Errorf("got %v", got)

@@ -79,9 +79,11 @@ func newHop(dir string, stage probe.Stage) (*hop, error) {
 	if err != nil {
 		return nil, err
 	}
-	atGateway, err := unusedAddress()
-	if err != nil {
-		return nil, err
+	atGateway := atStage
+	for atGateway == atStage {
+		if atGateway, err = unusedAddress(); err != nil {
+			return nil, err
+		}
 	}
 	if h.to, err = relay.New(atStage, hopRate, hopSlack); err != nil {
 		return nil, err

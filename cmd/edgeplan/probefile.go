@@ -22,6 +22,9 @@ func (p *probing) record(newer measurement.Measurements) error {
 	if _, err := measurement.Encode(&newer); err != nil {
 		return err
 	}
+	if err := p.note(newer.Links); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	p.measured, p.results = measurement.Merge(p.measured, &newer), measurement.Merge(p.results, &newer)
 	p.revision++
@@ -80,12 +83,20 @@ func (p *probing) recordNode(n measurement.Node) error {
 }
 
 func (p *probing) recordLink(l measurement.Link) error {
-	if p.noted != nil {
+	return p.record(measurement.Measurements{Links: []measurement.Link{l}})
+}
+
+// note tells who keeps note of links that they are about to be written.
+func (p *probing) note(links []measurement.Link) error {
+	if p.noted == nil {
+		return nil
+	}
+	for _, l := range links {
 		if err := p.noted(l); err != nil {
 			return err
 		}
 	}
-	return p.record(measurement.Measurements{Links: []measurement.Link{l}})
+	return nil
 }
 
 // recordProfile also drops profiles of what the model file was before: they say nothing

@@ -44,12 +44,16 @@ func (v *variables) add(flags *flag.FlagSet) {
 	})
 }
 
-// words are the options that set the same variables, for a command that somebody is to type.
-func (v variables) words() (words []string) {
+// words are the options that set the same variables, for a command that somebody is to type;
+// the values of sensitive ones are left to fill in.
+func (v variables) words(cfg *config.Config) (words []string) {
 	for _, input := range v {
-		if input.File != "" {
+		switch {
+		case input.File != "":
 			words = append(words, "-var-file "+shellWord(input.File))
-		} else {
+		case cfg.Sensitive(input.Name):
+			words = append(words, "-var "+shellWord(input.Name+"=…"))
+		default:
 			words = append(words, "-var "+shellWord(input.Name+"="+input.Value))
 		}
 	}

@@ -75,11 +75,7 @@ func (w *watch) ready(ctx context.Context) bool {
 		}
 	}
 	before := w.pending
-	if w.pending = w.outstanding(ctx); w.pending == "" {
-		w.dropNote() // whatever was measured is planned with
-	} else {
-		w.pending = w.recall(func() string { return w.outstanding(ctx) })
-	}
+	w.compare(func() string { return w.outstanding(ctx) })
 	w.judged, w.judgedAt = ctx.Err() == nil, time.Now()
 	switch {
 	case ctx.Err() != nil:

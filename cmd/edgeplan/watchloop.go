@@ -247,7 +247,7 @@ func (w *watch) excluded(also []string) []string {
 
 // command is what a person types to do the same.
 func (w *watch) command(exclude []string) string {
-	words := append([]string{"edgeplan apply"}, w.flags.plan.vars.words()...)
+	words := append([]string{"edgeplan apply"}, w.flags.plan.vars.words(w.project.config)...)
 	for _, node := range exclude {
 		words = append(words, "-exclude "+shellWord(node))
 	}

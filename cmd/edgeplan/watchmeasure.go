@@ -189,7 +189,7 @@ const contradiction = 0.25
 
 // proposeMeasuring says what somebody may type who has not let watch act.
 func (w *watch) proposeMeasuring(d watching.Decision) {
-	words := append([]string{"edgeplan probe -again -only links"}, w.flags.plan.vars.words()...)
+	words := append([]string{"edgeplan probe -again -only links"}, w.flags.plan.vars.words(w.project.config)...)
 	for _, node := range w.nodesOf(d.Measure) {
 		words = append(words, "-only "+shellWord(node))
 	}

@@ -39,6 +39,23 @@ func measuringWatch(out *bytes.Buffer, known ...measurement.Link) *watch {
 	return w
 }
 
+// A command that is proposed gets into the log of events: the values of sensitive variables do not.
+func TestProposedCommandsHideSecrets(t *testing.T) {
+	dir := t.TempDir()
+	const declared = "variable \"pin\" {\n  type = number\n  sensitive = true\n}\nvariable \"fps\" {}\n"
+	if err := os.WriteFile(filepath.Join(dir, "main.edgeplan.hcl"), []byte(declared), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	vars := variables{{Name: "pin", Value: "471147"}, {Name: "fps", Value: "5"}}
+	cfg, diags := config.Load(dir, configOptions(vars))
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	if diff := cmp.Diff([]string{"-var 'pin=…'", "-var fps=5"}, vars.words(cfg)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // The links between the devices of a pipeline are measured, and those of a device that a
 // plan has kept away from; none of a device that is not well.
 func TestWhatIsMeasured(t *testing.T) {

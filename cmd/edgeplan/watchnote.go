@@ -66,6 +66,17 @@ func (w *watch) writeNote() error {
 	return writePrivate(w.notePath(), append(content, '\n'))
 }
 
+// compare finds out whether the folder asks for what is not deployed.
+func (w *watch) compare(outstanding func() string) {
+	w.pending = outstanding()
+	switch {
+	case w.pending != "":
+		w.pending = w.recall(outstanding)
+	case w.note == nil: // not one that was recalled, where the folder could not be read anew since
+		w.dropNote() // whatever was measured is planned with
+	}
+}
+
 // recall is for a folder that asks for what is not deployed. Where that is only for what an
 // earlier watch has measured and not planned with to the end, plans count with what was known
 // before, as that watch did, and the pipelines are measured again soon. It gives what the folder

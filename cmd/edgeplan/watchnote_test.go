@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"testing"
 	"time"
@@ -58,15 +59,12 @@ func plannedWith(w *watch) map[string]float64 {
 // judged is what a watch finds that the folder asks for, where what is deployed was planned with
 // a rate from a to b.
 func judged(w *watch, deployed float64) string {
-	outstanding := func() string {
+	w.compare(func() string {
 		if plannedWith(w)["ab"] == deployed {
 			return ""
 		}
 		return "model.m"
-	}
-	if w.pending = outstanding(); w.pending != "" {
-		w.pending = w.recall(outstanding)
-	}
+	})
 	return w.pending
 }
 
@@ -83,6 +81,36 @@ func TestGoesOnAfterAMeasurement(t *testing.T) {
 	w.machine.Observe(0, map[string]watching.Seen{"a": {InUse: true}, "b": {InUse: true}}, map[string]watching.Pace{"m": {}})
 	if d, ok := w.machine.Next(0); !ok || len(d.Measure) != 1 || d.Measure[0] != "m" {
 		t.Errorf("it wants %+v, %v", d, ok)
+	}
+}
+
+// A note that was recalled stays where the state changes and the folder cannot be read anew: the
+// folder asks for nothing only as it was before the measurement.
+func TestARecalledNoteStays(t *testing.T) {
+	w := notingWatch(t, interrupted(t))
+	for range 2 {
+		if pending := judged(w, 1e6); pending != "" {
+			t.Errorf("it waits: %s", pending)
+		}
+	}
+	if _, err := os.Stat(w.notePath()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A result that the file may not hold is not noted either, and bars no later one.
+func TestAnOddResultIsNotNoted(t *testing.T) {
+	w := notingWatch(t, t.TempDir())
+	p := &probing{cli: w.cli, measured: &measurement.Measurements{}, results: &measurement.Measurements{}, noted: w.noter([]string{"m"})}
+	if err := p.recordLink(bandwidth("a", "b", math.NaN())); err == nil {
+		t.Error("a bandwidth that is no number was recorded")
+	}
+	if err := p.recordLink(bandwidth("b", "a", 1e6)); err != nil {
+		t.Error(err)
+	}
+	note, err := readNote(w.notePath())
+	if err != nil || len(note.Links) != 1 || note.Links[0].Is.From != "b" {
+		t.Errorf("noted %+v, %v", note, err)
 	}
 }
 
