@@ -146,7 +146,9 @@ func (s *server) httpServer(a Access) (*http.Server, error) {
 			return peer.NewContext(ctx, &peer.Peer{Addr: c.RemoteAddr()})
 		},
 		ReadTimeout: s.gateway.timeout(), WriteTimeout: 2 * s.gateway.timeout(), MaxHeaderBytes: maxHeaderBytes, ErrorLog: quietLog(),
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: clientStreams},
+		// The window of a connection opens only as bodies are read: it has room for all that is unread, or those
+		// without a place would keep out what is still to come of one that has it.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: clientStreams, MaxReceiveBufferPerStream: unreadBytes, MaxReceiveBufferPerConnection: clientStreams * unreadBytes},
 	}, nil
 }
 

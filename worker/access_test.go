@@ -8,11 +8,13 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -201,6 +203,38 @@ func TestStrangersAreHungUpOn(t *testing.T) {
 		}
 		return
 	}
+}
+
+// Requests that wait for a place leave those with one room on the connection that they share.
+func TestWaitingRequestsHoldNoOtherUp(t *testing.T) {
+	const elements, requests = 1 << 20, clientStreams
+	c := newCluster(t, layout{stages: 1, gateway: 0, elements: elements, timeout: 60})
+	a := c.open("0.0.0.0", func(a *Access) { a.TokenSHA256, a.GRPC = digestOf(testToken), "" })
+	c.reshape(func(m *Manifest) { m.Gateway.Requests = 1 })
+	c.makeCurrent(0)
+	c.start()
+	head := fmt.Sprintf(`{"inputs": [{"name": "t0", "datatype": "UINT8", "shape": [%d], "parameters": {"binary_data_size": %d}},
+		{"name": "skip", "datatype": "INT64", "shape": [], "data": [5]}], "outputs": [{"name": "skip"}]}`, elements, elements)
+	body := append([]byte(head), make([]byte, elements)...)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}}
+	ask := func() {
+		r, err := http.NewRequest("POST", "https://"+strings.Replace(a.HTTP, "0.0.0.0", "127.0.0.1", 1)+"/v2/models/toy/infer", bytes.NewReader(body))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		r.Header.Set("Authorization", "Bearer "+testToken)
+		r.Header.Set("Inference-Header-Content-Length", fmt.Sprint(len(head)))
+		if code, answer := askREST(t, client, r); code != http.StatusOK {
+			t.Errorf("%d %s", code, answer)
+		}
+	}
+	ask() // opens the connection
+	var group sync.WaitGroup
+	for range requests {
+		group.Go(ask)
+	}
+	group.Wait()
 }
 
 // askBoth gives the status of a REST request, 0 where there is no connection, and

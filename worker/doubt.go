@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -13,6 +14,7 @@ import (
 const doubtEvery = 500 * time.Millisecond
 
 // awaitCall waits, in the worker of a release in doubt, until the doubt is over, a neighbour calls, or ctx ends.
+// Where the doubt ends in favour of the other release it goes on waiting: it is about to be stopped.
 //
 // Which of two releases serves only the gateway knows, and it loads no other one. A release that serves
 // is called by the gateway at its first stage, which then calls the next, and so on: so after any
@@ -41,7 +43,7 @@ func awaitCall(ctx context.Context, dir string, log io.Writer) error {
 	}
 	slog.New(slog.NewTextHandler(boundLog(log, dir), nil)).Warn("the device has started again within a switch: "+
 		"this release is not loaded before it is called for, or the next apply", "release", m.Release)
-	for inDoubt(dir) {
+	for inDoubt(dir) || isReplaced(dir) {
 		select {
 		case <-called:
 			return nil
@@ -59,6 +61,12 @@ func accept(listener net.Listener, called chan<- struct{}) {
 	if conn, err := listener.Accept(); err == nil {
 		conn.Close()
 	}
+}
+
+// isReplaced says whether a release is not to run any more, unless its folder is gone: nobody would stop it then.
+func isReplaced(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, ManifestFile))
+	return err == nil && !Wanted(dir)
 }
 
 // inDoubt says whether a release is one of two, current and promised, on a device that has started

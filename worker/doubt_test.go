@@ -116,3 +116,51 @@ func TestDoubtEnds(t *testing.T) {
 		})
 	}
 }
+
+// The release that the doubt does not end in favour of is not loaded before it is stopped.
+func TestDoubtEndsForTheOther(t *testing.T) {
+	for name, end := range map[string]func(deployment string) (waits string, err error){
+		"the other is current": func(deployment string) (string, error) {
+			return "own", os.Rename(filepath.Join(deployment, PromisedLink), filepath.Join(deployment, CurrentLink))
+		},
+		"the promise is taken back": func(deployment string) (string, error) {
+			return "next", os.Remove(filepath.Join(deployment, PromisedLink))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, layout{stages: 2, gateway: 0})
+			dirs := map[string]string{"own": c.workers[1].dir, "next": c.promise(1)}
+			type outcome struct {
+				who string
+				err error
+			}
+			ended := make(chan outcome, 2)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			for who, dir := range dirs {
+				go func() { ended <- outcome{who, awaitCall(ctx, dir, c.log)} }()
+			}
+			for begun := time.Now(); strings.Count(c.log.String(), "is not loaded before it is called for") < 2; time.Sleep(10 * time.Millisecond) {
+				if time.Since(begun) > time.Minute {
+					t.Fatal("they do not say that they wait")
+				}
+			}
+			waits, err := end(filepath.Dir(filepath.Dir(dirs["own"])))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first := <-ended; first.who == waits || first.err != nil {
+				t.Errorf("%s ended with %v", first.who, first.err)
+			}
+			select {
+			case second := <-ended:
+				t.Errorf("%s would be loaded, %v", second.who, second.err)
+			case <-time.After(2 * doubtEvery):
+			}
+			stop()
+			if second := <-ended; second.who != waits || second.err != nil {
+				t.Errorf("%s ended with %v", second.who, second.err)
+			}
+		})
+	}
+}

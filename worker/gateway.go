@@ -86,7 +86,7 @@ func window(m Manifest) int {
 func (g *gateway) infer(ctx context.Context, tensors []tensor.Tensor) ([]tensor.Tensor, error) {
 	f, start := newFlight(clientOf(ctx), tensors), time.Now()
 	out, err := g.take(ctx, f)
-	g.counts.answer(status.Code(err), time.Since(start), len(f.ids))
+	g.counts.answer(status.Code(err), waitedFor(ctx)+time.Since(start), len(f.ids))
 	return out, err
 }
 

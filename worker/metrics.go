@@ -58,7 +58,7 @@ func newMetrics(m Manifest) *metrics {
 	if m.Gateway != nil {
 		out.answers = c.vec("edgeplan_gateway_requests_total", "Requests answered, by gRPC status code.", "code")
 		out.retries = c.counter("edgeplan_gateway_retries_total", "Attempts beyond the first, after a stage failed or vanished.")
-		out.answered = c.histogram("edgeplan_gateway_request_seconds", "Time from entry to answer.")
+		out.answered = c.histogram("edgeplan_gateway_request_seconds", "Time from entry to answer, but for reading the request.")
 	}
 	return out
 }

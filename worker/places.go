@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
 	"github.com/edgeplan/edgeplan/internal/tensor"
@@ -20,15 +21,27 @@ import (
 // has a window for (RFC 9113, section 6.9.2).
 const unreadBytes = 64<<10 - 1
 
-// arrival is the key of when a request came, which its time counts from.
-type arrival struct{}
+// arrivalKey is that of the arrival of a request in its context.
+type arrivalKey struct{}
+
+// arrival is when a request came, which its time counts from, and how long it waited for a place.
+type arrival struct {
+	at     time.Time
+	waited time.Duration
+}
 
 // arrivedAt is when the request of a context came.
 func arrivedAt(ctx context.Context) time.Time {
-	if at, ok := ctx.Value(arrival{}).(time.Time); ok {
-		return at
+	if a, ok := ctx.Value(arrivalKey{}).(arrival); ok {
+		return a.at
 	}
 	return time.Now()
+}
+
+// waitedFor is how long the request of a context waited for a place.
+func waitedFor(ctx context.Context) time.Duration {
+	a, _ := ctx.Value(arrivalKey{}).(arrival)
+	return a.waited
 }
 
 // newPlaces is nil where as many requests may come as will.
@@ -41,17 +54,21 @@ func newPlaces(m Manifest) *turns {
 
 // hold waits for a place, as long as a request may take. Its errors are statuses.
 func (g *gateway) hold(ctx context.Context, bytes int64) (context.Context, func(), error) {
-	ctx = context.WithValue(ctx, arrival{}, time.Now())
+	came := time.Now()
 	if g.places == nil {
-		return unheld(ctx, bytes)
+		return unheld(context.WithValue(ctx, arrivalKey{}, arrival{at: came}), bytes)
 	}
 	waiting, cancel := context.WithTimeout(ctx, g.timeout())
 	defer cancel()
 	leave, err := g.places.takeAll(waiting, clientOf(ctx), g.placesOf(bytes))
+	waited := time.Since(came)
 	if err != nil {
-		return nil, nil, g.failure(waiting, g.timeout(), codes.ResourceExhausted, fmt.Sprintf("%d requests are in hand already", g.places.places))
+		end, _ := waiting.Deadline()
+		err = g.failure(waiting, end.Sub(came), codes.ResourceExhausted, fmt.Sprintf("%d requests are in hand already", g.places.places))
+		g.counts.answer(status.Code(err), waited, 0)
+		return nil, nil, err
 	}
-	return ctx, leave, nil
+	return context.WithValue(ctx, arrivalKey{}, arrival{came, waited}), leave, nil
 }
 
 // placesOf is how many places a request of some bytes takes: one, or more where it is

@@ -3,8 +3,13 @@ package worker
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/load"
 )
@@ -57,5 +62,42 @@ func mostHeld(pid int) (most func() int64) {
 	return func() int64 {
 		close(done)
 		return <-answer
+	}
+}
+
+// Who waits for a place in vain is told for how long, and is counted; who gets one later took that long.
+func TestWaitingForAPlaceIsCounted(t *testing.T) {
+	m := Manifest{Model: testModel, Release: testRelease, Node: "node.n0", Gateway: &Gateway{Requests: 1, TimeoutSeconds: 60}}
+	g := newGateway(m, defaultRetry, newMetrics(m))
+	_, leave, err := g.hold(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	if _, _, err := g.hold(short, 0); status.Code(err) != codes.ResourceExhausted || strings.Contains(err.Error(), "1m0s") {
+		t.Errorf("error %v", err)
+	}
+	var counted dto.Metric
+	if err := g.counts.answers.WithLabelValues(codes.ResourceExhausted.String()).Write(&counted); err != nil || counted.GetCounter().GetValue() != 1 {
+		t.Errorf("counted is %v, %v", &counted, err)
+	}
+	const wait = 20 * time.Millisecond
+	go func() {
+		for someoneWaits := false; !someoneWaits; time.Sleep(time.Millisecond) {
+			g.places.mu.Lock()
+			someoneWaits = len(g.places.clients) > 0
+			g.places.mu.Unlock()
+		}
+		time.Sleep(wait)
+		leave()
+	}()
+	held, leaveToo, err := g.hold(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leaveToo()
+	if waited := waitedFor(held); waited < wait {
+		t.Errorf("it waited for %v", waited)
 	}
 }

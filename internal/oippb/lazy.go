@@ -22,10 +22,11 @@ type Hold func(_ context.Context, bytes int64) (ctx context.Context, leave func(
 // after that is refused.
 func RegisterHolding(s grpc.ServiceRegistrar, server GRPCInferenceServiceServer, hold Hold, limit time.Duration) {
 	// The handler of a unary method is only called with its message; that of a stream reads
-	// it, and is the same to clients.
+	// it, and is the same to clients. Only what streams in some direction goes through the
+	// server's interceptor of streams, which may be what keeps strangers out.
 	service := GRPCInferenceService_ServiceDesc
 	service.Methods = slices.DeleteFunc(slices.Clone(service.Methods), func(m grpc.MethodDesc) bool { return m.MethodName == "ModelInfer" })
-	service.Streams = append(slices.Clone(service.Streams), grpc.StreamDesc{StreamName: "ModelInfer", Handler: func(_ any, stream grpc.ServerStream) error {
+	service.Streams = append(slices.Clone(service.Streams), grpc.StreamDesc{StreamName: "ModelInfer", ServerStreams: true, Handler: func(_ any, stream grpc.ServerStream) error {
 		response, err := inferHolding(server, stream, hold, limit)
 		if err != nil {
 			return err

@@ -40,14 +40,14 @@ func (k *gatekeeper) hold(ctx context.Context, _ int64) (context.Context, func()
 	return ctx, func() { k.in.Add(-1) }, nil
 }
 
-func serveHolding(t *testing.T, k *gatekeeper, limit time.Duration) *grpc.ClientConn {
+func serveHolding(t *testing.T, k *gatekeeper, limit time.Duration, options ...grpc.ServerOption) *grpc.ClientConn {
 	t.Helper()
 	socket := filepath.Join(t.TempDir(), "s")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer(grpc.ForceServerCodecV2(oippb.NewCodec()))
+	server := grpc.NewServer(append(options, grpc.ForceServerCodecV2(oippb.NewCodec()))...)
 	oippb.RegisterHolding(server, mirror{}, k.hold, limit)
 	go server.Serve(listener)
 	t.Cleanup(server.Stop)
@@ -93,5 +93,17 @@ func TestHoldingDoesNotWaitForEver(t *testing.T) {
 	}
 	for k.in.Load() != 0 {
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// Whom the server's interceptor refuses gets no place and no answer.
+func TestHoldingIsIntercepted(t *testing.T) {
+	k := &gatekeeper{refuse: status.Error(codes.ResourceExhausted, "it came as far as the places")}
+	guard := func(any, grpc.ServerStream, *grpc.StreamServerInfo, grpc.StreamHandler) error {
+		return status.Error(codes.Unauthenticated, "no token")
+	}
+	client := oippb.NewGRPCInferenceServiceClient(serveHolding(t, k, time.Minute, grpc.StreamInterceptor(guard)))
+	if _, err := client.ModelInfer(t.Context(), &oippb.ModelInferRequest{}); status.Code(err) != codes.Unauthenticated {
+		t.Errorf("error %v", err)
 	}
 }
