@@ -155,10 +155,10 @@ func (b *builder) gatewayBytes(node string, own *config.Model) int64 {
 }
 
 // A gateway holds a request from when it reads it to its answer, and lets in as many at
-// once as fit into gatewayHolds bytes, but no fewer than short pipelines need to be busy.
+// once as fit into gatewayHolds bytes, but no fewer than pipelines of some ten stages need to be busy.
 const (
 	gatewayHolds         = 8 << 20
-	leastGatewayRequests = 16
+	leastGatewayRequests = 32
 	mostGatewayRequests  = 256
 )
 

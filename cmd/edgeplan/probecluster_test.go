@@ -226,7 +226,7 @@ func (p *prediction) try(b *testing.B, c randomCluster) {
 		text.WriteString(bed.node(fmt.Sprintf("n%d", i), i+1, hostKey, fmt.Sprintf("  profile_of    = node.kind%d\n", c.kinds[i])))
 	}
 	// Its memory holds no stage.
-	text.WriteString(bed.node("gateway", bed.n, bed.hostKeys[last], "  memory        = \"32MiB\"\n  compute       = \"1GFLOPS\"\n"))
+	text.WriteString(bed.node("gateway", bed.n, bed.hostKeys[last], "  memory        = \"40MiB\"\n  compute       = \"1GFLOPS\"\n"))
 	bed.write("folder/"+measurement.FileName, p.measurements)
 	for i, m := range p.models {
 		bed.configure(text.String() + bed.network() + strings.Replace(p.block(m), "threads", "gateway = node.gateway\n  threads", 1))

@@ -48,6 +48,7 @@ func (h handler) take(w http.ResponseWriter, r *http.Request) (*inferRequest, *o
 		return nil, nil, err
 	}
 	response, err := h.server.ModelInfer(ctx, request.message)
+	request.message = nil // the client may be slow to read the answer
 	return request, response, err
 }
 
