@@ -85,7 +85,7 @@ func (k *kindBed) measure(model string) predictedRow {
 	}
 	begun := time.Now()
 	var result benched
-	text := k.edgeplan(k.folder, "bench", "-json", "-duration", predictFor.String(), model)
+	text := k.edgeplan(k.folder, "bench", "-json", "-duration", predictFor.String(), "-concurrency", predictAtOnce, model)
 	elapsed := time.Since(begun).Seconds()
 	if err := json.Unmarshal([]byte(text), &result); err != nil || len(result.Stages) != len(slices) {
 		k.t.Fatalf("%v: %s", err, text)

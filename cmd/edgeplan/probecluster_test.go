@@ -30,6 +30,10 @@ var (
 	predictFor      = flag.Duration("predict-duration", 20*time.Second, "BenchmarkProbePredicts: measure each pipeline for this `TIME`")
 )
 
+// predictAtOnce is how many requests are under way: as many as a gateway lets in, so that no
+// resource waits for them.
+const predictAtOnce = "32"
+
 // kindShares are the kinds of devices: the share of a core that each has. Less than 0.2 is
 // less than the kernel counts in one go (a tick of 4 ms, and periods of 10).
 var kindShares = []float64{0.2, 0.25, 0.3, 0.4}
