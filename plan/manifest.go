@@ -79,7 +79,7 @@ func (b manifestBuilder) gateway() *worker.Gateway {
 		First:          b.peer(0),
 		Last:           b.peer(len(b.model.Slices) - 1),
 		Stages:         len(b.model.Slices),
-		Requests:       int(gatewayRequests(tensor.TotalBytes(b.model.Inputs) + tensor.TotalBytes(b.model.Outputs))),
+		Requests:       int(GatewayRequests(tensor.TotalBytes(b.model.Inputs) + tensor.TotalBytes(b.model.Outputs))),
 		TimeoutSeconds: b.model.TimeoutSeconds,
 		Access:         (*worker.Access)(b.model.Access),
 	}

@@ -162,13 +162,13 @@ const (
 	mostGatewayRequests  = 256
 )
 
-// gatewayRequests is how many requests of some bytes, with their answers, a gateway holds.
-func gatewayRequests(bytes int64) int64 {
+// GatewayRequests is how many requests of some bytes, with their answers, a gateway holds.
+func GatewayRequests(bytes int64) int64 {
 	return min(max(leastGatewayRequests, gatewayHolds/max(1, bytes)), mostGatewayRequests)
 }
 
 // gatewayHeldBytes is what they take together.
-func gatewayHeldBytes(bytes int64) int64 { return gatewayRequests(bytes) * bytes }
+func gatewayHeldBytes(bytes int64) int64 { return GatewayRequests(bytes) * bytes }
 
 func gatewayBuffers(chain *onnx.Chain) int64 {
 	return gatewayHeldBytes(chain.Cuts[0].Bytes + chain.Cuts[len(chain.Cuts)-1].Bytes)

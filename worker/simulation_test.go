@@ -12,8 +12,11 @@ import (
 func TestSimulationIsOfThisWorker(t *testing.T) {
 	for _, stages := range []int{1, 3, 8} {
 		for _, queue := range []int{1, 2, 16} {
-			if want, got := window(Manifest{Queue: queue, Gateway: &Gateway{Stages: stages}}), simulation.InFlight(stages, queue); got != want {
-				t.Errorf("%d stages with queues of %d: %d requests in flight, and here %d", stages, queue, got, want)
+			for _, requests := range []int{0, 8, 32} {
+				want := window(Manifest{Queue: queue, Gateway: &Gateway{Stages: stages, Requests: requests}})
+				if got := simulation.InFlight(stages, queue, requests); got != want {
+					t.Errorf("%d stages with queues of %d, %d requests held: %d in flight, and here %d", stages, queue, requests, got, want)
+				}
 			}
 		}
 	}

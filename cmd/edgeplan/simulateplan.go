@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/edgeplan/edgeplan/internal/simulation"
+	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/plan"
 )
 
@@ -28,7 +29,8 @@ func (s *simulated) addPlanned(p *plan.Plan, m plan.Model) error {
 		return plan.ErrInconsistent
 	}
 	out := simulatedModel{name: m.Name, predicted: m.ThroughputPerSecond, bottleneck: m.Bottleneck}
-	system := simulation.Model{Gateway: s.addDevice(m.Gateway, m.Gateway), Queue: desired.Queue, TimeoutSeconds: desired.TimeoutSeconds}
+	system := simulation.Model{Gateway: s.addDevice(m.Gateway, m.Gateway), Queue: desired.Queue, TimeoutSeconds: desired.TimeoutSeconds,
+		Requests: int(plan.GatewayRequests(tensor.TotalBytes(desired.Inputs) + tensor.TotalBytes(desired.Outputs)))}
 	at, transfers := m.Gateway, m.Transfers
 	for i := range len(m.Stages) + 1 {
 		to := m.Gateway

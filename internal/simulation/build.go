@@ -57,7 +57,7 @@ func (r *run) device(v int) *device {
 
 func (r *run) newPipeline(i int, m Model) *pipeline {
 	p := &pipeline{Model: m, run: r}
-	p.gateway = gateway{line: p, device: r.device(m.Gateway), free: InFlight(len(m.Stages), m.Queue),
+	p.gateway = gateway{line: p, device: r.device(m.Gateway), free: InFlight(len(m.Stages), m.Queue, m.Requests),
 		load: load{Load: m.Load, pauses: m.Load.Pauses(r.Seed, i)}}
 	at := m.Gateway
 	for k, h := range m.Hops {

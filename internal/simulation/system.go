@@ -52,6 +52,8 @@ type Model struct {
 	// Queue is how many messages wait before each engine, and how many before each
 	// transfer.
 	Queue int
+	// Requests are how many the gateway holds at most; 0 is no bound.
+	Requests int
 	// TimeoutSeconds bounds a request from entry to answer; 0 is no bound.
 	TimeoutSeconds float64
 	Stages         []Stage

@@ -33,8 +33,15 @@ const (
 )
 
 // InFlight is how many requests a gateway lets in: what the queues hold, with one
-// received, one computed and one sent by each stage.
-func InFlight(stages, queue int) int { return max(MinInFlight, (stages+1)*(2*queue+3)) }
+// received, one computed and one sent by each stage, and no more than it holds where that is
+// bounded.
+func InFlight(stages, queue, requests int) int {
+	fits := max(MinInFlight, (stages+1)*(2*queue+3))
+	if requests > 0 {
+		return min(fits, requests)
+	}
+	return fits
+}
 
 // Window is how many bytes of messages of a size a receiver takes before it has read them.
 func Window(bytes int64) int64 {
