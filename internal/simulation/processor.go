@@ -1,6 +1,9 @@
 package simulation
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // processor runs one job at a time, as a single processor under Linux does, and looks at its
 // ticks whose turn it is: a time slice (some 0.7 ms times 1 + log2 of the processors, in
@@ -50,14 +53,7 @@ func (p *processor) add(seconds float64, to target, kind kind, m *message, gen u
 // cancel drops the jobs of a target, or all if it is nil.
 func (p *processor) cancel(to target) {
 	p.move()
-	kept := p.jobs[:0]
-	for _, j := range p.jobs {
-		if to != nil && j.to != to {
-			kept = append(kept, j)
-		}
-	}
-	clear(p.jobs[len(kept):])
-	p.jobs = kept
+	p.jobs = slices.DeleteFunc(p.jobs, func(j turn) bool { return to == nil || j.to == to })
 	p.schedule()
 }
 

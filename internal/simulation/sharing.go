@@ -1,5 +1,7 @@
 package simulation
 
+import "slices"
+
 // sharing serves jobs side by side, each as fast as any other and none faster than alone:
 // a processor under a fair scheduler, or a medium under TCP (processor sharing). Instead
 // of every job it moves one clock, the seconds of service that a job present all along
@@ -90,15 +92,8 @@ func (s *sharing) schedule() {
 // cancel drops the jobs of a target, or all if it is nil.
 func (s *sharing) cancel(to target) {
 	s.move()
-	kept := s.jobs[:0]
-	for _, j := range s.jobs {
-		if to != nil && j.to != to {
-			kept = append(kept, j)
-		}
-	}
-	clear(s.jobs[len(kept):])
-	s.jobs = kept
-	for i := len(kept)/2 - 1; i >= 0; i-- {
+	s.jobs = slices.DeleteFunc(s.jobs, func(j job) bool { return to == nil || j.to == to })
+	for i := len(s.jobs)/2 - 1; i >= 0; i-- {
 		s.down(i)
 	}
 	s.schedule()
