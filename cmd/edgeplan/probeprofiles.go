@@ -32,7 +32,7 @@ const (
 func (p *probing) timeAll(ctx context.Context, times map[string][]timing) {
 	total := 0
 	for _, list := range times {
-		total += len(list)
+		total += leastPasses * len(list)
 	}
 	p.progress.begin("range", total)
 	p.each(sortedTimings(times), func(node string) {
@@ -42,30 +42,53 @@ func (p *probing) timeAll(ctx context.Context, times map[string][]timing) {
 	})
 }
 
-// timeOn times ranges on a node. A range that fails is told of, and the others go on;
-// a device that is gone ends it.
+// timeOn times ranges on a node, in passes: all of them once, and then all of them again.
 func (p *probing) timeOn(ctx context.Context, node string, list []timing) error {
 	if err := p.know(ctx, node); err != nil {
 		return err
 	}
+	passes := newPasses(p, list)
+	for pass := range mostPasses {
+		if pass >= leastPasses {
+			list = passes.unsure(list)
+			p.progress.more(len(list))
+		}
+		timed, err := p.pass(ctx, node, list, passes)
+		if err != nil {
+			return err
+		}
+		if pass == 0 { // what cannot be timed is not tried again
+			p.progress.more((leastPasses - 1) * (len(timed) - len(list)))
+		}
+		list = timed
+	}
+	return nil
+}
+
+// pass times ranges on a node once, and gives those of which that tells something. A range that
+// fails is told of, and the others go on; a device that is gone ends it.
+func (p *probing) pass(ctx context.Context, node string, list []timing, passes passes) (timed []timing, err error) {
 	for i, t := range list {
-		err := p.timeRange(ctx, t)
+		done, err := p.timeRange(ctx, t, passes[t.model])
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 		if away := unreachable(err); away != nil {
 			p.leave(node)
-			return fmt.Errorf("%s: %s not timed: %w", node, count(len(list)-i, "range"), away)
+			return nil, fmt.Errorf("%s: %s not timed: %w", node, count(len(list)-i, "range"), away)
 		}
 		if err != nil {
 			p.fail(fmt.Errorf("%s of %s: %w", t.name(), t.model.Address, err))
 			p.progress.step("%s on %s: not timed", t.name(), node)
 		}
+		if done {
+			timed = append(timed, t)
+		}
 		if err := p.recordCompute(node); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return timed, nil
 }
 
 // know makes sure that it is known what the node has free now, and what a worker costs.
@@ -91,7 +114,9 @@ func (p *probing) know(ctx context.Context, node string) error {
 // name is as "segments 3 to 17".
 func (r segmentRange) name() string { return fmt.Sprintf("segments %d to %d", r.first, r.last) }
 
-func (p *probing) timeRange(ctx context.Context, t timing) error {
+// timeRange times a range once more, and records what all its passes say. Done says whether there
+// is anything to time.
+func (p *probing) timeRange(ctx context.Context, t timing, passes *probe.Passes) (done bool, err error) {
 	chain := p.chains[t.model.Name]
 	p.mu.Lock()
 	base, free := p.bases[t.node], p.allowed(t.node)
@@ -100,34 +125,32 @@ func (p *probing) timeRange(ctx context.Context, t timing) error {
 	if float64(need) > memoryShare*float64(free) {
 		p.progress.step("%s of %s on %s: left out, it needs %s of memory and %s are free", t.name(), t.model.Name, t.node,
 			quantity.FormatBytes(need), quantity.FormatBytes(free))
-		return nil
+		return false, nil
 	}
 	request, err := p.bring(ctx, t)
 	if err != nil {
-		return err
+		return false, err
 	}
 	request.MemoryBytes = free
 	room := float64(need+2*base.WorkerBytes) <= memoryShare*float64(free)
 	request.Serve = room && p.served(t)
 	result, err := p.probes.Range(ctx, t.node, request)
 	if err != nil {
-		return err
+		return false, err
 	}
-	profile := p.profileOf(t)
-	profile.Seconds, profile.Spread, profile.MeasuredAt = max(result.Seconds, leastSeconds), result.Spread, p.now()
-	profile.Deviation = result.Deviation
-	profile.ServingCPUSeconds, profile.ServingPeakMemoryBytes = result.ServingCPUSeconds, result.ServingPeakBytes
 	if result.ServingProblem != "" {
 		p.warn("%s of %s on %s was not timed as a stage: %s", t.name(), t.model.Address, t.node, result.ServingProblem)
 	}
 	if result.PeakBytes > 0 { // a worker takes more than the process that timed it
-		profile.PeakMemoryBytes = result.PeakBytes + max(0, base.WorkerBytes-base.RunnerBytes)
+		result.PeakBytes += max(0, base.WorkerBytes-base.RunnerBytes)
 	}
+	passes.Add(t.first, t.last, result)
+	profile := p.profileAfter(t, passes)
 	if err := p.recordProfile(profile); err != nil {
-		return err
+		return false, err
 	}
 	p.progress.step("%s of %s on %s: %s ± %s", t.name(), t.model.Name, t.node, quantity.FormatSeconds(profile.Seconds), quantity.FormatPercent(profile.Spread))
-	return nil
+	return true, nil
 }
 
 // allowed is the memory that a range may have on a node: what is free, and what the

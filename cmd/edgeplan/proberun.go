@@ -105,7 +105,7 @@ func (p *probing) announce(look []string, test map[direction]string, times map[s
 	for _, round := range rounds {
 		seconds += 0.8 * float64(longestOf(round))
 	}
-	seconds += 1.5 * float64(longest)
+	seconds += 1.5 * leastPasses * float64(longest)
 	p.notef("Measuring %s, %s in %s (at most %s each way, %s in all) and %s of models: about %s, without uploads.",
 		count(len(look), "node"), count(len(test), "direction"), count(len(rounds), "round"),
 		quantity.FormatBytes(p.limits.Bytes), quantity.FormatBytes(p.limits.Bytes*int64(len(test))),
@@ -224,6 +224,13 @@ func (s *steps) begin(what string, total int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begun, s.done, s.total, s.what = time.Now(), 0, total, what
+}
+
+// more adds steps to a part, or takes some away.
+func (s *steps) more(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total += n
 }
 
 // step tells of one that is done.

@@ -41,14 +41,13 @@ func (p *probing) timed(node string) bool {
 }
 
 func (p *probing) freshTiming(t timing) bool {
-	wanted := p.profileOf(t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at := slices.IndexFunc(p.measured.Profiles, func(o measurement.Profile) bool { return sameProfile(o, wanted) })
-	if at < 0 || !p.fresh(p.measured.Profiles[at].MeasuredAt) {
+	m := p.known(t)
+	if m == nil || m.Passes < leastPasses || !p.fresh(m.MeasuredAt) {
 		return false
 	}
-	return p.measured.Profiles[at].ServingCPUSeconds > 0 || !p.servable(t)
+	return m.ServingCPUSeconds > 0 || !p.servable(t)
 }
 
 // servable says whether a range is also to be run by a real worker, for which there is memory

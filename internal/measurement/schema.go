@@ -179,6 +179,7 @@ func (p *Profile) fields() []field {
 		number("last_segment", &p.LastSegment, 0, mostCount),
 		positive("seconds", &p.Seconds, leastSeconds, mostSeconds),
 		number("spread", &p.Spread, 0, mostSpread),
+		optional(number("passes", &p.Passes, 0, mostCount)),
 		optional(number("deviation", &p.Deviation, 0, mostSpread)),
 		optional(number("peak_memory_bytes", &p.PeakMemoryBytes, 0, mostBytes)),
 		optional(number("serving_cpu_seconds", &p.ServingCPUSeconds, 0, mostSeconds)),

@@ -27,7 +27,7 @@ const (
 
 	// Where a control group grants less than the device has, time passes in bursts, at full
 	// speed and not at all. A mean over fewer periods than these depends on where it ends.
-	leastPeriods, enoughPeriods = 50, 200
+	leastPeriods, enoughPeriods = 50, 100
 )
 
 // Run is the process that runs a range: it reads a probe.RangeRequest, loads what is in the

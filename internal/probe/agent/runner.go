@@ -51,8 +51,8 @@ func (a *agent) timeRange(request probe.RangeRequest) (*probe.RangeResult, error
 
 // Requests are sent to a stage for so many times what one takes, within these bounds.
 const (
-	servedRequests            = 60
-	leastServing, mostServing = time.Second, 5 * time.Second
+	servedRequests            = 30
+	leastServing, mostServing = time.Second, 3 * time.Second
 )
 
 // errUncounted is why a serving run tells nothing of time.
