@@ -27,10 +27,14 @@ import (
 const bedReference = "EDGEPLAN_BED_REFERENCE"
 
 // referencePause is between two runs, which take a tenth of the processor.
-const referencePause = 80 * time.Millisecond
+const referencePause = 600 * time.Millisecond
 
-// reference is a network that computes and reads about as ResNets do.
-var reference = modelbuilder.ResNetOptions{Blocks: []int{1, 1, 1}, Width: 64, Image: 112, Classes: 10, Bottleneck: true, ImageNet: true}
+// reference is a whole network, with large images in its first layers and large weights in its
+// last ones: what slows a processor down does not slow all layers down alike.
+var reference = modelbuilder.ResNet18()
+
+// referenceRuns on each processor tell what the reference takes.
+const referenceRuns = 30
 
 // serveReference prints nanoseconds of the processor, one run a line.
 func serveReference(engine, model string) error {
@@ -105,7 +109,7 @@ func newPace(b *testing.B, limits *cpushare.Limits, nominal float64) (pace *cpus
 func typicalReference(b *testing.B, runs []<-chan float64) float64 {
 	b.Helper()
 	var all []float64
-	for range 100 {
+	for range referenceRuns {
 		for _, seconds := range runs {
 			s, ok := <-seconds
 			if !ok {

@@ -58,7 +58,7 @@ func (f *probeFlags) add(c *cli, flags *flag.FlagSet) {
 	flags.BoolVar(&f.again, "again", false, "measure also what was measured a short time ago")
 	flags.DurationVar(&f.maxAge, "max-age", 24*time.Hour, "leave what was measured within this `TIME`")
 	flags.StringVar(&f.traffic, "link-traffic", quantity.FormatBytes(probe.DefaultLimits().Bytes), "send at most `BYTES` over each direction of a link")
-	flags.DurationVar(&f.rangeTime, "range-time", 5*time.Second, "run each range of a model for at most this `TIME`")
+	flags.DurationVar(&f.rangeTime, "range-time", 5*time.Second, "run each range of a model for at most this `TIME` in a pass")
 	flags.BoolVar(&f.asJSON, "json", false, "print what was measured and what changed as JSON")
 	flags.DurationVar(&c.leaseWait, "lock-timeout", 0, "wait for leases of devices that others hold for this `TIME`, as 30s")
 	flags.IntVar(&c.parallelism, "parallelism", defaultParallelism, "connect to at most `N` devices at once")

@@ -190,9 +190,10 @@ func (p *prediction) calibrate(b *testing.B) {
 	}
 	bed.configure(text.String())
 	initFolder(b, bed.folder)
-	begun := time.Now()
+	begun, pace := time.Now(), p.pace.Clock()
 	bed.edgeplan(bed.folder, "probe", "-only", "nodes", "-only", "profiles")
 	b.ReportMetric(time.Since(begun).Seconds(), "probe-s")
+	b.Logf("shares times %.2f", p.factors(pace))
 	content, err := os.ReadFile(filepath.Join(bed.folder, measurement.FileName))
 	if err != nil {
 		b.Fatal(err)
@@ -245,13 +246,19 @@ func (p *prediction) try(b *testing.B, c randomCluster) {
 		logPlanned(b, planned)
 		begun := p.pace.Clock()
 		row := bed.measure(m.name)
-		for processor := range runtime.NumCPU() {
-			row.pace = append(row.pace, p.pace.Factor(processor, begun))
-		}
+		row.pace = p.factors(begun)
 		row.cluster = c.String()
 		p.rows = append(p.rows, row)
 		b.Logf("%s: %d stages, %.2f/s predicted, %.2f/s measured, %.3f; memory %.2f; shares times %.2f", row.model, row.stages, row.predicted, row.measured, row.ratio(), row.memory, row.pace)
 	}
+}
+
+// factors are by what the shares of each processor grew since then.
+func (p *prediction) factors(since cpushare.Clock) (list []float64) {
+	for processor := range runtime.NumCPU() {
+		list = append(list, p.pace.Factor(processor, since))
+	}
+	return list
 }
 
 // logPlanned tells the time that a plan gives every stage and transfer.

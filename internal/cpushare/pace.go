@@ -34,7 +34,7 @@ type paced struct {
 
 const (
 	// forget is the weight of the last run of the reference in what it takes of late.
-	forget = 0.1
+	forget = 0.3
 	// Each time that a quota is written the kernel begins a new period, and with that grants up to
 	// a period's quota and a tick more than it should. So shares are written no more often than
 	// writeEvery, and where they change by leastChange.
