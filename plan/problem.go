@@ -6,6 +6,7 @@ import (
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // Memory of a worker beyond its slice, in bytes (docs/architecture.md has the
@@ -29,8 +30,11 @@ const DefaultQueue = 2
 // DefaultTimeoutSeconds bounds one request from entry to answer.
 const DefaultTimeoutSeconds = 60
 
-// buffersPerQueue are the tensors held per cut: the queue, and the one in hand.
-const buffersPerQueue = DefaultQueue + 1
+// Tensors that a stage holds of the cut before it and of the one behind it.
+var (
+	inBuffers  = int64(worker.InBuffers(DefaultQueue))
+	outBuffers = int64(worker.OutBuffers(DefaultQueue))
+)
 
 // leastSeconds is what a segment takes at least, the unit that the solver counts in:
 // were all of them free, the throughput would be no number.
@@ -42,8 +46,8 @@ func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solv
 	chain := b.in.Chains[model.Name]
 	p := &solver.Problem{
 		Name:       model.Address,
-		InBuffers:  buffersPerQueue,
-		OutBuffers: buffersPerQueue,
+		InBuffers:  inBuffers,
+		OutBuffers: outBuffers,
 	}
 	addChain(p, chain, model)
 	b.addMemory(p, model, chain)
