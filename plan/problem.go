@@ -51,9 +51,8 @@ func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solv
 	}
 	addChain(p, chain, model)
 	b.addMemory(p, model, chain)
-	// Tensors are smaller only on their way: what waits in a stage is as large as ever.
-	shrink := transfer.Form(model.Transfer).Shrink()
-	p.InBuffers, p.OutBuffers = shrink*p.InBuffers, shrink*p.OutBuffers
+	times := heldTimes(transfer.Form(model.Transfer))
+	p.InBuffers, p.OutBuffers = times*p.InBuffers, times*p.OutBuffers
 	for i, node := range b.cluster() {
 		p.Nodes = append(p.Nodes, b.problemNode(node, model))
 		if node.Address == model.Gateway {
@@ -66,6 +65,16 @@ func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solv
 	b.addConnections(p)
 	b.addDeployed(p, model, chain)
 	return p
+}
+
+// heldTimes is by how much more a stage holds of a cut than buffers of the bytes that travel. Tensors are
+// smaller only on their way: what waits in a stage is as large as ever. And those that change their form
+// come and go in memory of their own, of which Go lets as much stand as garbage as is in use.
+func heldTimes(form transfer.Form) int64 {
+	if form == "" || form == transfer.None {
+		return 1
+	}
+	return 2 * form.Shrink()
 }
 
 // travels is how many bytes of a cut go over a link: the most that they can be.
