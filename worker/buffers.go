@@ -35,7 +35,8 @@ func OutBuffers(queue int) int { return queue + 3 }
 const leastBuffer = 1<<10 + 1
 
 // newBuffers takes the memory of a manifest's stage: none where tensors change their form on the way,
-// and come and go in other memory. What comes in is in gRPC's memory until it is whole.
+// and come and go in other memory. What comes in is in gRPC's memory until it is whole, so that is one
+// less.
 func newBuffers(m Manifest) *buffers {
 	if m.Stage == nil || m.Transfer != "" && m.Transfer != transfer.None {
 		return nil

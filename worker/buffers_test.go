@@ -83,7 +83,7 @@ func TestBuffersGiveAndTake(t *testing.T) {
 func TestAnswersFromReusedMemory(t *testing.T) {
 	const elements, clients, each = 20_000, 8, 30
 	onEach(t, []layout{{stages: 1, gateway: 1}, {stages: 2, gateway: 0}, {stages: 3, gateway: 3}}, func(t *testing.T, l layout) {
-		l.elements = elements
+		l.elements, l.timeout = elements, 60
 		c := newCluster(t, l).start()
 		var group errgroup.Group
 		for k := range clients {

@@ -30,7 +30,10 @@ type stage struct {
 }
 
 func newStage(m Manifest, s *slicer, memory *buffers, name string, log *slog.Logger, counts *metrics) *stage {
-	return &stage{counts: counts, name: name, slicer: s, memory: memory, in: make(chan *message, m.Queue), failures: failureLog{log: log}, ended: make(chan struct{})}
+	return &stage{
+		counts: counts, name: name, slicer: s, memory: memory, failures: failureLog{log: log},
+		in: make(chan *message, m.Queue), ended: make(chan struct{}),
+	}
 }
 
 // put queues a message for the engine.
