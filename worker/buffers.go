@@ -84,8 +84,9 @@ func (b *buffers) take(n int) []byte {
 	if len(list) == 0 {
 		return make([]byte, n)
 	}
-	data := list[len(list)-1]
-	b.free[n] = list[:len(list)-1]
+	last := len(list) - 1
+	data := list[last]
+	list[last], b.free[n] = nil, list[:last] // it may never come back
 	return data
 }
 
