@@ -257,7 +257,7 @@ func TestBuildCountsWhatServingTakes(t *testing.T) {
 		dir := folder(t, bare)
 		probedCluster(t, dir, func(m *measurement.Measurements) {
 			whole, chain := &m.Profiles[0], input(t, dir, statefile.New()).Chains["m"]
-			queues := 3 * (chain.Cuts[0].Bytes + chain.Cuts[len(chain.Cuts)-1].Bytes)
+			queues := 5 * (chain.Cuts[0].Bytes + chain.Cuts[len(chain.Cuts)-1].Bytes)
 			if more != 0 {
 				whole.ServingPeakMemoryBytes = whole.PeakMemoryBytes + queues + more
 			}

@@ -29,76 +29,37 @@ func (b *builder) memoryOf(model *config.Model) memoryFit {
 		}
 	}
 	m := memoryFit{memory: profile.FitMemory(peaks, weightFactor(model.Optimization)), measured: measured}
-	excess := b.servingExcess(model, m.memory)
-	m.buffers = excess.buffers()
-	m.memory.Stage += excess.beside(m.buffers)
+	m.memory.Stage += b.servingExcess(model, m.memory)
 	b.memories[model.Name] = m
 	return m
 }
 
-// servingExcess is by how many bytes workers that really served a range exceeded what a fit
-// says with their queues, as heaps of messages and what loading leaves behind do.
-func (b *builder) servingExcess(model *config.Model, fit profile.Memory) (list excesses) {
+// servingExcess is by how many bytes workers that really served a range exceeded what a fit says with
+// the requests that they hold: on average, and not less than nothing. How long a request is does
+// not matter, as what a stage holds of each is known.
+func (b *builder) servingExcess(model *config.Model, fit profile.Memory) float64 {
 	chain := b.in.Chains[model.Name]
+	sum, count := 0.0, 0
 	for _, node := range b.in.Config.Nodes {
 		for _, p := range b.matching(node.Address, model) {
 			if p.ServingPeakMemoryBytes > 0 {
-				weights, activations := rangeBytes(chain, p.FirstSegment, p.LastSegment)
-				around := bytesAround(chain, p.FirstSegment, p.LastSegment)
-				said := float64(b.baseBytes(node)) + fit.Bytes(weights, activations) + buffersPerQueue*around
-				list = append(list, excess{float64(p.ServingPeakMemoryBytes) - said, around})
+				said := float64(b.baseBytes(node)) + fit.Bytes(rangeBytes(chain, p.FirstSegment, p.LastSegment))
+				sum += float64(p.ServingPeakMemoryBytes) - said - heldBytes(chain, p.FirstSegment, p.LastSegment)
+				count++
 			}
 		}
 	}
-	return list
+	return max(0, sum) / float64(max(1, count))
 }
 
-// excess is that of a worker, whose range receives and sends so many bytes for a request.
-type excess struct{ bytes, around float64 }
-
-type excesses []excess
-
-// mostBuffers bounds what workers are thought to hold of each cut beside their queues: beyond, it
-// is not of messages.
-const mostBuffers = 8
-
-// buffers is how many tensors of each cut, beside those of the queues, explain best what the
-// workers exceeded: messages on their way, and garbage, which Go leaves to stand as long as there
-// is less of it than of what is alive.
-func (e excesses) buffers() (best int64) {
-	least := e.misfit(0)
-	for k := int64(1); k <= mostBuffers; k++ {
-		if m := e.misfit(k); m < least {
-			best, least = k, m
-		}
-	}
-	return best
-}
-
-// beside is what all of them exceeded, however many bytes they move: the mean, and not less than
-// nothing.
-func (e excesses) beside(buffers int64) float64 {
-	sum := 0.0
-	for _, x := range e {
-		sum += x.bytes - float64(buffers)*x.around
-	}
-	return max(0, sum/max(1, float64(len(e))))
-}
-
-// misfit is the sum of squares of what so many buffers leave open.
-func (e excesses) misfit(buffers int64) (sum float64) {
-	beside := e.beside(buffers)
-	for _, x := range e {
-		open := x.bytes - float64(buffers)*x.around - beside
-		sum += open * open
-	}
-	return sum
+// heldBytes are those of the requests that a stage of a range holds.
+func heldBytes(chain *onnx.Chain, first, last int) float64 {
+	return float64(inBuffers*chain.Cuts[first].Bytes + outBuffers*chain.Cuts[last+1].Bytes)
 }
 
 // memoryFit is what memoryOf has found.
 type memoryFit struct {
 	memory   profile.Memory
-	buffers  int64           // of each cut, beside those of the queues
 	measured map[string]bool // nodes that have peaks
 }
 
@@ -121,7 +82,6 @@ func (b *builder) addMemory(p *solver.Problem, model *config.Model, chain *onnx.
 		p.SegmentBytes[i] = scaledBytes(s.WeightBytes, fit.memory.WeightFactor)
 		p.ActivationBytes[i] = scaledBytes(s.ActivationBytes, fit.memory.ActivationFactor)
 	}
-	p.InBuffers, p.OutBuffers = p.InBuffers+fit.buffers, p.OutBuffers+fit.buffers
 }
 
 func scaledBytes(bytes int64, factor float64) int64 { return int64(math.Ceil(factor * float64(bytes))) }

@@ -6,6 +6,7 @@ import (
 	"github.com/edgeplan/edgeplan/onnx"
 	"github.com/edgeplan/edgeplan/solver"
 	"github.com/edgeplan/edgeplan/statefile"
+	"github.com/edgeplan/edgeplan/worker"
 )
 
 // Memory of a worker beyond its slice, in bytes (docs/architecture.md has the
@@ -29,8 +30,11 @@ const DefaultQueue = 2
 // DefaultTimeoutSeconds bounds one request from entry to answer.
 const DefaultTimeoutSeconds = 60
 
-// buffersPerQueue are the tensors held per cut: the queue, and the one in hand.
-const buffersPerQueue = DefaultQueue + 1
+// Tensors that a stage holds of the cut before it and of the one behind it.
+var (
+	inBuffers  = int64(worker.InBuffers(DefaultQueue))
+	outBuffers = int64(worker.OutBuffers(DefaultQueue))
+)
 
 // leastSeconds is what a segment takes at least, the unit that the solver counts in:
 // were all of them free, the throughput would be no number.
@@ -42,14 +46,13 @@ func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solv
 	chain := b.in.Chains[model.Name]
 	p := &solver.Problem{
 		Name:       model.Address,
-		InBuffers:  buffersPerQueue,
-		OutBuffers: buffersPerQueue,
+		InBuffers:  inBuffers,
+		OutBuffers: outBuffers,
 	}
 	addChain(p, chain, model)
 	b.addMemory(p, model, chain)
-	// Tensors are smaller only on their way: what waits in a stage is as large as ever.
-	shrink := transfer.Form(model.Transfer).Shrink()
-	p.InBuffers, p.OutBuffers = shrink*p.InBuffers, shrink*p.OutBuffers
+	times := heldTimes(transfer.Form(model.Transfer))
+	p.InBuffers, p.OutBuffers = times*p.InBuffers, times*p.OutBuffers
 	for i, node := range b.cluster() {
 		p.Nodes = append(p.Nodes, b.problemNode(node, model))
 		if node.Address == model.Gateway {
@@ -62,6 +65,16 @@ func (b *builder) problemOf(model *config.Model, excluded map[string]bool) *solv
 	b.addConnections(p)
 	b.addDeployed(p, model, chain)
 	return p
+}
+
+// heldTimes is by how much more a stage holds of a cut than buffers of the bytes that travel. Tensors are
+// smaller only on their way: what waits in a stage is as large as ever. And those that change their form
+// come and go in memory of their own, of which Go lets as much stand as garbage as is in use.
+func heldTimes(form transfer.Form) int64 {
+	if form == "" || form == transfer.None {
+		return 1
+	}
+	return 2 * form.Shrink()
 }
 
 // travels is how many bytes of a cut go over a link: the most that they can be.

@@ -21,3 +21,12 @@ func TestTravels(t *testing.T) {
 		}
 	}
 }
+
+// What a stage holds is whole, whatever travels, and garbage beside where forms change.
+func TestHeldTimes(t *testing.T) {
+	for form, want := range map[transfer.Form]int64{"": 1, transfer.None: 1, transfer.Zstd: 2, transfer.FP16: 4, transfer.Int8: 8} {
+		if got := heldTimes(form); got != want {
+			t.Errorf("%q: %d times, want %d", form, got, want)
+		}
+	}
+}

@@ -37,7 +37,9 @@ func (s *server) load(dir string, open openEngine) error {
 	if err := slicer.warmUp(); err != nil {
 		s.log.Warn("no warm-up: the first request will be slower", "error", err)
 	}
-	s.stage = newStage(s.manifest, slicer, stageTitle(st.Index, s.manifest.Node), s.log, s.metrics)
+	s.buffers = newBuffers(s.manifest)
+	s.engine.Allocate(s.buffers.take)
+	s.stage = newStage(s.manifest, slicer, s.buffers, stageTitle(st.Index, s.manifest.Node), s.log, s.metrics)
 	s.log.Info("slice loaded", "stage", st.Index, "of", st.Count, "took", time.Since(start).Round(time.Millisecond))
 	return nil
 }
@@ -148,7 +150,8 @@ func (s *server) tlsServer() (*grpc.Server, error) {
 		return nil, err
 	}
 	options := append(serverOptions(messageLimit(m.receives(), false), 16),
-		grpc.MaxRecvMsgSize(neighbourLimit(m.receives())), grpc.Creds(admission{credentials.NewTLS(config)}))
+		grpc.MaxRecvMsgSize(neighbourLimit(m.receives())), grpc.Creds(admission{credentials.NewTLS(config)}),
+		grpc.ForceServerCodecV2(oippb.NewCodec().Into(s.buffers.take)))
 	server := grpc.NewServer(options...)
 	oippb.RegisterGRPCInferenceServiceServer(server, s.neighbours)
 	return server, nil
@@ -158,7 +161,7 @@ func (s *server) tlsServer() (*grpc.Server, error) {
 func (s *server) entries() map[string]entry {
 	m, entries := s.manifest, map[string]entry{}
 	if st := m.Stage; st != nil && st.Previous.Node != m.Node {
-		entries[StageName(m.Model, st.Index)] = entry{from: st.Previous.Node, wanted: st.Inputs, to: s.stage, before: &s.stage.before}
+		entries[StageName(m.Model, st.Index)] = entry{from: st.Previous.Node, wanted: st.Inputs, to: s.stage, before: &s.stage.before, memory: s.stage.memory}
 	}
 	if g := m.Gateway; g != nil && g.Last.Node != m.Node {
 		entries[resultName(m.Model)] = entry{from: g.Last.Node, wanted: g.Outputs, to: s.gateway, open: &s.gateway.results}

@@ -250,17 +250,20 @@ type fakeEngine struct {
 	seen   []byte                 // the first elements, in order, without the warm-up
 	before func(first byte) error // runs before each inference but the warm-up
 	runs   int
+	take   func(n int) []byte
 }
 
 func newFakeEngine(s *Stage) *fakeEngine {
 	if s == nil {
 		return nil
 	}
-	return &fakeEngine{inputs: s.Inputs[:1]}
+	return &fakeEngine{inputs: s.Inputs[:1], take: func(n int) []byte { return make([]byte, n) }}
 }
 
 func (e *fakeEngine) Inputs() []tensor.Info { return e.inputs }
 func (e *fakeEngine) Close() error          { return nil }
+
+func (e *fakeEngine) Allocate(take func(n int) []byte) { e.take = take }
 
 func (e *fakeEngine) Run(inputs []tensor.Tensor, outputs []string) ([]tensor.Tensor, error) {
 	if len(inputs) != 1 || len(outputs) != 1 {
@@ -281,7 +284,8 @@ func (e *fakeEngine) Run(inputs []tensor.Tensor, outputs []string) ([]tensor.Ten
 	}
 	out := inputs[0]
 	out.Name = outputs[0]
-	out.Data = bytes.Clone(inputs[0].Data)
+	out.Data = e.take(len(inputs[0].Data))
+	copy(out.Data, inputs[0].Data)
 	for i := range out.Data[:2] {
 		out.Data[i]++
 	}

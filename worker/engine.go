@@ -11,6 +11,8 @@ import (
 type engine interface {
 	// Inputs are the tensors that Run takes, in order.
 	Inputs() []tensor.Info
+	// Allocate says where the bytes of outputs come from, whose content may be anything.
+	Allocate(take func(n int) []byte)
 	// Run computes the named outputs. It keeps neither inputs nor outputs: those
 	// who send them on read them later.
 	Run(inputs []tensor.Tensor, outputs []string) ([]tensor.Tensor, error)
@@ -90,6 +92,16 @@ func (s *slicer) run(tensors []tensor.Tensor) ([]tensor.Tensor, error) {
 		}
 	}
 	return out, nil
+}
+
+// spent are those of the tensors that do not pass through.
+func (s *slicer) spent(tensors []tensor.Tensor) (list []tensor.Tensor) {
+	for i, t := range tensors {
+		if !slices.Contains(s.outputs, source{passes: true, index: i}) {
+			list = append(list, t)
+		}
+	}
+	return list
 }
 
 // warmUp runs the slice once on zeros, which makes the engine take its memory

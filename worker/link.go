@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 
 	"github.com/edgeplan/edgeplan/internal/oippb"
@@ -156,6 +157,8 @@ func (l *link) queued(yield func(*message) bool) {
 // send gives a message to the neighbour, again when the stream breaks under it:
 // it may then arrive twice, which does no harm, as inference has no side effects.
 func (l *link) send(ctx context.Context, m *message) error {
+	lent := m.lend() // the connection may send it yet when this is over
+	defer mem.BufferSlice(lent).Free()
 	for {
 		stream, err := l.await(ctx, m)
 		if err != nil {
@@ -164,7 +167,7 @@ func (l *link) send(ctx context.Context, m *message) error {
 		l.begin(m.id)
 		start := time.Now()
 		request := m.request(l.component, l.release, l.form, start)
-		err = stream.Send(request)
+		err = stream.SendMsg(&oippb.Lent{ModelInferRequest: request, Contents: lent})
 		l.count(request.GetRawInputContents(), time.Since(start))
 		if l.end(stream, err == nil) {
 			return nil

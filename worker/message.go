@@ -39,8 +39,9 @@ type message struct {
 	patience time.Time // until when a link waits for its neighbour
 	queued   time.Time // when it came to the stage
 	tensors  []tensor.Tensor
-	err      error // a status; the request has failed, and only this travels on
-	gap      bool  // no request: see retry.go
+	memory   *buffers // whose the tensors' memory is; nil where others may use it
+	err      error    // a status; the request has failed, and only this travels on
+	gap      bool     // no request: see retry.go
 
 	// done, when set, takes the message after the engine; it goes no further.
 	done func(*message)

@@ -25,6 +25,7 @@ type entry struct {
 	to     sink
 	before *upstream     // where errors go back from, or nil
 	open   *atomic.Int32 // counts the streams, or nil
+	memory *buffers      // where tensors come to lie, or nil
 }
 
 // neighbours is the service for other workers: streams of tensors, and nothing
@@ -173,7 +174,9 @@ func (r *reader) take(request *oippb.ModelInferRequest) error {
 		r.answer(request.GetId(), status.Errorf(codes.FailedPrecondition, "%s runs release %s, not %q", r.node, r.release, request.GetModelVersion()))
 		return nil
 	}
-	return e.to.put(r.stream.Context(), parseMessage(request, e.wanted, time.Now()))
+	m := parseMessage(request, e.wanted, time.Now())
+	m.memory = e.memory
+	return e.to.put(r.stream.Context(), m)
 }
 
 // streamEnd is what a handler returns for the end of reception: nil when the

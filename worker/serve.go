@@ -41,6 +41,7 @@ type server struct {
 	key        ed25519.PrivateKey
 	log        *slog.Logger
 	engine     engine
+	buffers    *buffers // of the stage's tensors
 	patience   time.Duration
 	retry      time.Duration
 	restarted  bool // a worker of this release ran here before
@@ -83,6 +84,9 @@ func Run(ctx context.Context, dir string, o Options) error {
 	defer stopWatching()
 	if m := s.manifest; m.Stage == nil && m.MemoryBytes > 0 {
 		debug.SetMemoryLimit(m.MemoryBytes) // garbage is collected sooner; an engine's memory is not Go's
+	}
+	if s.stage != nil {
+		debug.SetGCPercent(s.buffers.gcPercent())
 	}
 	go watchMemory(watched, s.manifest.MemoryLimit(), s.log, cancel)
 	err = s.serve(ctx, tcp, control)

@@ -19,6 +19,7 @@ import (
 type stage struct {
 	name   string // for errors: stage 1 on node.b
 	slicer *slicer
+	memory *buffers // of what it receives and makes
 	in     chan *message
 	next   sink
 	before upstream
@@ -28,8 +29,11 @@ type stage struct {
 	failures failureLog
 }
 
-func newStage(m Manifest, s *slicer, name string, log *slog.Logger, counts *metrics) *stage {
-	return &stage{counts: counts, name: name, slicer: s, in: make(chan *message, m.Queue), failures: failureLog{log: log}, ended: make(chan struct{})}
+func newStage(m Manifest, s *slicer, memory *buffers, name string, log *slog.Logger, counts *metrics) *stage {
+	return &stage{
+		counts: counts, name: name, slicer: s, memory: memory, failures: failureLog{log: log},
+		in: make(chan *message, m.Queue), ended: make(chan struct{}),
+	}
 }
 
 // put queues a message for the engine.
@@ -81,6 +85,19 @@ func (s *stage) infer(m *message) {
 		s.failures.note(time.Now(), m.id, err)
 		m.fail(status.Errorf(codes.Internal, "%s: %v", s.name, err))
 		return
+	}
+	s.replace(m, out)
+}
+
+// replace gives a message its results, and the memory of what it had before back. What passes through
+// stays; where that is not the stage's own memory, nothing of the message is.
+func (s *stage) replace(m *message, out []tensor.Tensor) {
+	spent := s.slicer.spent(m.tensors)
+	for _, t := range spent {
+		m.memory.give(t.Data)
+	}
+	if len(spent) == len(m.tensors) {
+		m.memory = s.memory
 	}
 	m.tensors = out
 }

@@ -16,10 +16,27 @@ import (
 // but for the order of fields. Raw contents are not copied when written, and
 // copied once when read, each into memory of its own, which is as aligned as Go
 // makes it. Everything else goes to gRPC's codec.
-type Codec struct{ plain encoding.CodecV2 }
+type Codec struct {
+	plain encoding.CodecV2
+	take  func(n int) []byte // nil is from Go
+}
 
 // NewCodec makes a Codec. Both ends of a connection may use it alone.
-func NewCodec() Codec { return Codec{encoding.GetCodecV2("proto")} }
+func NewCodec() Codec { return Codec{plain: encoding.GetCodecV2("proto")} }
+
+// Into is the Codec that reads raw contents of requests into memory that take gives, whose content may
+// be anything. They keep it.
+func (c Codec) Into(take func(n int) []byte) Codec {
+	c.take = take
+	return c
+}
+
+// Lent is a request to be written whose raw contents are lent: whoever sends it frees each of Contents
+// once it is written. Without any it is a plain request.
+type Lent struct {
+	*ModelInferRequest
+	Contents []mem.Buffer // of RawInputContents
+}
 
 // Name is that of protocol buffers.
 func (Codec) Name() string { return "proto" }
@@ -34,9 +51,17 @@ const (
 func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
 	switch m := v.(type) {
 	case *ModelInferRequest:
-		return marshal(requestHead(m), rawInputs, m.RawInputContents)
+		return marshal(requestHead(m), rawInputs, plainBuffers(m.RawInputContents))
+	case *Lent:
+		if len(m.Contents) == 0 {
+			return c.Marshal(m.ModelInferRequest)
+		}
+		for _, buffer := range m.Contents {
+			buffer.Ref()
+		}
+		return marshal(requestHead(m.ModelInferRequest), rawInputs, m.Contents)
 	case *ModelInferResponse:
-		return marshal(responseHead(m), rawOutputs, m.RawOutputContents)
+		return marshal(responseHead(m), rawOutputs, plainBuffers(m.RawOutputContents))
 	default:
 		return c.plain.Marshal(v)
 	}
@@ -57,7 +82,15 @@ func responseHead(m *ModelInferResponse) proto.Message {
 	}
 }
 
-func marshal(head proto.Message, field protowire.Number, raw [][]byte) (mem.BufferSlice, error) {
+// plainBuffers need not be freed.
+func plainBuffers(contents [][]byte) (list []mem.Buffer) {
+	for _, data := range contents {
+		list = append(list, mem.SliceBuffer(data))
+	}
+	return list
+}
+
+func marshal(head proto.Message, field protowire.Number, raw []mem.Buffer) (mem.BufferSlice, error) {
 	buffer, err := proto.Marshal(head)
 	if err != nil {
 		return nil, err
@@ -65,8 +98,8 @@ func marshal(head proto.Message, field protowire.Number, raw [][]byte) (mem.Buff
 	var out mem.BufferSlice
 	for _, data := range raw {
 		buffer = protowire.AppendTag(buffer, field, protowire.BytesType)
-		buffer = protowire.AppendVarint(buffer, uint64(len(data)))
-		out = append(out, mem.SliceBuffer(buffer), mem.SliceBuffer(data))
+		buffer = protowire.AppendVarint(buffer, uint64(data.Len()))
+		out = append(out, mem.SliceBuffer(buffer), data)
 		buffer = nil
 	}
 	if buffer != nil {
@@ -80,12 +113,12 @@ func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
 	switch m := v.(type) {
 	case *ModelInferRequest:
 		proto.Reset(m)
-		raw, err := unmarshal(data, rawInputs, m)
+		raw, err := unmarshal(data, rawInputs, m, c.take)
 		m.RawInputContents = raw
 		return err
 	case *ModelInferResponse:
 		proto.Reset(m)
-		raw, err := unmarshal(data, rawOutputs, m)
+		raw, err := unmarshal(data, rawOutputs, m, nil)
 		m.RawOutputContents = raw
 		return err
 	default:
@@ -94,7 +127,7 @@ func (c Codec) Unmarshal(data mem.BufferSlice, v any) error {
 }
 
 // unmarshal reads the raw contents apart and leaves the other fields to protobuf.
-func unmarshal(data mem.BufferSlice, field protowire.Number, m proto.Message) ([][]byte, error) {
+func unmarshal(data mem.BufferSlice, field protowire.Number, m proto.Message, take func(n int) []byte) ([][]byte, error) {
 	r := data.Reader()
 	defer r.Close()
 	var head []byte
@@ -106,7 +139,7 @@ func unmarshal(data mem.BufferSlice, field protowire.Number, m proto.Message) ([
 		}
 		number, kind := protowire.DecodeTag(tag)
 		if number == field && kind == protowire.BytesType {
-			content, err := readBytes(r)
+			content, err := readBytes(r, take)
 			if err != nil {
 				return nil, err
 			}
@@ -132,14 +165,14 @@ func readField(r *mem.Reader, kind protowire.Type, out []byte) ([]byte, error) {
 	case protowire.Fixed64Type:
 		return readExactly(r, 8, out)
 	case protowire.BytesType:
-		content, err := readBytes(r)
+		content, err := readBytes(r, nil)
 		return protowire.AppendBytes(out, content), err
 	default:
 		return nil, fmt.Errorf("wire type %d is not in use", kind)
 	}
 }
 
-func readBytes(r *mem.Reader) ([]byte, error) {
+func readBytes(r *mem.Reader, take func(n int) []byte) ([]byte, error) {
 	size, err := binary.ReadUvarint(r)
 	if err != nil {
 		return nil, fmt.Errorf("a field's length is cut off: %w", err)
@@ -147,7 +180,14 @@ func readBytes(r *mem.Reader) ([]byte, error) {
 	if size > uint64(r.Remaining()) {
 		return nil, fmt.Errorf("a field of %d bytes is cut off after %d", size, r.Remaining())
 	}
-	return readExactly(r, int(size), nil)
+	if take == nil {
+		return readExactly(r, int(size), nil)
+	}
+	content := take(int(size))
+	if _, err := io.ReadFull(r, content); err != nil {
+		return nil, fmt.Errorf("a field is cut off: %w", err)
+	}
+	return content, nil
 }
 
 func readExactly(r *mem.Reader, n int, out []byte) ([]byte, error) {

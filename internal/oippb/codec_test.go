@@ -1,6 +1,7 @@
 package oippb
 
 import (
+	"bytes"
 	"testing"
 
 	"google.golang.org/grpc/mem"
@@ -59,6 +60,64 @@ func TestCodecIsProtobuf(t *testing.T) {
 			t.Fatalf("the codec reads %v, %v", got, err)
 		}
 	})
+}
+
+// Raw contents come to lie where they are told to; whatever lay there before.
+func TestCodecReadsIntoMemory(t *testing.T) {
+	want := &ModelInferRequest{ModelName: "m", RawInputContents: [][]byte{{1, 2, 3}, {}, {4}}}
+	var taken [][]byte
+	codec := NewCodec().Into(func(n int) []byte {
+		taken = append(taken, bytes.Repeat([]byte{99}, n))
+		return taken[len(taken)-1]
+	})
+	data, err := codec.Marshal(want)
+	got := &ModelInferRequest{}
+	if err == nil {
+		err = codec.Unmarshal(data, got)
+	}
+	if err != nil || !proto.Equal(want, got) {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	if len(taken) != 3 || &got.RawInputContents[0][0] != &taken[0][0] || &got.RawInputContents[2][0] != &taken[2][0] {
+		t.Errorf("memory was asked for %d times, want 3 that are used", len(taken))
+	}
+}
+
+// counted tells how much memory has come back.
+type counted struct{ back *int }
+
+func (counted) Get(n int) *[]byte { return new(make([]byte, n)) }
+func (c counted) Put(*[]byte)     { *c.back++ }
+
+// What is lent is written as it is, also twice, and comes back when all have freed it.
+func TestCodecLends(t *testing.T) {
+	contents, back := bytes.Repeat([]byte{7}, 2000), 0
+	buffer := mem.NewBuffer(&contents, counted{&back})
+	plain := &ModelInferRequest{ModelName: "m", RawInputContents: [][]byte{contents}}
+	codec := NewCodec()
+	var written []mem.BufferSlice
+	for range 2 {
+		data, err := codec.Marshal(&Lent{ModelInferRequest: plain, Contents: []mem.Buffer{buffer}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		written = append(written, data)
+	}
+	buffer.Free()
+	for _, data := range written {
+		got := &ModelInferRequest{}
+		if err := codec.Unmarshal(data, got); err != nil || !proto.Equal(plain, got) || back != 0 {
+			t.Fatalf("got %v, %v, after %d came back", got, err, back)
+		}
+		data.Free()
+	}
+	if back != 1 {
+		t.Errorf("it came back %d times", back)
+	}
+	data, err := codec.Marshal(&Lent{ModelInferRequest: plain})
+	if got := (&ModelInferRequest{}); err != nil || codec.Unmarshal(data, got) != nil || !proto.Equal(plain, got) {
+		t.Errorf("without lent contents: %v, %v", got, err)
+	}
 }
 
 func TestCodecOfResponses(t *testing.T) {

@@ -138,7 +138,7 @@ func (s *Session) run(inputs []tensor.Tensor, outputs []string) ([]tensor.Tensor
 	}
 	results := make([]tensor.Tensor, len(made))
 	for i, value := range made {
-		if results[i], err = s.engine.readValue(value, outputs[i]); err != nil {
+		if results[i], err = s.engine.readValue(value, outputs[i], s.take); err != nil {
 			return nil, fmt.Errorf("read output %q: %w", outputs[i], err)
 		}
 	}

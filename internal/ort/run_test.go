@@ -257,6 +257,22 @@ func TestResultsAreCopies(t *testing.T) {
 	}
 }
 
+// Outputs come to lie where they are told to, whatever lay there before.
+func TestOutputsInGivenMemory(t *testing.T) {
+	session := load(t, subtraction(t))
+	memory := bytes.Repeat([]byte{99}, 8)
+	session.Allocate(func(n int) []byte { return memory[:n] })
+	for _, v := range []float32{3, 5} {
+		got, err := session.Run(list(floats("a", []int64{1, 2}, v, 4), floats("b", []int64{1, 2}, 1, 1)), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := floats("y", []int64{1, 2}, v-1, 3); &got[0].Data[0] != &memory[0] || !bytes.Equal(memory, want.Data) {
+			t.Errorf("got %v", got)
+		}
+	}
+}
+
 // The cost of a call, apart from computing.
 func BenchmarkRun(b *testing.B) {
 	session := load(b, subtraction(b))

@@ -16,6 +16,7 @@ type Session struct {
 	engine  *Engine
 	inputs  []port
 	outputs []port
+	take    func(n int) []byte // gives the bytes of outputs
 
 	// Runs hold it shared; Close waits for them and holds it alone.
 	mutex  sync.RWMutex
@@ -57,7 +58,7 @@ func (e *Engine) session(o SessionOptions, create func(options handle, out *hand
 		return nil, err
 	}
 	defer e.api.ReleaseSessionOptions(options)
-	s := &Session{engine: e}
+	s := &Session{engine: e, take: func(n int) []byte { return make([]byte, n) }}
 	if err := e.check(create(options, &s.handle)); err != nil {
 		return nil, err
 	}
@@ -111,3 +112,7 @@ func (e *Engine) InferShapes(model []byte, fold bool) ([]tensor.Info, error) {
 	}
 	return s.Outputs(), s.Close()
 }
+
+// Allocate makes the bytes of outputs come from take, which gives as many as it is asked for, with
+// any content; without it they are new. It is called before the first Run.
+func (s *Session) Allocate(take func(n int) []byte) { s.take = take }

@@ -47,7 +47,7 @@ func (e *Engine) releaseValues(values []handle) {
 }
 
 // readValue copies an OrtValue.
-func (e *Engine) readValue(value handle, name string) (tensor.Tensor, error) {
+func (e *Engine) readValue(value handle, name string, take func(n int) []byte) (tensor.Tensor, error) {
 	if err := e.checkTensor(value); err != nil {
 		return tensor.Tensor{}, err
 	}
@@ -64,7 +64,7 @@ func (e *Engine) readValue(value handle, name string) (tensor.Tensor, error) {
 	if t.Type == tensor.String {
 		t.Data, err = e.readStrings(value, t.Info)
 	} else {
-		t.Data, err = e.readBytes(value, t.Info)
+		t.Data, err = e.readBytes(value, t.Info, take)
 	}
 	return t, err
 }
@@ -86,7 +86,7 @@ func (e *Engine) checkTensor(value handle) error {
 	return nil
 }
 
-func (e *Engine) readBytes(value handle, info tensor.Info) ([]byte, error) {
+func (e *Engine) readBytes(value handle, info tensor.Info, take func(n int) []byte) ([]byte, error) {
 	size, err := info.Bytes()
 	if err != nil {
 		return nil, err
@@ -101,7 +101,8 @@ func (e *Engine) readBytes(value handle, info tensor.Info) ([]byte, error) {
 	if err := e.check(e.api.GetTensorMutableData(value, &data)); err != nil {
 		return nil, err
 	}
-	out := bytes.Clone(unsafe.Slice((*byte)(data), int(size)))
+	out := take(int(size))
+	copy(out, unsafe.Slice((*byte)(data), int(size)))
 	clearPadding(out, info)
 	return out, nil
 }
