@@ -9,7 +9,7 @@ GOTEST  := $(GO) test $(RACE) -timeout 20m $(TESTFLAGS)
 # With it every process otherwise sleeps for a second before it ends, and tests start many.
 export GORACE := atexit_sleep_ms=20 $(GORACE)
 
-.PHONY: fault-matrix bench-deploy all build demo test unit vet engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races check-solver check-deployer fuzz-state bench-pipeline bench-simulate soak-pipeline fuzz-pipeline bench-probe bench-watch
+.PHONY: fault-matrix bench-deploy all build demo test unit vet vet-platforms engine bench-onnx sweep-onnx fuzz-onnx bench-solver generate clean paper bench-config fuzz-config servers crash races check-solver check-deployer fuzz-state bench-pipeline bench-simulate soak-pipeline fuzz-pipeline bench-probe bench-watch
 
 all: build
 
@@ -27,6 +27,12 @@ test: vet unit
 vet:
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+
+# The same for the other systems that people run edgeplan on, and for arm64 devices. `make test` leaves
+# it out, since all that is imported is compiled anew for each.
+vet-platforms:
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
+	GOOS=linux GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./...
 
 unit: engine servers
 	$(GOTEST) ./...

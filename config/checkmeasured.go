@@ -1,9 +1,7 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -246,34 +244,37 @@ func (m *measuredCheck) tellDifferences() {
 	}
 }
 
-// strangers tells of measurements of nodes that are not in the configuration.
+// strangers tells of measurements of nodes and of models that are not in the configuration.
 func (m *measuredCheck) strangers() {
 	if m.incomplete {
 		return
 	}
-	found := map[string]bool{}
-	see := func(node string) {
-		if _, known := m.enabled[node]; !known {
-			found[node] = true
-		}
-	}
+	var nodes, models []string
 	all := m.Measured.All()
 	for _, n := range all.Nodes {
-		see(n.Node)
+		nodes = append(nodes, n.Node)
 	}
 	for _, l := range all.Links {
-		see(l.From)
-		see(l.To)
+		nodes = append(nodes, l.From, l.To)
 	}
 	for _, p := range all.Profiles {
-		see(p.Node)
+		nodes, models = append(nodes, p.Node), append(models, p.Model)
 	}
-	if len(found) == 0 {
+	m.unknown("node", nodes, func(address string) bool { _, known := m.enabled[address]; return known })
+	m.unknown("model", models, func(name string) bool {
+		return slices.ContainsFunc(m.Models, func(model *Model) bool { return model.Name == name })
+	})
+}
+
+// unknown tells of the measured things of one sort that are not known.
+func (m *measuredCheck) unknown(sort string, names []string, known func(string) bool) {
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), known)
+	if len(names) == 0 {
 		return
 	}
-	names := slices.SortedFunc(maps.Keys(found), cmp.Compare[string])
-	m.warn(nil, "Measurements of unknown nodes", "%s holds measurements of %s that the configuration does not have, %s first. They are kept and do not count: rename them with the node, or delete them.",
-		measurement.FileName, counted(len(names), "node"), names[0])
+	m.warn(nil, "Measurements of unknown "+sort+"s", "%s holds measurements of %s that the configuration does not have, %s first. They are kept and do not count: rename them with the %s, or delete them.",
+		measurement.FileName, counted(len(names), sort), names[0], sort)
 }
 
 func counted(n int, noun string) string {

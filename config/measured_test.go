@@ -29,10 +29,16 @@ func probed() *measurement.Measurements {
 	return m
 }
 
+// profileOf is a measured range of one segment.
+func profileOf(model string, segment int) measurement.Profile {
+	return measurement.Profile{Node: `node.pi["hall"]`, Model: model, Digest: strings.Repeat("0", 64), Optimization: "extended",
+		FirstSegment: segment, LastSegment: segment, Seconds: 0.1, MeasuredAt: time.Date(2026, 5, 1, 10, 0, 0, 0, time.UTC)}
+}
+
 // measuredFolder is a folder with a configuration and measurements.
 func measuredFolder(t *testing.T, hcl string, m *measurement.Measurements) string {
 	t.Helper()
-	dir := folder(t, []txtar.File{{Name: "main.edgeplan.hcl", Data: []byte(hcl)}})
+	dir := folder(t, []txtar.File{{Name: "main.edgeplan.hcl", Data: []byte(hcl)}, {Name: "model.onnx"}})
 	if err := measurement.Write(dir, m); err != nil {
 		t.Fatal(err)
 	}
@@ -167,6 +173,11 @@ node "pi" {
 `, `warning: -: Measurements of unknown nodes
   measurements.edgeplan.json holds measurements of 2 nodes that the configuration does not have, node.pi["gate"] first. They are kept and do not count: rename them with the node, or delete them.
 `},
+		{"measurements of models that are gone", boards + `
+model "kept" { source = "model.onnx" }
+`, `warning: -: Measurements of unknown models
+  measurements.edgeplan.json holds measurements of 1 model that the configuration does not have, gone first. They are kept and do not count: rename them with the model, or delete them.
+`},
 		{"a sensitive amount is not shown", `
 variable "m" {
   default   = "4GiB"
@@ -185,6 +196,9 @@ node "pi" {
 			m := probed()
 			if strings.Contains(test.name, "and what is not") {
 				m = &measurement.Measurements{}
+			}
+			if strings.Contains(test.name, "of models") {
+				m.Profiles = []measurement.Profile{profileOf("gone", 0), profileOf("gone", 1), profileOf("kept", 0)}
 			}
 			c, diags := Load(measuredFolder(t, test.hcl, m), Options{})
 			if len(diags) > 0 {

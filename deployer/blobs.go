@@ -82,6 +82,7 @@ umask 077
 mkdir -p "$1" && cd "$1" || exit
 command -v tar >/dev/null && echo tar || echo no tar
 command -v gzip >/dev/null && echo gzip || echo no gzip
+ulimit -f
 for f in "$2"*; do
 	[ -f "$f" ] && [ ! -L "$f" ] || continue
 	part=$4${f##*-}
@@ -105,6 +106,12 @@ find . -maxdepth 1 -name "$3*" -mtime +0 -exec rm -f {} +
 	return f, nil
 }
 
+// mayPack says whether archives are within the limit of a file that ulimit prints.
+func mayPack(limit string) bool {
+	blocks, err := strconv.ParseInt(limit, 10, 64)
+	return err != nil || blocks >= archiveBytes/512 // else it is "unlimited"
+}
+
 // parseFound reads what openBlobs prints, and gives the files to remove.
 func parseFound(out, prefix string, wanted []statefile.Blob) (f found, garbage []string) {
 	sizes := map[string]int64{}
@@ -118,6 +125,8 @@ func parseFound(out, prefix string, wanted []statefile.Blob) (f found, garbage [
 			f.tar = line == "tar"
 		case i == 1:
 			f.gzip = line == "gzip"
+		case i == 2:
+			f.tar = f.tar && mayPack(line)
 		default:
 			text, name, _ := strings.Cut(strings.TrimLeft(line, " "), " ")
 			size, err := strconv.ParseInt(text, 10, 64)

@@ -35,6 +35,21 @@ func TestFilesMayBeTooBig(t *testing.T) {
 	c.inPlace("a", []statefile.Blob{small})
 }
 
+// Small files that are within the limit arrive, also where an archive of them is not.
+func TestSmallFilesGoAloneWhereArchivesAreTooBig(t *testing.T) {
+	t.Parallel()
+	c := bareCluster(t)
+	c.limited("a")
+	var blobs []statefile.Blob
+	for seed := range 4 {
+		blobs = append(blobs, c.blobs.add("", noise(uint64(seed), 900_000)))
+	}
+	if err := c.open("a").upload(context.Background(), c.blobs, blobs); err != nil {
+		t.Fatal(err)
+	}
+	c.inPlace("a", blobs)
+}
+
 // An apply finds that before it writes anything.
 func TestPreflightFindsLimitsOfFiles(t *testing.T) {
 	t.Parallel()

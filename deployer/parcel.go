@@ -25,6 +25,10 @@ const (
 	packBytes  = 4 << 20
 )
 
+// archiveBytes is the size of an archive at most: a block of header a member, members and the
+// end in whole blocks.
+const archiveBytes = packBytes + batchFiles*2*512 + 2*512
+
 // parcel is what travels as one file: a blob, or several small ones as a tar archive.
 type parcel struct {
 	name    string           // of the temporary file on the device

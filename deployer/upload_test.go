@@ -275,7 +275,7 @@ func TestUploadWithoutTar(t *testing.T) {
 			t.Errorf("%s is packed", p.title())
 		}
 	}
-	f, garbage := parseFound("no tar\nno gzip\n", s.partPrefix(), blobs)
+	f, garbage := parseFound("no tar\nno gzip\nunlimited\n", s.partPrefix(), blobs)
 	if f.tar || f.gzip || len(garbage) > 0 {
 		t.Errorf("got %+v, %q", f, garbage)
 	}
@@ -286,7 +286,7 @@ func TestPartsThatAreFound(t *testing.T) {
 	blob := statefile.Blob{Digest: strings.Repeat("a", 64), Size: 9 << 20}
 	other := strings.Repeat("b", 64)
 	const prefix = ".tmp-12345678-"
-	out := strings.Join([]string{"tar", "gzip",
+	out := strings.Join([]string{"tar", "gzip", "unlimited",
 		fmt.Sprintf("%8d %s%s", 3<<20, prefix, blob.Digest),
 		fmt.Sprintf("%d %s%s.gz", 2<<20, prefix, blob.Digest),
 		fmt.Sprintf("%d %s%s", 3<<20, prefix, other), // not wanted

@@ -215,6 +215,34 @@ func TestBuildRefusesProfilesOfAnotherModel(t *testing.T) {
 	}
 }
 
+// Ranges of segments that the model does not have do not count, and that is said also where
+// others count.
+func TestBuildTellsOfRangesBeyondTheModel(t *testing.T) {
+	for name, test := range map[string]struct {
+		profiles int // of which 2 are beyond
+		count    bool
+	}{"some": {9, true}, "all": {2, false}} {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t, bare)
+			probedCluster(t, dir, func(m *measurement.Measurements) {
+				for i := range 2 {
+					p := m.Profiles[0]
+					p.FirstSegment, p.LastSegment = 1, 1000+i
+					m.Profiles = append(m.Profiles, p)
+				}
+				m.Profiles = m.Profiles[len(m.Profiles)-test.profiles:]
+			})
+			p, diags := build(t, dir, statefile.New())
+			if len(diags) != 2 || !strings.Contains(diags[1].Detail, `holds 2 measured ranges that end beyond them, 1 to 1000 on node.pi["a"] first`) {
+				t.Fatalf("want a warning beside that of links: %v", diags)
+			}
+			if s := p.Models[0].Stages[0]; (s.ComputeOrigin != plan.Assumed) != test.count {
+				t.Errorf("%+v", s)
+			}
+		})
+	}
+}
+
 // Measuring anew moves figures a little, and that alone deploys nothing.
 func TestMeasuringAnewDeploysNothing(t *testing.T) {
 	dir := folder(t, bare)

@@ -139,26 +139,32 @@ func (b *builder) baseBytes(node *config.Node) int64 {
 	return EngineBaseBytes
 }
 
-// checkProfiles warns of models whose measurements do not count: they are of another file
-// or of other options.
+// checkProfiles warns of measurements that do not count: they are of another file, of other
+// options, or of segments that the model does not have.
 func (b *builder) checkProfiles() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for _, model := range b.in.Config.Models {
-		other, options := 0, 0
+		chain, other, options := b.in.Chains[model.Name], 0, 0
+		var beyond []*measurement.Profile
 		for _, node := range b.cluster() {
-			if b.profilesOf(node, model).times != nil {
-				continue // what is left of an earlier file is no news
-			}
+			count := b.profilesOf(node, model).times != nil
 			for _, p := range b.in.Config.Measured.Profiles(node.Address, model.Name) {
-				if p.Digest != b.in.Chains[model.Name].Digest {
+				switch {
+				case p.Digest == chain.Digest && p.LastSegment >= len(chain.Segments):
+					beyond = append(beyond, p)
+				case count: // what is left of an earlier file is no news
+				case p.Digest != chain.Digest:
 					other++
-				} else {
+				default:
 					options++
 				}
 			}
 		}
 		if other+options > 0 {
 			diags = append(diags, staleProfiles(model, other, options))
+		}
+		if len(beyond) > 0 {
+			diags = append(diags, profilesBeyond(model, beyond, len(chain.Segments)))
 		}
 	}
 	return diags
@@ -174,5 +180,16 @@ func staleProfiles(model *config.Model, other, options int) *hcl.Diagnostic {
 		Summary:  "Measured times do not count",
 		Detail:   fmt.Sprintf("%s: %s, so its times are computed from what nodes compute in a second. Run `edgeplan probe`.", model.Address, why),
 		Subject:  model.SourceRange.Ptr(),
+	}
+}
+
+func profilesBeyond(model *config.Model, list []*measurement.Profile, segments int) *hcl.Diagnostic {
+	return &hcl.Diagnostic{
+		Severity: hcl.DiagWarning,
+		Summary:  "Measured times do not count",
+		Detail: fmt.Sprintf("%s has %d segments, 0 to %d, and %s holds %d measured ranges that end beyond them, %d to %d on %s first. "+
+			"Delete them there, as somebody has edited them or another version of edgeplan has measured them, and run `edgeplan probe`.",
+			model.Address, segments, segments-1, measurement.FileName, len(list), list[0].FirstSegment, list[0].LastSegment, list[0].Node),
+		Subject: model.SourceRange.Ptr(),
 	}
 }

@@ -176,6 +176,6 @@ func (s *server) controlServer() *grpc.Server {
 	}
 	server := grpc.NewServer(append(serverOptions(messageLimit(infos, true), inFlight(s.manifest)), s.gateway.unread()...)...)
 	s.gateway.register(server, newControl(s.manifest, s.stage, s.gateway))
-	server.RegisterService(&inspection, s.metrics)
+	server.RegisterService(&inspection, s)
 	return server
 }

@@ -7,33 +7,53 @@ import (
 
 	"github.com/prometheus/common/expfmt"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// The Open Inference Protocol has no call for metrics, so the operator's socket
-// has a service beside it: edgeplan.Worker/Metrics gives Prometheus' text format.
-const metricsMethod = "/edgeplan.Worker/Metrics"
+// The Open Inference Protocol has no call for metrics, nor for the key that a worker goes on
+// with, so the operator's socket has a service beside it: edgeplan.Worker/Metrics gives
+// Prometheus' text format, and edgeplan.Worker/Key what PublicKey does.
+const (
+	metricsMethod = "/edgeplan.Worker/Metrics"
+	keyMethod     = "/edgeplan.Worker/Key"
+)
 
 // inspector is the server's side of it.
 type inspector interface {
-	text() ([]byte, error)
+	metricsText() ([]byte, error)
+	publicKey() string
 }
 
 var inspection = grpc.ServiceDesc{
 	ServiceName: "edgeplan.Worker",
 	HandlerType: (*inspector)(nil),
-	Methods: []grpc.MethodDesc{{
-		MethodName: "Metrics",
+	Methods: []grpc.MethodDesc{
+		asked("Metrics", func(i inspector) (proto.Message, error) {
+			text, err := i.metricsText()
+			return wrapperspb.Bytes(text), err
+		}),
+		asked("Key", func(i inspector) (proto.Message, error) { return wrapperspb.String(i.publicKey()), nil }),
+	},
+}
+
+// asked is a method that takes nothing.
+func asked(name string, answer func(inspector) (proto.Message, error)) grpc.MethodDesc {
+	return grpc.MethodDesc{
+		MethodName: name,
 		Handler: func(service any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 			if err := decode(&emptypb.Empty{}); err != nil {
 				return nil, err
 			}
-			text, err := service.(inspector).text()
-			return wrapperspb.Bytes(text), err
+			return answer(service.(inspector))
 		},
-	}},
+	}
 }
+
+func (s *server) metricsText() ([]byte, error) { return s.metrics.text() }
+
+func (s *server) publicKey() string { return PublicKey(s.key) }
 
 // text writes all metrics in Prometheus' text format.
 func (m *metrics) text() ([]byte, error) {
@@ -55,6 +75,13 @@ func (c *Client) Metrics(ctx context.Context) ([]byte, error) {
 	text := &wrapperspb.BytesValue{}
 	err := c.conn.Invoke(ctx, metricsMethod, &emptypb.Empty{}, text)
 	return text.GetValue(), err
+}
+
+// Key is the public key, as PublicKey gives it, of the key that the worker goes on with.
+func (c *Client) Key(ctx context.Context) (string, error) {
+	key := &wrapperspb.StringValue{}
+	err := c.conn.Invoke(ctx, keyMethod, &emptypb.Empty{}, key)
+	return key.GetValue(), err
 }
 
 // ReadMetrics asks the worker of a release folder for its metrics, in

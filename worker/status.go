@@ -7,7 +7,6 @@ import (
 	"math"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -28,7 +27,7 @@ type Status struct {
 	UptimeSeconds float64 `json:"uptime_seconds,omitempty"`
 	ResidentBytes int64   `json:"resident_bytes,omitempty"`
 
-	// OldKey says that the device got another key after the worker began, which goes on with
+	// OldKey says that the device has another key by now than the worker, which goes on with
 	// the one before.
 	OldKey bool `json:"old_key,omitempty"`
 
@@ -57,41 +56,40 @@ func ReadStatus(dir string) (Status, error) {
 	defer process.Release()
 	s.Running, s.PID, s.Supervision = true, process.Pid, readMark(dir).Supervision
 	s.UptimeSeconds, s.ResidentBytes = measure(process.Pid)
-	s.Version, s.Ready = ask(dir)
-	s.OldKey = keyIsNewer(dir)
+	s.ask(dir)
 	return s, nil
 }
 
-// keyIsNewer says whether the device's key was written after the worker, which reads it before it
-// listens, began to listen.
-func keyIsNewer(dir string) bool {
-	path, err := KeyPath(dir)
-	if err != nil {
-		return false
-	}
-	key, err1 := os.Stat(path)
-	socket, err2 := os.Stat(filepath.Join(dir, SocketFile))
-	return err1 == nil && err2 == nil && key.ModTime().After(socket.ModTime())
-}
-
 // ask talks to the worker itself; one that does not answer is not ready.
-func ask(dir string) (version string, ready bool) {
+func (s *Status) ask(dir string) {
 	conn, err := dialControl(dir)
 	if err != nil {
-		return "", false
+		return
 	}
 	client, err := NewClient(conn)
 	if err != nil {
-		return "", false
+		return
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
-	if ready, err = client.Ready(ctx); err != nil {
-		return "", false
+	if s.Ready, err = client.Ready(ctx); err != nil {
+		return
 	}
-	version, _ = client.Version(ctx)
-	return version, ready
+	s.Version, _ = client.Version(ctx)
+	key, err := client.Key(ctx)
+	s.OldKey = err == nil && isReplacedKey(dir, key)
+}
+
+// isReplacedKey says whether the device has another key than one that a worker tells of. Times of
+// files say nothing of that: a board without a battery starts with a clock that is behind.
+func isReplacedKey(dir, running string) bool {
+	path, err := KeyPath(dir)
+	if err != nil {
+		return false
+	}
+	key, err := readKey(path)
+	return err == nil && PublicKey(key) != running
 }
 
 func dialControl(dir string) (net.Conn, error) {

@@ -161,7 +161,7 @@ func converse(t *testing.T, terminal *os.File, question string, answers []string
 // echoes says whether a terminal shows what is typed (termios(3)).
 func echoes(t *testing.T, terminal *os.File) bool {
 	t.Helper()
-	settings, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+	settings, err := unix.IoctlGetTermios(int(terminal.Fd()), readTermios)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -309,7 +309,7 @@ func turnOn(ts *testscript.TestScript, _ bool, args []string) {
 // await is `await FILE PATTERN`: it goes on once a line of the file matches.
 func await(ts *testscript.TestScript, _ bool, args []string) {
 	pattern := regexp.MustCompile("(?m)" + args[1])
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if content, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && pattern.Match(content) {
 			return
 		}

@@ -1,14 +1,38 @@
 package main
 
 import (
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/proto"
 )
 
 func gaugeOf(value float64) *dto.MetricFamily {
 	return &dto.MetricFamily{Metric: []*dto.Metric{{Gauge: &dto.Gauge{Value: proto.Float64(value)}}}}
+}
+
+// docs/status-json.md lists every field of a status, and no other.
+func TestStatusJSONIsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/status-json.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented []string
+	for _, row := range regexp.MustCompile("(?m)^\\| (`[^|]+`) \\|").FindAllStringSubmatch(string(page), -1) {
+		documented = append(documented, strings.Split(strings.Trim(row[1], "`"), "`, `")...)
+	}
+	fields := fieldsOf(reflect.TypeFor[pipelineStatus](), "")
+	slices.Sort(documented)
+	slices.Sort(fields)
+	if diff := cmp.Diff(fields, documented); diff != "" {
+		t.Errorf("docs/status-json.md and the status differ (-status +page):\n%s", diff)
+	}
 }
 
 // How long a worker is up is its own word where it has one: clocks differ, and jump. What it

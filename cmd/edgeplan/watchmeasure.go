@@ -41,8 +41,9 @@ func (w *watch) measure(ctx context.Context, models []string) error {
 		return err
 	}
 	p.before, p.noted = cloneMeasurements(p.measured), w.noter(models)
-	if ways := len(p.toTest()); ways > 0 {
-		w.tell(event{Event: eventMeasuring, Message: fmt.Sprintf("measuring %s between %s%s", count(ways, "direction"), strings.Join(nodes, ", "), w.whySlow(models))})
+	test := p.toTest()
+	if len(test) > 0 {
+		w.tell(event{Event: eventMeasuring, Message: fmt.Sprintf("measuring %s between %s%s", count(len(test), "direction"), strings.Join(nodes, ", "), w.whySlow(models))})
 	}
 	bounded, cancel := context.WithTimeout(ctx, longestMeasuring)
 	defer cancel()
@@ -50,15 +51,27 @@ func (w *watch) measure(ctx context.Context, models []string) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return w.useMeasured(p, failed)
+	return w.useMeasured(p.knownLinks(test), failed)
 }
 
-// useMeasured has later plans count with what a probe knows of the links that it was for.
-func (w *watch) useMeasured(p *probing, failed error) error {
-	before := w.project.config.Measured.All()
-	news := slices.DeleteFunc(slices.Clone(p.measured.Links), func(l measurement.Link) bool {
-		return !p.scope.link(l.From, l.To) || slices.Contains(before.Links, l)
+// knownLinks are those that a probe was for and knows: what it has measured, and what it left since
+// it had been measured a short time ago. What somebody has written into the file of others is none,
+// as of those whose test failed.
+func (p *probing) knownLinks(tested map[direction]string) []measurement.Link {
+	ways := connected(p.config)
+	left := slices.DeleteFunc(slices.Clone(p.before.Links), func(l measurement.Link) bool {
+		d := direction{l.From, l.To}
+		_, joined := ways[d]
+		_, old := tested[d]
+		return !joined || old || !p.scope.link(l.From, l.To)
 	})
+	return append(left, p.results.Links...)
+}
+
+// useMeasured has later plans count with links that were measured.
+func (w *watch) useMeasured(links []measurement.Link, failed error) error {
+	before := w.project.config.Measured.All()
+	news := slices.DeleteFunc(links, func(l measurement.Link) bool { return slices.Contains(before.Links, l) })
 	if len(news) == 0 && failed != nil {
 		return fmt.Errorf("the links could not be measured: %w", failed)
 	}

@@ -105,14 +105,37 @@ func TestMeasuredOnceForAllAttempts(t *testing.T) {
 	}
 }
 
-// Plans take the new links, and nothing else that is in the file by now.
+// Plans take what was measured and what was left as fresh. Of a link whose test failed, or that the
+// probe was not for, they take nothing that is in the file by now.
+func TestKnownLinks(t *testing.T) {
+	var out bytes.Buffer
+	w := measuringWatch(&out)
+	w.project.config.Links = []*config.Link{{Between: [2]string{"a", "b"}}, {Between: [2]string{"a", "c"}}}
+	w.flags.traffic = "1MiB"
+	p, err := w.linkProbing([]string{"a", "b", "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := bandwidth("a", "b", 2)
+	now.MeasuredAt = p.now()
+	p.flags.maxAge = time.Hour
+	p.before = &measurement.Measurements{Links: []measurement.Link{now, bandwidth("b", "a", 3), bandwidth("a", "c", 4), bandwidth("c", "a", 5)}}
+	p.measured = p.before
+	test := p.toTest()
+	p.results = &measurement.Measurements{Links: []measurement.Link{bandwidth("a", "c", 6)}}
+	edits := []measurement.Link{bandwidth("a", "b", 7), bandwidth("b", "a", 7), bandwidth("b", "c", 7), bandwidth("c", "a", 7)}
+	p.measured = measurement.Merge(&measurement.Measurements{Links: edits}, p.results)
+	if diff := cmp.Diff([]measurement.Link{now, bandwidth("a", "c", 6)}, p.knownLinks(test)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// Plans take the new links, beside those that they had.
 func TestPlansUseWhatWasMeasured(t *testing.T) {
 	var out bytes.Buffer
 	w := measuringWatch(&out, bandwidth("a", "b", 1e6), bandwidth("b", "a", 1e6), bandwidth("a", "c", 1e6))
 	as := w.project
-	p := &probing{scope: scope{nodes: map[string]bool{"a": true, "b": true}, within: true},
-		measured: &measurement.Measurements{Links: []measurement.Link{bandwidth("a", "b", 1e5), bandwidth("b", "a", 1e6), bandwidth("a", "c", 7)}}}
-	if err := w.useMeasured(p, errors.New("b -> a: not measured")); err != nil {
+	if err := w.useMeasured([]measurement.Link{bandwidth("a", "b", 1e5), bandwidth("b", "a", 1e6)}, errors.New("b -> a: not measured")); err != nil {
 		t.Fatal(err)
 	}
 	for to, want := range map[string]float64{"b": 1e5, "c": 1e6} {
@@ -128,7 +151,7 @@ func TestPlansUseWhatWasMeasured(t *testing.T) {
 			t.Errorf("no %q in %s", part, out.String())
 		}
 	}
-	if err := w.useMeasured(p, errors.New("nobody answers")); err == nil || !strings.Contains(err.Error(), "nobody answers") {
+	if err := w.useMeasured(nil, errors.New("nobody answers")); err == nil || !strings.Contains(err.Error(), "nobody answers") {
 		t.Errorf("nothing was measured: %v", err)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 )
 
 // KillServer ends the SSH server and all of its sessions. Commands that ran in them go on.
@@ -111,7 +110,7 @@ func (d *Device) FillDisk() error {
 		if err != nil {
 			return err
 		}
-		if syscall.Fallocate(int(f.Fd()), 0, info.Size(), block) != nil {
+		if allocate(f, info.Size(), block) != nil {
 			block /= 2
 		}
 	}

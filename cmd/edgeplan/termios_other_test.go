@@ -1,0 +1,7 @@
+//go:build !linux
+
+package main_test
+
+import "golang.org/x/sys/unix"
+
+const readTermios = unix.TIOCGETA
