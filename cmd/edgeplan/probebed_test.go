@@ -98,10 +98,20 @@ func (b *netBed) join(i int) {
 	b.ip(fmt.Sprintf("-n %s link set eth0 up gso_max_segs 8 gso_max_size 12112", b.space(i)))
 }
 
+// shape bounds what a device sends. Short packets go first, as those of sparse flows do in the queue that Linux
+// distributions set up (fq_codel, which not every kernel has): behind what a device sends, its
+// acknowledgements would make what it receives slow as well.
 func (b *netBed) shape(i, mbps int) {
 	b.t.Helper()
-	b.run("tc", strings.Fields(fmt.Sprintf("-n %s qdisc add dev eth0 root handle 1: htb default 1", b.space(i)))...)
-	b.run("tc", strings.Fields(fmt.Sprintf("-n %s class add dev eth0 parent 1: classid 1:1 htb rate %dmbit", b.space(i), mbps))...)
+	for _, line := range []string{
+		"qdisc add dev eth0 root handle 1: htb default 20",
+		fmt.Sprintf("class add dev eth0 parent 1: classid 1:1 htb rate %dmbit", mbps),
+		fmt.Sprintf("class add dev eth0 parent 1:1 classid 1:10 htb rate %dkbit ceil %dmbit prio 0", 100*mbps, mbps),
+		fmt.Sprintf("class add dev eth0 parent 1:1 classid 1:20 htb rate %dkbit ceil %dmbit prio 1", 900*mbps, mbps),
+		"filter add dev eth0 parent 1: protocol ip prio 2 u32 match u16 0 0xff80 at 2 flowid 1:10", // of less than 128 bytes
+	} {
+		b.run("tc", strings.Fields(fmt.Sprintf("-n %s %s", b.space(i), line))...)
+	}
 }
 
 func (b *netBed) remove() {
