@@ -82,7 +82,7 @@ umask 077
 mkdir -p "$1" && cd "$1" || exit
 command -v tar >/dev/null && echo tar || echo no tar
 command -v gzip >/dev/null && echo gzip || echo no gzip
-ulimit -f
+echo "$(ulimit -f)"
 for f in "$2"*; do
 	[ -f "$f" ] && [ ! -L "$f" ] || continue
 	part=$4${f##*-}

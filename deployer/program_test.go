@@ -57,6 +57,10 @@ func TestUsableProgram(t *testing.T) {
 		"whole, of any time": {func(*testing.T, programs) {}, func(p programs) string { return p.release }},
 		"of its own time":    {func(t *testing.T, p programs) { p.damage(t, p.release, blobTime(p.digest)) }, func(p programs) string { return p.release }},
 		"damaged":            {func(t *testing.T, p programs) { p.damage(t, p.release, time.Now()) }, func(p programs) string { return p.blob }},
+		"empty, of its own time": {func(t *testing.T, p programs) {
+			at := blobTime(p.digest)
+			p.check(t, errors.Join(os.Truncate(p.release, 0), os.Chtimes(p.release, at, at)))
+		}, func(p programs) string { return p.blob }},
 		"both damaged": {func(t *testing.T, p programs) {
 			p.damage(t, p.release, blobTime(p.digest).Add(time.Second))
 			p.damage(t, p.blob, blobTime(p.digest).Add(-time.Second))

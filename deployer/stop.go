@@ -10,10 +10,11 @@ import (
 // takes damaged bytes for a script. That of the release folder $1 is known by
 // the folder's list of digests, and the blob $2 by its name. One that was not written to
 // since it got its time (blobTime) is not hashed: that would take longer than what most
-// commands are for.
+// commands are for. But a power cut may empty a file and leave its time, and a shell takes an empty
+// script for one that worked.
 const programFunction = stampedFunction + `
 intact() {
-	[ -n "$2" ] && [ -f "$1" ] && [ -x "$1" ] || return
+	[ -n "$2" ] && [ -f "$1" ] && [ -s "$1" ] && [ -x "$1" ] || return
 	stamped "$1" "$2" || { sum=$(sha256sum <"$1") && [ "${sum%% *}" = "$2" ]; }
 }
 usable_program() {

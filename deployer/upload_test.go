@@ -281,6 +281,17 @@ func TestUploadWithoutTar(t *testing.T) {
 	}
 }
 
+// Small files travel in archives where the limit of a file allows it, and where the shell tells of none.
+func TestArchivesWithinTheLimitOfAFile(t *testing.T) {
+	blob := statefile.Blob{Digest: strings.Repeat("a", 64), Size: 9 << 20}
+	for limit, want := range map[string]bool{"unlimited": true, "": true, fmt.Sprint(archiveBytes / 512): true, fmt.Sprint(archiveBytes/512 - 1): false, "0": false} {
+		f, _ := parseFound(fmt.Sprintf("tar\ngzip\n%s\n%d .tmp-1-%s\n", limit, 3<<20, blob.Digest), ".tmp-1-", []statefile.Blob{blob})
+		if f.tar != want || f.parts[blob.Digest][plain] != 3<<20 {
+			t.Errorf("a limit of %q blocks: %+v", limit, f)
+		}
+	}
+}
+
 // Parts of what is wanted are continued; all else of this state goes.
 func TestPartsThatAreFound(t *testing.T) {
 	blob := statefile.Blob{Digest: strings.Repeat("a", 64), Size: 9 << 20}

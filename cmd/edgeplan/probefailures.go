@@ -12,11 +12,13 @@ import (
 	"github.com/edgeplan/edgeplan/deployer"
 )
 
-// warn keeps what a person should know for the end.
+// warn keeps what a person should know for the end, once.
 func (p *probing) warn(format string, args ...any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.warnings = append(p.warnings, fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); !slices.Contains(p.warnings, text) {
+		p.warnings = append(p.warnings, text)
+	}
 }
 
 // fail keeps what was not measured, and why, each reason once.

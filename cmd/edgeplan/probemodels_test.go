@@ -142,7 +142,7 @@ func reopen(t testing.TB, p *probing) {
 
 // timed times a range, whether or not it was before.
 func timed(ctx context.Context, p *probing, t timing) (measurement.Profile, error) {
-	if _, err := p.timeRange(ctx, t, &probe.Passes{}); err != nil {
+	if err := p.timeRange(ctx, t, &probe.Passes{}); err != nil {
 		return measurement.Profile{}, err
 	}
 	if m := p.known(t); m != nil {

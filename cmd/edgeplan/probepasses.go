@@ -19,7 +19,8 @@ const (
 // passes are those of each model on one node.
 type passes map[*config.Model]*probe.Passes
 
-// newPasses begins with what an interrupted run knows of some ranges, which counts as one pass.
+// newPasses begins with what an earlier run, as one that was interrupted, knows of some ranges. That
+// counts as one pass.
 func newPasses(p *probing, list []timing) passes {
 	known := passes{}
 	p.mu.Lock()
@@ -35,11 +36,44 @@ func newPasses(p *probing, list []timing) passes {
 	return known
 }
 
-// unsure are the ranges that are not known well enough.
-func (k passes) unsure(list []timing) []timing {
+// due are the ranges to be run in a pass, from 0 on: those that all passes before have run, since what
+// cannot be timed is not tried again, and after the least passes those of them that are not known well enough.
+func (k passes) due(list []timing, pass int) []timing {
 	return slices.DeleteFunc(slices.Clone(list), func(t timing) bool {
-		return k[t.model].Result(t.first, t.last).Spread <= passGoal
+		return k.count(t) != pass || pass >= leastPasses && k[t.model].Result(t.first, t.last).Spread <= passGoal
 	})
+}
+
+// later is how many runs come after a pass, as far as that is known.
+func (k passes) later(list []timing, pass int) (runs int) {
+	for _, t := range list {
+		if n := k.count(t); n >= pass {
+			runs += max(0, leastPasses-max(n, pass+1))
+		}
+	}
+	return runs
+}
+
+func (k passes) count(t timing) int { return k[t.model].Count(t.first, t.last) }
+
+// untimed is what becomes of a range that fails.
+func (k passes) untimed(t timing) string {
+	if k.count(t) > 0 {
+		return "not timed again"
+	}
+	return "not timed"
+}
+
+// settle records once more what all passes together say of ranges: by how much they differ is
+// known when the last one is run.
+func (p *probing) settle(list []timing, passes passes) error {
+	var known []measurement.Profile
+	for _, t := range list {
+		if passes.count(t) >= leastPasses {
+			known = append(known, p.profileAfter(t, passes[t.model]))
+		}
+	}
+	return p.record(measurement.Measurements{Profiles: known})
 }
 
 // known is what the file has of a range, or nil. The lock is held.
@@ -53,7 +87,11 @@ func (p *probing) known(t timing) *measurement.Profile {
 }
 
 func resultOf(m *measurement.Profile) probe.RangeResult {
-	return probe.RangeResult{Seconds: m.Seconds, Spread: m.Spread, Deviation: m.Deviation, PeakBytes: m.PeakMemoryBytes,
+	took := m.Seconds
+	if took <= leastSeconds {
+		took = 0
+	}
+	return probe.RangeResult{Seconds: took, Spread: m.Spread, Deviation: m.Deviation, PeakBytes: m.PeakMemoryBytes,
 		ServingCPUSeconds: m.ServingCPUSeconds, ServingPeakBytes: m.ServingPeakMemoryBytes}
 }
 

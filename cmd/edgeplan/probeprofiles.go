@@ -44,51 +44,45 @@ func (p *probing) timeAll(ctx context.Context, times map[string][]timing) {
 
 // timeOn times ranges on a node, in passes: all of them once, and then all of them again.
 func (p *probing) timeOn(ctx context.Context, node string, list []timing) error {
+	expected := leastPasses * len(list) // runs that the progress counts with
 	if err := p.know(ctx, node); err != nil {
+		p.progress.more(-expected)
 		return err
 	}
 	passes := newPasses(p, list)
 	for pass := range mostPasses {
-		if pass >= leastPasses {
-			list = passes.unsure(list)
-			p.progress.more(len(list))
-		}
-		timed, err := p.pass(ctx, node, list, passes)
-		if err != nil {
+		due, later := passes.due(list, pass), passes.later(list, pass)
+		p.progress.more(len(due) + later - expected)
+		if left, err := p.pass(ctx, node, due, passes); err != nil {
+			p.progress.more(-left - later)
 			return err
 		}
-		if pass == 0 { // what cannot be timed is not tried again
-			p.progress.more((leastPasses - 1) * (len(timed) - len(list)))
-		}
-		list = timed
+		expected = later
 	}
-	return nil
+	return p.settle(list, passes)
 }
 
-// pass times ranges on a node once, and gives those of which that tells something. A range that
-// fails is told of, and the others go on; a device that is gone ends it.
-func (p *probing) pass(ctx context.Context, node string, list []timing, passes passes) (timed []timing, err error) {
+// pass times ranges on a node once. A range that fails is told of, and the others go on; a device
+// that is gone ends it, and left is how many ranges were to come.
+func (p *probing) pass(ctx context.Context, node string, list []timing, passes passes) (left int, err error) {
 	for i, t := range list {
-		done, err := p.timeRange(ctx, t, passes[t.model])
+		err := p.timeRange(ctx, t, passes[t.model])
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return len(list) - i, ctx.Err()
 		}
 		if away := unreachable(err); away != nil {
 			p.leave(node)
-			return nil, fmt.Errorf("%s: %s not timed: %w", node, count(len(list)-i, "range"), away)
+			return len(list) - i, fmt.Errorf("%s: %s %s: %w", node, count(len(list)-i, "range"), passes.untimed(t), away)
 		}
 		if err != nil {
 			p.fail(fmt.Errorf("%s of %s: %w", t.name(), t.model.Address, err))
-			p.progress.step("%s on %s: not timed", t.name(), node)
-		}
-		if done {
-			timed = append(timed, t)
+			p.progress.step("%s on %s: %s", t.name(), node, passes.untimed(t))
 		}
 		if err := p.recordCompute(node); err != nil {
-			return nil, err
+			return len(list) - i - 1, err
 		}
 	}
-	return timed, nil
+	return 0, nil
 }
 
 // know makes sure that it is known what the node has free now, and what a worker costs.
@@ -114,9 +108,8 @@ func (p *probing) know(ctx context.Context, node string) error {
 // name is as "segments 3 to 17".
 func (r segmentRange) name() string { return fmt.Sprintf("segments %d to %d", r.first, r.last) }
 
-// timeRange times a range once more, and records what all its passes say. Done says whether there
-// is anything to time.
-func (p *probing) timeRange(ctx context.Context, t timing, passes *probe.Passes) (done bool, err error) {
+// timeRange times a range once more, and records what all its passes say.
+func (p *probing) timeRange(ctx context.Context, t timing, passes *probe.Passes) error {
 	chain := p.chains[t.model.Name]
 	p.mu.Lock()
 	base, free := p.bases[t.node], p.allowed(t.node)
@@ -125,32 +118,32 @@ func (p *probing) timeRange(ctx context.Context, t timing, passes *probe.Passes)
 	if float64(need) > memoryShare*float64(free) {
 		p.progress.step("%s of %s on %s: left out, it needs %s of memory and %s are free", t.name(), t.model.Name, t.node,
 			quantity.FormatBytes(need), quantity.FormatBytes(free))
-		return false, nil
+		return nil
 	}
 	request, err := p.bring(ctx, t)
 	if err != nil {
-		return false, err
+		return err
 	}
 	request.MemoryBytes = free
 	room := float64(need+2*base.WorkerBytes) <= memoryShare*float64(free)
 	request.Serve = room && p.served(t)
 	result, err := p.probes.Range(ctx, t.node, request)
 	if err != nil {
-		return false, err
-	}
-	if result.ServingProblem != "" {
-		p.warn("%s of %s on %s was not timed as a stage: %s", t.name(), t.model.Address, t.node, result.ServingProblem)
+		return err
 	}
 	if result.PeakBytes > 0 { // a worker takes more than the process that timed it
 		result.PeakBytes += max(0, base.WorkerBytes-base.RunnerBytes)
 	}
 	passes.Add(t.first, t.last, result)
 	profile := p.profileAfter(t, passes)
+	if result.ServingProblem != "" && profile.ServingCPUSeconds == 0 {
+		p.warn("%s of %s on %s was not timed as a stage: %s", t.name(), t.model.Address, t.node, result.ServingProblem)
+	}
 	if err := p.recordProfile(profile); err != nil {
-		return false, err
+		return err
 	}
 	p.progress.step("%s of %s on %s: %s ± %s", t.name(), t.model.Name, t.node, quantity.FormatSeconds(profile.Seconds), quantity.FormatPercent(profile.Spread))
-	return true, nil
+	return nil
 }
 
 // allowed is the memory that a range may have on a node: what is free, and what the
@@ -244,8 +237,8 @@ func (p *probing) timePlanned(ctx context.Context) {
 	}
 }
 
-// unplanned says whether an earlier run has ended before it timed ranges of a plan: there
-// is a model of which none is known but those that every run times.
+// unplanned says whether an earlier run has ended before it timed ranges of a plan: there is a model
+// of which none is known but those that every run times, or one that was not timed often enough.
 func (p *probing) unplanned() bool {
 	for _, model := range p.config.Models {
 		chain := p.chains[model.Name]
@@ -253,10 +246,11 @@ func (p *probing) unplanned() bool {
 			continue
 		}
 		chosen, dimensions := rangesToMeasure(chain, model.Optimization), measurement.BoundDimensions(model.Dimensions)
-		if !slices.ContainsFunc(p.measured.Profiles, func(m measurement.Profile) bool {
+		planned := slices.DeleteFunc(slices.Clone(p.measured.Profiles), func(m measurement.Profile) bool {
 			other := !slices.Contains(chosen, segmentRange{m.FirstSegment, m.LastSegment})
-			return m.Model == model.Name && m.Digest == chain.Digest && m.Dimensions == dimensions && other && p.fresh(m.MeasuredAt)
-		}) {
+			return m.Model != model.Name || m.Digest != chain.Digest || m.Dimensions != dimensions || !other || !p.fresh(m.MeasuredAt)
+		})
+		if len(planned) == 0 || slices.ContainsFunc(planned, func(m measurement.Profile) bool { return m.Passes < leastPasses }) {
 			return true
 		}
 	}

@@ -40,11 +40,12 @@ func (p *probing) timed(node string) bool {
 	return engine && p.scope.kind(kindProfiles) && p.scope.node(node) && p.kindOf(node) == node
 }
 
+// freshTiming says whether a range need not be timed: it was a short time ago, or in this run.
 func (p *probing) freshTiming(t timing) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m := p.known(t)
-	if m == nil || m.Passes < leastPasses || !p.fresh(m.MeasuredAt) {
+	if m == nil || m.Passes < leastPasses || !p.fresh(m.MeasuredAt) && !slices.Contains(p.results.Profiles, *m) {
 		return false
 	}
 	return m.ServingCPUSeconds > 0 || !p.servable(t)

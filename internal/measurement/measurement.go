@@ -85,8 +85,8 @@ type Profile struct {
 	// throughput is made of.
 	Seconds float64 `json:"seconds"`
 	Spread  float64 `json:"spread"` // half of the 95 % confidence interval as a share of Seconds
-	// Passes is how many times, apart from each other, the range was run until the mean was taken
-	// for known; 0 is once, by an earlier version.
+	// Passes is how many times the range was run, apart from each other; 0 is once, by an earlier
+	// version.
 	Passes int `json:"passes,omitempty"`
 	// Deviation is the standard deviation of single inferences as a share of Seconds; 0 where it
 	// was not measured.

@@ -1,6 +1,10 @@
 package probe
 
-import "math"
+import (
+	"maps"
+	"math"
+	"slices"
+)
 
 // Passes are the results of ranges of one model on one device, each of which was run some times,
 // in a process of its own each time and apart from each other. That tells what the runs
@@ -60,9 +64,10 @@ const (
 // that of all ranges together, as two or three passes of a single one say little.
 func (p *Passes) Deviation() float64 {
 	squares, degrees := expectedPairs*expectedDeviation*expectedDeviation, float64(expectedPairs)
-	for _, list := range p.results {
+	inOrder := func(a, b [2]int) int { return slices.Compare(a[:], b[:]) } // sums of floats depend on it
+	for _, key := range slices.SortedFunc(maps.Keys(p.results), inOrder) {
 		var seconds []float64
-		for _, one := range list {
+		for _, one := range p.results[key] {
 			seconds = append(seconds, one.Seconds)
 		}
 		if m, more := mean(seconds), float64(len(seconds)-1); m > 0 && more > 0 {
