@@ -154,9 +154,9 @@ fault-matrix: engine
 # of three models that probe did not choose to run, and last, predicted against measured
 # throughput and memory of three models on five random clusters that the calibration has not
 # seen, of devices with shares of a core; smaller with PREDICT='-predict-clusters 1
-# -predict-models resnet18'. A quarter of an hour of a quiet machine.
+# -predict-models resnet18'. Half an hour of a quiet machine.
 bench-probe: engine
-	$(GO) test -run '^$$' -bench '^BenchmarkProbe(Bed|PredictsRanges|Predicts)$$' -benchtime 1x -v -timeout 30m ./cmd/edgeplan $(PREDICT)
+	$(GO) test -run '^$$' -bench '^BenchmarkProbe(Bed|PredictsRanges|Predicts)$$' -benchtime 1x -v -timeout 60m ./cmd/edgeplan $(PREDICT)
 
 # Regenerate what is generated: protobuf types (needs protoc) and example models.
 generate:
