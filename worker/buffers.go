@@ -31,12 +31,9 @@ func InBuffers(queue int) int { return queue + 3 }
 // OutBuffers is as InBuffers says.
 func OutBuffers(queue int) int { return queue + 3 }
 
-// leastBuffer is the least length of memory that is used again (that of gRPC's buffers).
-const leastBuffer = 1<<10 + 1
-
 // newBuffers takes the memory of a manifest's stage: none where tensors change their form on the way,
-// and come and go in other memory. What comes in is in gRPC's memory until it is whole, so that is one
-// less.
+// and come and go in other memory, nor of tensors so short that gRPC does not say when it is done with them.
+// What comes in is in gRPC's memory until it is whole, so that is one less.
 func newBuffers(m Manifest) *buffers {
 	if m.Stage == nil || m.Transfer != "" && m.Transfer != transfer.None {
 		return nil
@@ -54,7 +51,7 @@ func newBuffers(m Manifest) *buffers {
 func (b *buffers) reserve(infos []tensor.Info, count int) {
 	for _, info := range infos {
 		bytes, err := info.Bytes()
-		if err != nil || bytes < leastBuffer || bytes > unknownBytes {
+		if err != nil || bytes > unknownBytes || mem.IsBelowBufferPoolingThreshold(int(bytes)) {
 			continue
 		}
 		b.most[int(bytes)] += count

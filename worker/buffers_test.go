@@ -3,11 +3,15 @@ package worker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"testing"
+	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc/mem"
+	"pgregory.net/rapid"
 
 	"github.com/edgeplan/edgeplan/internal/tensor"
 	"github.com/edgeplan/edgeplan/internal/transfer"
@@ -78,25 +82,110 @@ func TestBuffersGiveAndTake(t *testing.T) {
 	}
 }
 
+// stampEngine fills outputs of its own with what its first input is full of.
+type stampEngine struct {
+	inputs []tensor.Info
+	take   func(n int) []byte
+	fails  bool // once it has its outputs
+}
+
+func (e *stampEngine) Inputs() []tensor.Info            { return e.inputs }
+func (e *stampEngine) Close() error                     { return nil }
+func (e *stampEngine) Allocate(take func(n int) []byte) { e.take = take }
+
+func (e *stampEngine) Run(inputs []tensor.Tensor, outputs []string) (out []tensor.Tensor, err error) {
+	for _, name := range outputs {
+		out = append(out, stamped(tensor.Info{Name: name, Type: tensor.Uint8, Shape: []int64{2000}}, e.take(2000), inputs[0].Data[0]))
+	}
+	if e.fails {
+		err = errors.New("it fails")
+	}
+	return out, err
+}
+
+func stamped(info tensor.Info, data []byte, number byte) tensor.Tensor {
+	copy(data, bytes.Repeat([]byte{number}, len(data)))
+	return tensor.Tensor{Info: info, Data: data}
+}
+
+// Whatever passes through a stage, and wherever its tensors come from, no request has memory that another
+// one has, or that a client may send again.
+func TestMemoryIsOfOneRequest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		st := drawStage(t)
+		b := &buffers{free: map[int][][]byte{}, most: map[int]int{2000: 100}}
+		e := &stampEngine{inputs: st.Inputs, take: b.take}
+		slicer, err := newSlicer(e, st)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := Manifest{Queue: 1, Stage: &st}
+		s := newStage(m, slicer, b, "the stage", slog.New(slog.DiscardHandler), newMetrics(m))
+		var clients, waiting []heldRequest
+		for number := range byte(20) {
+			m := &message{}
+			if rapid.Bool().Draw(t, "from another node") {
+				m.memory = b
+			}
+			for _, info := range st.Inputs {
+				m.tensors = append(m.tensors, stamped(info, m.memory.take(2000), number))
+			}
+			if m.memory == nil {
+				clients = append(clients, heldRequest{number, m.tensors, nil})
+			}
+			e.fails = rapid.IntRange(0, 9).Draw(t, "fails") == 0
+			s.infer(m)
+			waiting = append(waiting, heldRequest{number, m.tensors, m.lend()})
+			if len(waiting) > rapid.IntRange(0, 3).Draw(t, "queue") {
+				waiting[0].check(t)
+				waiting[0].lent.Free()
+				waiting = waiting[1:]
+			}
+		}
+		for _, h := range append(waiting, clients...) {
+			h.check(t)
+		}
+	})
+}
+
+// heldRequest is one whose tensors are full of its number.
+type heldRequest struct {
+	number  byte
+	tensors []tensor.Tensor
+	lent    mem.BufferSlice
+}
+
+func (h heldRequest) check(t *rapid.T) {
+	for _, x := range h.tensors {
+		if !bytes.Equal(x.Data, bytes.Repeat([]byte{h.number}, 2000)) {
+			t.Fatalf("%q of request %d has %v...", x.Name, h.number, x.Data[:8])
+		}
+	}
+}
+
+func drawStage(t *rapid.T) (st Stage) {
+	info := func(kind string, i int) tensor.Info {
+		return tensor.Info{Name: fmt.Sprint(kind, i), Type: tensor.Uint8, Shape: []int64{2000}}
+	}
+	for i := range rapid.IntRange(1, 3).Draw(t, "inputs") {
+		st.Inputs = append(st.Inputs, info("in", i))
+		if rapid.Bool().Draw(t, "passes") {
+			st.Outputs = append(st.Outputs, st.Inputs[i])
+		}
+	}
+	for i := range rapid.IntRange(0, 2).Draw(t, "computed") {
+		st.Outputs = append(st.Outputs, info("out", i))
+	}
+	return st
+}
+
 // Requests of many clients at once are answered with their own bytes, although all use the same
 // memory again and again; with a worker that goes and comes back, so that messages are sent twice.
 func TestAnswersFromReusedMemory(t *testing.T) {
-	const elements, clients, each = 20_000, 8, 30
 	onEach(t, []layout{{stages: 1, gateway: 1}, {stages: 2, gateway: 0}, {stages: 3, gateway: 3}}, func(t *testing.T, l layout) {
-		l.elements, l.timeout = elements, 60
+		l.elements, l.timeout = 20_000, 60
 		c := newCluster(t, l).start()
-		var group errgroup.Group
-		for k := range clients {
-			client := c.client(l.gateway)
-			group.Go(func() error {
-				for i := range each {
-					if err := askFilled(client, l.stages, elements, byte(k*each+i)); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-		}
+		group := c.askFilled(8, 30)
 		last := l.stages - 1
 		if last != l.gateway {
 			c.stopOne(last)
@@ -108,19 +197,79 @@ func TestAnswersFromReusedMemory(t *testing.T) {
 	})
 }
 
-// askFilled sends a tensor of one number, and wants it back with that of the stages added to
-// its first two elements.
-func askFilled(client *Client, stages int, elements int64, number byte) error {
-	in := request(elements, number)
-	in[0].Data = bytes.Repeat([]byte{number}, int(elements))
-	want := bytes.Clone(in[0].Data)
-	want[0], want[1] = want[0]+byte(stages), want[1]+byte(stages)
+// So they are where connections break while tensors are on them, and these are sent again while their
+// memory waits to come back; with a tensor that passes through, and is as long as the others.
+func TestAnswersOverBrokenConnections(t *testing.T) {
+	const elements, cuts = 100_000, 20
+	onEach(t, []layout{{stages: 3, gateway: 0}, {stages: 3, gateway: 3}}, func(t *testing.T, l layout) {
+		l.elements, l.timeout = elements, 60
+		c := newCluster(t, l).reshape(func(m *Manifest) {
+			for _, list := range m.lists() {
+				list[1].Shape = []int64{elements / 8}
+			}
+		})
+		cables := []*cable{c.plug(1), c.plug(2)}
+		group := c.start().askFilled(12, 6)
+		for i := range cuts {
+			time.Sleep(20 * time.Millisecond)
+			cables[i%2].cut()
+		}
+		if err := group.Wait(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// lists are those of tensors.
+func (m *Manifest) lists() (lists [][]tensor.Info) {
+	if st := m.Stage; st != nil {
+		lists = append(lists, st.Inputs, st.Outputs)
+	}
+	if g := m.Gateway; g != nil {
+		lists = append(lists, g.Inputs, g.Outputs)
+	}
+	return lists
+}
+
+// askFilled has some clients ask one request after the other. The tensors of each are full of one number, and
+// come back with that of the stages added to the first two elements of what is computed.
+func (c *cluster) askFilled(clients, each int) *errgroup.Group {
+	var group errgroup.Group
+	for k := range clients {
+		client := c.client(c.gateway())
+		group.Go(func() error {
+			for i := range each {
+				if err := c.ask(client, byte(k*each+i)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return &group
+}
+
+func (c *cluster) ask(client *Client, number byte) error {
+	var in []tensor.Tensor
+	for _, info := range c.manifests[c.gateway()].Gateway.Inputs {
+		t, err := info.Zeros()
+		if err != nil {
+			return err
+		}
+		in = append(in, tensor.Tensor{Info: info, Data: bytes.Repeat([]byte{number}, len(t.Data))})
+	}
+	want := [][]byte{bytes.Clone(in[0].Data), in[1].Data}
+	for i := range want[0][:2] {
+		want[0][i] += byte(c.manifests[0].Stage.Count)
+	}
 	out, err := client.Infer(context.Background(), testModel, testRelease, in)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(out[0].Data, want) || out[1].Data[0] != number {
-		return fmt.Errorf("request %d: %s", number, cmp.Diff(want[:20], out[0].Data[:20]))
+	for i, t := range out {
+		if !bytes.Equal(t.Data, want[i]) {
+			return fmt.Errorf("request %d: %q has %v..., want %v...", number, t.Name, t.Data[:8], want[i][:8])
+		}
 	}
 	return nil
 }

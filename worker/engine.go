@@ -13,8 +13,8 @@ type engine interface {
 	Inputs() []tensor.Info
 	// Allocate says where the bytes of outputs come from, whose content may be anything.
 	Allocate(take func(n int) []byte)
-	// Run computes the named outputs. It keeps neither inputs nor outputs: those
-	// who send them on read them later.
+	// Run computes the named outputs, each in memory of its own. It keeps neither inputs nor
+	// outputs: those who send them on read them later, and others come to lie there.
 	Run(inputs []tensor.Tensor, outputs []string) ([]tensor.Tensor, error)
 	Close() error
 }

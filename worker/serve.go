@@ -85,7 +85,7 @@ func Run(ctx context.Context, dir string, o Options) error {
 	if m := s.manifest; m.Stage == nil && m.MemoryBytes > 0 {
 		debug.SetMemoryLimit(m.MemoryBytes) // garbage is collected sooner; an engine's memory is not Go's
 	}
-	if s.stage != nil {
+	if s.buffers != nil {
 		debug.SetGCPercent(s.buffers.gcPercent())
 	}
 	go watchMemory(watched, s.manifest.MemoryLimit(), s.log, cancel)

@@ -25,14 +25,14 @@ type Codec struct {
 func NewCodec() Codec { return Codec{plain: encoding.GetCodecV2("proto")} }
 
 // Into is the Codec that reads raw contents of requests into memory that take gives, whose content may
-// be anything. They keep it.
+// be anything. It is the request's from then on.
 func (c Codec) Into(take func(n int) []byte) Codec {
 	c.take = take
 	return c
 }
 
-// Lent is a request to be written whose raw contents are lent: whoever sends it frees each of Contents
-// once it is written. Without any it is a plain request.
+// Lent is a request whose raw contents are lent: each of Contents is referred to until it is written, or
+// given up with its connection, however early its owner frees it. Without any it is a plain request.
 type Lent struct {
 	*ModelInferRequest
 	Contents []mem.Buffer // of RawInputContents
@@ -56,10 +56,9 @@ func (c Codec) Marshal(v any) (mem.BufferSlice, error) {
 		if len(m.Contents) == 0 {
 			return c.Marshal(m.ModelInferRequest)
 		}
-		for _, buffer := range m.Contents {
-			buffer.Ref()
-		}
-		return marshal(requestHead(m.ModelInferRequest), rawInputs, m.Contents)
+		out, err := marshal(requestHead(m.ModelInferRequest), rawInputs, m.Contents)
+		out.Ref() // gRPC frees what it gets
+		return out, err
 	case *ModelInferResponse:
 		return marshal(responseHead(m), rawOutputs, plainBuffers(m.RawOutputContents))
 	default:

@@ -89,7 +89,8 @@ type counted struct{ back *int }
 func (counted) Get(n int) *[]byte { return new(make([]byte, n)) }
 func (c counted) Put(*[]byte)     { *c.back++ }
 
-// What is lent is written as it is, also twice, and comes back when all have freed it.
+// What is lent is written as it is, also twice, and comes back when all have freed it; what cannot be
+// written keeps nothing.
 func TestCodecLends(t *testing.T) {
 	contents, back := bytes.Repeat([]byte{7}, 2000), 0
 	buffer := mem.NewBuffer(&contents, counted{&back})
@@ -102,6 +103,10 @@ func TestCodecLends(t *testing.T) {
 			t.Fatal(err)
 		}
 		written = append(written, data)
+	}
+	broken := &Lent{ModelInferRequest: &ModelInferRequest{Id: "\xff"}, Contents: []mem.Buffer{buffer}}
+	if _, err := codec.Marshal(broken); err == nil {
+		t.Error("an id that is no UTF-8 was written")
 	}
 	buffer.Free()
 	for _, data := range written {

@@ -114,5 +114,5 @@ func (e *Engine) InferShapes(model []byte, fold bool) ([]tensor.Info, error) {
 }
 
 // Allocate makes the bytes of outputs come from take, which gives as many as it is asked for, with
-// any content; without it they are new. It is called before the first Run.
+// any content, to each output of its own; without it they are new. It is not called while Run is.
 func (s *Session) Allocate(take func(n int) []byte) { s.take = take }
