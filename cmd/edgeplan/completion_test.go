@@ -75,6 +75,10 @@ func completionFolder(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Where this lacks, fish begins to fill it, and goes on after its shell has ended.
+	if err := os.MkdirAll(filepath.Join(dir, ".local/share/fish/generated_completions"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	bin := filepath.Join(dir, "bin")
 	stub := fmt.Sprintf("#!/bin/sh\ncase $1 in completion|__complete) exec %s \"$@\";; esac\nprintf '<%%s>' \"$@\"; echo\n",
 		filepath.Join(program, "edgeplan"))
